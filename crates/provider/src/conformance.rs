@@ -1,0 +1,270 @@
+//! The suite that every provider, and every wrapper around one, must pass.
+//!
+//! Call [`check`] from a test on any executor. Each binding has its negative twin: what was wrapped with one
+//! encryption context must not open with another, an altered blob must not open, two data keys are not the same.
+//!
+//! ```
+//! # use datakey_provider::{KeyProvider, conformance};
+//! async fn my_provider_conforms(provider: impl KeyProvider) {
+//!     conformance::check(&provider).await.expect("conforms");
+//! }
+//! ```
+use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
+
+use crate::{DataKey, EncryptionContext, ErrorClass, KeyProvider, ProviderError, WrappedKey, WrappedKeys};
+
+/// Which rule of the contract a provider breaks, and how.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{rule}: {detail}")]
+#[non_exhaustive]
+pub struct Violation {
+    /// The rule, in a few words.
+    pub rule: &'static str,
+    /// What was seen instead.
+    pub detail: String,
+}
+
+type Check<T = ()> = Result<T, Violation>;
+
+/// Runs the whole suite against a provider that has both halves and works at the moment.
+///
+/// Makes about 60 calls. The provider must not be set up to throttle or fail.
+///
+/// # Errors
+/// The first [`Violation`] found.
+pub async fn check<P: KeyProvider + ?Sized>(provider: &P) -> Check {
+    for context in contexts()? {
+        round_trip(provider, &context).await?;
+        fresh_keys(provider, &context).await?;
+        wraps_given_key(provider, &context).await?;
+        binds_context(provider, &context).await?;
+    }
+    let context = pairs(&[("tenant", "acme"), ("purpose", "orders")])?;
+    refuses_altered_blobs(provider, &context).await?;
+    refuses_foreign_ids(provider, &context).await?;
+    survives_cancellation(provider, &context).await
+}
+
+fn contexts() -> Check<Vec<EncryptionContext>> {
+    let long = "v".repeat(crate::MAX_CONTEXT_TEXT_LEN);
+    Ok(vec![
+        EncryptionContext::empty(),
+        pairs(&[("tenant", "acme"), ("purpose", "orders")])?,
+        pairs(&[
+            ("empty value", ""),
+            ("snowman", "\u{2603}"),
+            ("quote\"and\\", "\u{1F511}\n"),
+        ])?,
+        pairs(&[("long", &long)])?,
+    ])
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Check<EncryptionContext> {
+    EncryptionContext::new(pairs.iter().copied())
+        .map_err(|error| violation("the suite's own contexts are valid", format!("{error}")))
+}
+
+const fn violation(rule: &'static str, detail: String) -> Violation {
+    Violation { rule, detail }
+}
+
+fn succeeds<T>(rule: &'static str, result: Result<T, ProviderError>) -> Check<T> {
+    result.map_err(|error| violation(rule, format!("{error}: {error:?}")))
+}
+
+fn refuses(rule: &'static str, result: Result<DataKey, ProviderError>, classes: &[ErrorClass]) -> Check {
+    match result {
+        Ok(_) => Err(violation(rule, "it opened".into())),
+        Err(error) if classes.contains(&error.class()) => Ok(()),
+        Err(error) => Err(violation(
+            rule,
+            format!("expected one of {classes:?}, got {error:?}"),
+        )),
+    }
+}
+
+async fn opens_to<P: KeyProvider + ?Sized>(
+    provider: &P,
+    context: &EncryptionContext,
+    wrapped: &WrappedKeys,
+    data_key: &DataKey,
+) -> Check {
+    for key in wrapped {
+        if provider.rank(key).is_none() {
+            return Err(violation(
+                "rank recognises what the provider wrapped",
+                format!("{key:?}"),
+            ));
+        }
+        let opened = succeeds("what was wrapped opens", provider.decrypt(context, key).await)?;
+        if !opened.ct_eq(data_key) {
+            return Err(violation(
+                "what opens is the same data key",
+                format!("another one from {key:?}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn round_trip<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
+    let made = succeeds(
+        "generate_data_key succeeds",
+        provider.generate_data_key(context).await,
+    )?;
+    opens_to(provider, context, made.wrapped_keys(), made.data_key()).await
+}
+
+async fn fresh_keys<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
+    let one = succeeds(
+        "generate_data_key succeeds",
+        provider.generate_data_key(context).await,
+    )?;
+    let two = succeeds(
+        "generate_data_key succeeds",
+        provider.generate_data_key(context).await,
+    )?;
+    if one.data_key().ct_eq(two.data_key()) {
+        return Err(violation("each data key is new", "the same one twice".into()));
+    }
+    if one.data_key().expose_secret() == &[0; crate::DATA_KEY_LEN] {
+        return Err(violation("a data key is random", "all zero".into()));
+    }
+    Ok(())
+}
+
+async fn wraps_given_key<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
+    let data_key = DataKey::init(|bytes| bytes.fill(0xA5));
+    let wrapped = succeeds("encrypt succeeds", provider.encrypt(context, &data_key).await)?;
+    opens_to(provider, context, &wrapped, &data_key).await?;
+    for key in &wrapped {
+        if key
+            .blob()
+            .windows(crate::DATA_KEY_LEN)
+            .any(|part| part == data_key.expose_secret())
+        {
+            return Err(violation(
+                "a wrapped key hides the data key",
+                "it stands in the blob".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn binds_context<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
+    const RULE: &str = "a wrapped key opens only with its own encryption context";
+    let made = succeeds(
+        "generate_data_key succeeds",
+        provider.generate_data_key(context).await,
+    )?;
+    let given = DataKey::init(|bytes| bytes.fill(0x3C));
+    let given = succeeds("encrypt succeeds", provider.encrypt(context, &given).await)?;
+    for key in made.wrapped_keys().iter().chain(&given) {
+        for other in neighbours(context)? {
+            refuses(
+                RULE,
+                provider.decrypt(&other, key).await,
+                &[ErrorClass::NotAuthentic],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Contexts that differ from the given one by as little as possible.
+fn neighbours(context: &EncryptionContext) -> Check<Vec<EncryptionContext>> {
+    let own: Vec<(&str, &str)> = context.iter().collect();
+    let mut all = Vec::new();
+    let mut more = own.clone();
+    more.push(("zz-added", ""));
+    all.push(pairs(&more)?);
+    if let Some(((key, value), rest)) = own.split_first() {
+        all.push(pairs(rest)?);
+        let changed = if value.is_empty() { "x" } else { "" };
+        all.push(pairs(&[&[(*key, changed)], rest].concat())?);
+        let renamed = format!("{key}x");
+        all.push(pairs(&[&[(renamed.as_str(), *value)], rest].concat())?);
+    }
+    Ok(all)
+}
+
+async fn refuses_altered_blobs<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
+    const RULE: &str = "an altered wrapped key does not open";
+    let made = succeeds(
+        "generate_data_key succeeds",
+        provider.generate_data_key(context).await,
+    )?;
+    for key in made.wrapped_keys() {
+        let (first, last) = (0, key.blob().len().saturating_sub(1));
+        for position in [first, last / 2, last] {
+            let mut blob = key.blob().to_vec();
+            if let Some(byte) = blob.get_mut(position) {
+                *byte ^= 1;
+            }
+            refuses_blob(provider, context, key, blob, RULE).await?;
+        }
+        let cut = key.blob().get(..last).unwrap_or_default().to_vec();
+        refuses_blob(provider, context, key, cut, RULE).await?;
+        refuses_blob(provider, context, key, [key.blob(), &[0]].concat(), RULE).await?;
+    }
+    Ok(())
+}
+
+async fn refuses_blob<P: KeyProvider + ?Sized>(
+    provider: &P,
+    context: &EncryptionContext,
+    key: &WrappedKey,
+    blob: Vec<u8>,
+    rule: &'static str,
+) -> Check {
+    let Ok(altered) = WrappedKey::new(key.key_id(), blob) else {
+        return Ok(());
+    };
+    refuses(
+        rule,
+        provider.decrypt(context, &altered).await,
+        &[ErrorClass::NotAuthentic],
+    )
+}
+
+async fn refuses_foreign_ids<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
+    let made = succeeds(
+        "generate_data_key succeeds",
+        provider.generate_data_key(context).await,
+    )?;
+    let foreign = WrappedKey::new("nobody:nothing", made.wrapped_keys().first().blob())
+        .map_err(|error| violation("the suite's own key ids are valid", format!("{error}")))?;
+    if provider.rank(&foreign).is_some() {
+        return Err(violation(
+            "rank does not recognise a foreign key id",
+            "it did".into(),
+        ));
+    }
+    refuses(
+        "a foreign key id is refused",
+        provider.decrypt(context, &foreign).await,
+        &[ErrorClass::InvalidRequest],
+    )
+}
+
+/// Polls each call once and drops it, then expects the provider to work as before.
+async fn survives_cancellation<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
+    let data_key = DataKey::init(|bytes| bytes.fill(0x77));
+    let made = succeeds(
+        "generate_data_key succeeds",
+        provider.generate_data_key(context).await,
+    )?;
+    poll_once_and_drop(provider.generate_data_key(context)).await;
+    poll_once_and_drop(provider.encrypt(context, &data_key)).await;
+    poll_once_and_drop(provider.decrypt(context, made.wrapped_keys().first())).await;
+    round_trip(provider, context).await
+}
+
+async fn poll_once_and_drop<T>(mut call: core::pin::Pin<Box<dyn Future<Output = T> + Send + '_>>) {
+    core::future::poll_fn(|cx| {
+        let _dropped_either_way = call.as_mut().poll(cx);
+        core::task::Poll::Ready(())
+    })
+    .await;
+}

@@ -1,0 +1,261 @@
+//! The encryption context: few string pairs, checked, sorted, encoded and digested once.
+use alloc::{borrow::ToOwned as _, boxed::Box, sync::Arc, vec::Vec};
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// The most pairs in an encryption context.
+pub const MAX_CONTEXT_PAIRS: usize = 32;
+
+/// The longest key or value of an encryption context, in bytes of UTF-8.
+pub const MAX_CONTEXT_TEXT_LEN: usize = 1024;
+
+/// The longest encoding of a whole encryption context, in bytes. See [`EncryptionContext::encoded`].
+pub const MAX_CONTEXT_LEN: usize = 4096;
+
+/// What a data key is for: string pairs that the provider binds into the wrapped key.
+///
+/// It travels in the clear: in KMS requests, in CloudTrail, in the message header. Never put a secret in it.
+///
+/// Keep it **low in cardinality** (tenant, purpose): a data key is cached per encryption context, so an order id in
+/// here makes one data key per order, and the cache useless. What differs from message to message belongs in the
+/// associated data of the envelope, which any bytes may be.
+///
+/// Pairs are sorted by the bytes of their keys, keys are unique and not empty, and the limits
+/// [`MAX_CONTEXT_PAIRS`], [`MAX_CONTEXT_TEXT_LEN`] and [`MAX_CONTEXT_LEN`] hold, all checked at construction; the
+/// digest is computed there too, so that no later step hashes a context again. Cheap to clone.
+///
+/// ```
+/// # use datakey_provider::EncryptionContext;
+/// let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+/// assert_eq!(context.get("tenant"), Some("acme"));
+/// assert_eq!(context.iter().next(), Some(("purpose", "orders"))); // sorted
+/// assert_eq!(context, EncryptionContext::new([("purpose", "orders"), ("tenant", "acme")])?);
+/// # Ok::<(), datakey_provider::ContextError>(())
+/// ```
+#[derive(Clone)]
+pub struct EncryptionContext(Arc<Inner>);
+
+struct Inner {
+    pairs: Box<[(Box<str>, Box<str>)]>,
+    encoded: Box<[u8]>,
+    digest: [u8; 32],
+}
+
+/// Why pairs do not make an encryption context.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// More than [`MAX_CONTEXT_PAIRS`].
+    #[error("an encryption context has at most {MAX_CONTEXT_PAIRS} pairs, not {0}")]
+    TooManyPairs(usize),
+    /// A key is empty.
+    #[error("a key of an encryption context is not empty")]
+    EmptyKey,
+    /// The same key twice.
+    #[error("the encryption context has the key {0:?} twice")]
+    DuplicateKey(Box<str>),
+    /// A key or value is longer than [`MAX_CONTEXT_TEXT_LEN`].
+    #[error("a key or value of an encryption context has at most {MAX_CONTEXT_TEXT_LEN} bytes, not {0}")]
+    TextTooLong(usize),
+    /// The whole is longer than [`MAX_CONTEXT_LEN`].
+    #[error("an encryption context has at most {MAX_CONTEXT_LEN} bytes when encoded, not {0}")]
+    TooLong(usize),
+}
+
+impl EncryptionContext {
+    /// Checks, sorts, encodes and digests pairs of key and value.
+    ///
+    /// # Errors
+    /// [`ContextError`] names the first rule that the pairs break.
+    pub fn new<K: AsRef<str>, V: AsRef<str>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, ContextError> {
+        let mut own: Vec<(Box<str>, Box<str>)> = Vec::new();
+        for (key, value) in pairs {
+            let (key, value) = (key.as_ref(), value.as_ref());
+            if own.len() == MAX_CONTEXT_PAIRS {
+                return Err(ContextError::TooManyPairs(MAX_CONTEXT_PAIRS.saturating_add(1)));
+            }
+            if key.is_empty() {
+                return Err(ContextError::EmptyKey);
+            }
+            if let Some(long) = [key.len(), value.len()]
+                .into_iter()
+                .find(|len| *len > MAX_CONTEXT_TEXT_LEN)
+            {
+                return Err(ContextError::TextTooLong(long));
+            }
+            own.push((key.into(), value.into()));
+        }
+        own.sort_unstable_by(|(left, _), (right, _)| left.as_bytes().cmp(right.as_bytes()));
+        for pair in own.windows(2) {
+            if let [(left, _), (right, _)] = pair
+                && left == right
+            {
+                return Err(ContextError::DuplicateKey(left.to_owned()));
+            }
+        }
+        let encoded = encode(&own);
+        if encoded.len() > MAX_CONTEXT_LEN {
+            return Err(ContextError::TooLong(encoded.len()));
+        }
+        let digest = digest(&encoded);
+        Ok(Self(Arc::new(Inner {
+            pairs: own.into(),
+            encoded: encoded.into(),
+            digest,
+        })))
+    }
+
+    /// The context without pairs.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Arc::new(Inner {
+            pairs: Box::default(),
+            encoded: Box::default(),
+            digest: digest(&[]),
+        }))
+    }
+
+    /// The pairs, in the order of the bytes of their keys.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + DoubleEndedIterator {
+        self.0.pairs.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let found = self
+            .0
+            .pairs
+            .binary_search_by(|(own, _)| own.as_bytes().cmp(key.as_bytes()))
+            .ok()?;
+        self.0.pairs.get(found).map(|(_, value)| &**value)
+    }
+
+    /// How many pairs there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.pairs.len()
+    }
+
+    /// Whether there are no pairs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.pairs.is_empty()
+    }
+
+    /// The canonical encoding: for each pair, in order, the length of the key in two bytes, big-endian, the key, the
+    /// length of the value likewise, the value. The empty context encodes to nothing.
+    #[must_use]
+    pub fn encoded(&self) -> &[u8] {
+        &self.0.encoded
+    }
+
+    /// SHA-256 of `"datakey encryption context v1\0"` and the [encoding](Self::encoded). Equal for equal contexts
+    /// only; the cache key of everything that caches by context.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.0.digest
+    }
+
+    /// Checks this context, taken from a message, against what its reader expects: each expected pair must be there.
+    ///
+    /// Expecting nothing is only met by a context without pairs, so that stating an expectation cannot be forgotten.
+    ///
+    /// ```
+    /// # use datakey_provider::EncryptionContext;
+    /// let sealed = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+    /// assert!(sealed.check_expected(&EncryptionContext::new([("tenant", "acme")])?).is_ok());
+    /// assert!(sealed.check_expected(&EncryptionContext::new([("tenant", "other")])?).is_err());
+    /// assert!(sealed.check_expected(&EncryptionContext::empty()).is_err());
+    /// # Ok::<(), datakey_provider::ContextError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContextMismatch`] names the first expected key that is missing or has another value.
+    pub fn check_expected(&self, expected: &Self) -> Result<(), ContextMismatch> {
+        if expected.is_empty() && !self.is_empty() {
+            return Err(ContextMismatch::NothingExpected { pairs: self.len() });
+        }
+        for (key, value) in expected.iter() {
+            match self.get(key) {
+                Some(own) if own == value => {}
+                Some(_) => return Err(ContextMismatch::OtherValue { key: key.into() }),
+                None => return Err(ContextMismatch::Missing { key: key.into() }),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a message's encryption context differs from what its reader expects.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ContextMismatch {
+    /// An expected key is not there.
+    #[error("the message's encryption context has no {key:?}, which its reader expects")]
+    Missing {
+        /// The expected key.
+        key: Box<str>,
+    },
+    /// An expected key has another value.
+    #[error("the message's encryption context has another value for {key:?} than its reader expects")]
+    OtherValue {
+        /// The expected key.
+        key: Box<str>,
+    },
+    /// The reader expects a message without a context.
+    #[error("the message has an encryption context of {pairs} pairs; say which of them are expected")]
+    NothingExpected {
+        /// How many pairs the message's context has.
+        pairs: usize,
+    },
+}
+
+fn encode(pairs: &[(Box<str>, Box<str>)]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    for text in pairs.iter().flat_map(|(key, value)| [key, value]) {
+        // At most MAX_CONTEXT_TEXT_LEN, checked by the only caller.
+        let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        encoded.extend_from_slice(&len.to_be_bytes());
+        encoded.extend_from_slice(text.as_bytes());
+    }
+    encoded
+}
+
+fn digest(encoded: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"datakey encryption context v1\0");
+    hash.update(encoded);
+    hash.finalize().into()
+}
+
+impl PartialEq for EncryptionContext {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.encoded == other.0.encoded
+    }
+}
+
+impl Eq for EncryptionContext {}
+
+impl core::hash::Hash for EncryptionContext {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.digest.hash(state);
+    }
+}
+
+impl Default for EncryptionContext {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for EncryptionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}

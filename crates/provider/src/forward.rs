@@ -1,0 +1,50 @@
+//! Pointers to a provider are providers.
+use alloc::{boxed::Box, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, SealingProvider,
+    WrappedKey, WrappedKeys,
+};
+
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<P: SealingProvider + ?Sized> SealingProvider for $pointer {
+            async fn generate_data_key(
+                &self,
+                context: &EncryptionContext,
+            ) -> Result<GeneratedDataKey, ProviderError> {
+                (**self).generate_data_key(context).await
+            }
+
+            async fn encrypt(
+                &self,
+                context: &EncryptionContext,
+                data_key: &DataKey,
+            ) -> Result<WrappedKeys, ProviderError> {
+                (**self).encrypt(context, data_key).await
+            }
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<P: OpeningProvider + ?Sized> OpeningProvider for $pointer {
+            fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+                (**self).rank(wrapped)
+            }
+
+            async fn decrypt(
+                &self,
+                context: &EncryptionContext,
+                wrapped: &WrappedKey,
+            ) -> Result<DataKey, ProviderError> {
+                (**self).decrypt(context, wrapped).await
+            }
+        }
+    )+};
+}
+
+forward!(&P, Box<P>, Arc<P>);

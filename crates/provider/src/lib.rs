@@ -1,0 +1,127 @@
+//! The words that envelope encryption speaks: who makes data keys, who unwraps them, and how they fail.
+//!
+//! *Envelope encryption* seals data under a **data key**, and seals the data key itself (*wraps* it) under a key that
+//! never leaves a key management service. This crate holds the traits and types which the rest of the workspace, and
+//! any provider written elsewhere, agree on. It contains no cipher, no clock and no I/O, and builds without `std`.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`SealingProvider`] | makes a data key and its wrapped form; wraps a given data key |
+//! | [`OpeningProvider`] | unwraps a wrapped key |
+//! | [`KeyProvider`] | both halves; implemented for whatever has both |
+//! | [`DataKey`] | 32 secret bytes, boxed once, wiped when dropped, never printed |
+//! | [`WrappedKey`], [`WrappedKeys`] | what is stored beside the data: a key id and an opaque blob, one to 16 of them |
+//! | [`EncryptionContext`] | sorted string pairs bound into the wrapped key; validated and digested at construction |
+//! | [`ProviderError`], [`ErrorClass`] | what failed, whose fault it is, whether waiting helps |
+//! | [`Several`] | one provider generates, the others wrap too; opening uses the first that can |
+//! | `conformance` (feature `test-util`) | the suite that every provider and every wrapper must pass |
+//!
+//! The two halves are separate traits so that a service whose role may only seal cannot compile an open:
+//!
+//! ```compile_fail
+//! use datakey_provider::{EncryptionContext, OpeningProvider, SealingProvider, WrappedKey};
+//!
+//! async fn shop<P: SealingProvider>(provider: P, context: EncryptionContext, wrapped: WrappedKey) {
+//!     provider.decrypt(&context, &wrapped).await; // a sealing provider has no `decrypt`
+//! }
+//! ```
+//!
+//! # Thirty lines that work
+//!
+//! A provider that "wraps" by looking keys up in memory, and a round trip through it:
+//!
+//! ```
+//! use std::{collections::HashMap, sync::Mutex};
+//! use datakey_provider::*;
+//!
+//! #[derive(Default)]
+//! struct Safe(Mutex<HashMap<Vec<u8>, [u8; 32]>>);
+//!
+//! #[async_trait]
+//! impl SealingProvider for Safe {
+//!     async fn generate_data_key(&self, context: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
+//!         let data_key = DataKey::init(|bytes| bytes.fill(7)); // a real provider draws random bytes
+//!         let wrapped = self.encrypt(context, &data_key).await?;
+//!         Ok(GeneratedDataKey::new(data_key, wrapped))
+//!     }
+//!     async fn encrypt(&self, context: &EncryptionContext, key: &DataKey) -> Result<WrappedKeys, ProviderError> {
+//!         let ticket = context.digest().to_vec();
+//!         self.0.lock().unwrap().insert(ticket.clone(), *key.expose_secret());
+//!         Ok(WrappedKey::new("safe:1", ticket).unwrap().into())
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl OpeningProvider for Safe {
+//!     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+//!         (wrapped.key_id() == "safe:1").then_some(Rank::LOCAL)
+//!     }
+//!     async fn decrypt(&self, context: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
+//!         if wrapped.blob() != context.digest() {
+//!             return Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt));
+//!         }
+//!         let found = self.0.lock().unwrap().get(wrapped.blob()).copied();
+//!         let key = found.ok_or_else(|| ProviderError::new(ErrorClass::UnavailableKey, Operation::Decrypt))?;
+//!         Ok(DataKey::init(|bytes| *bytes = key))
+//!     }
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let safe = Safe::default();
+//! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+//! let made = safe.generate_data_key(&context).await?;
+//! let again = safe.decrypt(&context, made.wrapped_keys().first()).await?;
+//! assert!(again.ct_eq(made.data_key()));
+//! # Ok(()) }
+//! # let mut task = std::pin::pin!(run());
+//! # let waker = std::task::Waker::noop();
+//! # assert!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready());
+//! # use std::future::Future as _;
+//! ```
+//!
+//! # Limits
+//!
+//! | what | limit | why |
+//! |---|---|---|
+//! | data key | 32 bytes, always | every suite of the format takes 256 bits |
+//! | key id | 1 to [`MAX_KEY_ID_LEN`] bytes of UTF-8 without control characters | a KMS key ARN is 75 to about 120 |
+//! | blob of a wrapped key | 1 to [`MAX_BLOB_LEN`] bytes | the most that KMS accepts as a ciphertext |
+//! | wrapped keys of one message | 1 to [`MAX_WRAPPED_KEYS`] | regions and hand-overs, not recipients |
+//! | encryption context | see [`EncryptionContext`] | it is sent with each KMS request and stored in each header |
+//!
+//! # What this crate does not do
+//!
+//! It does not encrypt data (`datakey-envelope`), call AWS (`datakey-kms`), cache (`datakey-keyring`) or retry
+//! (`datakey-retry`).
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod context;
+mod data_key;
+mod error;
+mod forward;
+mod provider;
+mod several;
+mod wrapped_key;
+
+#[cfg(feature = "test-util")]
+pub mod conformance;
+
+pub use async_trait::async_trait;
+pub use context::{
+    ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS,
+    MAX_CONTEXT_TEXT_LEN,
+};
+pub use data_key::{DATA_KEY_LEN, DataKey, GeneratedDataKey};
+pub use error::{ErrorClass, Operation, ProviderError};
+pub use provider::{KeyProvider, OpeningProvider, Rank, SealingProvider};
+pub use several::{NoProviders, Several, SeveralError};
+pub use wrapped_key::{
+    MAX_BLOB_LEN, MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS, WrappedKey, WrappedKeyError, WrappedKeys,
+    WrappedKeysError,
+};

@@ -1,0 +1,84 @@
+//! The trait in its two halves.
+use alloc::boxed::Box;
+
+use async_trait::async_trait;
+
+use crate::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError, WrappedKey, WrappedKeys};
+
+/// The half that seals: all that a producer of sealed data needs, and all that its role should allow.
+///
+/// # Contract
+/// - The encryption context is bound into every wrapped key: whoever decrypts must present an equal one. A provider
+///   that drops it passes its own round trips and protects nothing; the conformance suite looks for exactly that.
+/// - Each call of [`generate_data_key`](Self::generate_data_key) answers a new key.
+/// - One call is one attempt. Retrying, caching and rate limiting are layers above.
+/// - Dropping the returned future at any await point leaves the provider usable.
+#[async_trait]
+pub trait SealingProvider: Send + Sync {
+    /// Makes a new data key and wraps it, bound to `context`.
+    ///
+    /// # Errors
+    /// A classified [`ProviderError`]; `Throttled`, `Transient` and `Timeout` may succeed when tried again.
+    async fn generate_data_key(&self, context: &EncryptionContext)
+    -> Result<GeneratedDataKey, ProviderError>;
+
+    /// Wraps a data key that exists already, bound to `context`: for a second region, or a new owner.
+    ///
+    /// # Errors
+    /// As [`generate_data_key`](Self::generate_data_key).
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError>;
+}
+
+/// The half that opens.
+///
+/// # Contract
+/// - A wrapped key opens only with a context equal to the one it was wrapped with, and only under a wrapping key that
+///   this provider was configured with: the key id that travels with a message is a hint, never an authority.
+/// - What is not authentic (altered blob, other context, other key) is [`NotAuthentic`](crate::ErrorClass::NotAuthentic).
+/// - One call is one attempt, and cancelling it is harmless, as for [`SealingProvider`].
+#[async_trait]
+pub trait OpeningProvider: Send + Sync {
+    /// Whether this provider is able to unwrap `wrapped`, judged from its key id alone and without a call.
+    ///
+    /// `None`: not one of ours; [`decrypt`](Self::decrypt) would refuse it. Otherwise the rank in which a message's
+    /// wrapped keys are tried, lowest first.
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank>;
+
+    /// Unwraps a wrapped key.
+    ///
+    /// # Errors
+    /// A classified [`ProviderError`]. A key id that is not one of ours is
+    /// [`InvalidRequest`](crate::ErrorClass::InvalidRequest), without a call to the service.
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError>;
+}
+
+/// A provider with both halves. Implemented for whatever has both; there is nothing to implement by hand.
+pub trait KeyProvider: SealingProvider + OpeningProvider {}
+
+impl<P: SealingProvider + OpeningProvider + ?Sized> KeyProvider for P {}
+
+/// In which order wrapped keys are tried: the lowest first.
+///
+/// ```
+/// # use datakey_provider::Rank;
+/// assert!(Rank::LOCAL < Rank::REMOTE && Rank::REMOTE < Rank::UNHEALTHY);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rank(pub u8);
+
+impl Rank {
+    /// Near: the same process, host or region.
+    pub const LOCAL: Self = Self(0);
+    /// Reachable at a price: another region or account.
+    pub const REMOTE: Self = Self(64);
+    /// Known to be failing at the moment; tried when nothing better is left.
+    pub const UNHEALTHY: Self = Self(192);
+}

@@ -1,0 +1,200 @@
+//! Several providers as one: for regions, and for hand-overs between accounts.
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::{
+    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys,
+};
+
+/// Several providers as one.
+///
+/// Sealing: the first provider generates the data key, each of the others wraps it too; a message then carries one
+/// wrapped key per provider, and any of them opens it. All must succeed, as a message that silently lacks a region
+/// is found out on the day that region is needed.
+///
+/// Opening: of the providers that recognise the wrapped key, the one with the lowest [`Rank`] is asked first, then
+/// the next. The answer is the first success; failing all, the failure of which most can be hoped: a retryable one
+/// before a permanent one.
+///
+/// ```
+/// use std::sync::Arc;
+/// use datakey_provider::{KeyProvider, Several};
+///
+/// fn two_regions(near: Arc<dyn KeyProvider>, far: Arc<dyn KeyProvider>) -> Several<Arc<dyn KeyProvider>> {
+///     Several::new([near, far]).expect("two providers are not none")
+/// }
+/// ```
+pub struct Several<P> {
+    providers: Vec<P>,
+}
+
+/// A [`Several`] of no providers at all was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("several providers are at least one")]
+pub struct NoProviders;
+
+/// What each provider answered when none of them could open a wrapped key: the source of the resulting error.
+#[derive(Debug, Clone)]
+pub struct SeveralError {
+    failures: Vec<ProviderError>,
+}
+
+impl SeveralError {
+    /// The failures, in the order in which the providers were asked.
+    #[must_use]
+    pub fn failures(&self) -> &[ProviderError] {
+        &self.failures
+    }
+}
+
+impl fmt::Display for SeveralError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} providers were asked and none could", self.failures.len())?;
+        for failure in &self.failures {
+            write!(f, "; {failure}")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for SeveralError {}
+
+impl<P> Several<P> {
+    /// Takes the providers; the first one generates.
+    ///
+    /// # Errors
+    /// [`NoProviders`] when there are none.
+    pub fn new(providers: impl IntoIterator<Item = P>) -> Result<Self, NoProviders> {
+        let providers: Vec<P> = providers.into_iter().collect();
+        if providers.is_empty() {
+            Err(NoProviders)
+        } else {
+            Ok(Self { providers })
+        }
+    }
+
+    /// The providers, in order.
+    #[must_use]
+    pub fn providers(&self) -> &[P] {
+        &self.providers
+    }
+}
+
+impl<P> fmt::Debug for Several<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Several")
+            .field("providers", &self.providers.len())
+            .finish()
+    }
+}
+
+fn join(operation: Operation, own: &WrappedKeys, more: &WrappedKeys) -> Result<WrappedKeys, ProviderError> {
+    own.join(more)
+        .map_err(|error| ProviderError::new(ErrorClass::InvalidRequest, operation).with_source(error))
+}
+
+async fn wrap_by_all<P: SealingProvider>(
+    providers: &[P],
+    context: &EncryptionContext,
+    data_key: &DataKey,
+    mut wrapped: Option<WrappedKeys>,
+) -> Result<Option<WrappedKeys>, ProviderError> {
+    for provider in providers {
+        let more = provider.encrypt(context, data_key).await?;
+        wrapped = Some(match wrapped {
+            Some(own) => join(Operation::Encrypt, &own, &more)?,
+            None => more,
+        });
+    }
+    Ok(wrapped)
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: SealingProvider> SealingProvider for Several<P> {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        let Some((first, others)) = self.providers.split_first() else {
+            return Err(none(Operation::GenerateDataKey));
+        };
+        let (data_key, wrapped) = first.generate_data_key(context).await?.into_parts();
+        match wrap_by_all(others, context, &data_key, Some(wrapped)).await? {
+            Some(wrapped) => Ok(GeneratedDataKey::new(data_key, wrapped)),
+            None => Err(none(Operation::GenerateDataKey)),
+        }
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        wrap_by_all(&self.providers, context, data_key, None)
+            .await?
+            .ok_or_else(|| none(Operation::Encrypt))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: OpeningProvider> OpeningProvider for Several<P> {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.providers
+            .iter()
+            .filter_map(|provider| provider.rank(wrapped))
+            .min()
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        let mut able: Vec<(Rank, &P)> = self
+            .providers
+            .iter()
+            .filter_map(|provider| Some((provider.rank(wrapped)?, provider)))
+            .collect();
+        able.sort_by_key(|(rank, _)| *rank);
+        let mut failures = Vec::new();
+        for (_, provider) in able {
+            match provider.decrypt(context, wrapped).await {
+                Ok(data_key) => return Ok(data_key),
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(most_hopeful(failures, wrapped))
+    }
+}
+
+fn none(operation: Operation) -> ProviderError {
+    ProviderError::new(ErrorClass::InvalidRequest, operation).with_source(NoProviders)
+}
+
+fn most_hopeful(mut failures: Vec<ProviderError>, wrapped: &WrappedKey) -> ProviderError {
+    if failures.len() <= 1 {
+        return failures.pop().unwrap_or_else(|| {
+            ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt).with_key_id(wrapped.key_id())
+        });
+    }
+    let best = failures
+        .iter()
+        .find(|error| error.class().is_retryable())
+        .or_else(|| failures.first());
+    let (class, delay) = best.map_or((ErrorClass::InvalidRequest, None), |best| {
+        (best.class(), best.delay())
+    });
+    let error = ProviderError::new(class, Operation::Decrypt).with_key_id(wrapped.key_id());
+    let error = if let Some(delay) = delay {
+        error.with_delay(delay)
+    } else {
+        error
+    };
+    error.with_source(Box::new(SeveralError { failures }))
+}

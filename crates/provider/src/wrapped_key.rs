@@ -1,0 +1,188 @@
+//! What is stored beside the data: a key id and an opaque blob.
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// The longest key id, in bytes.
+pub const MAX_KEY_ID_LEN: usize = 255;
+
+/// The longest blob of a wrapped key, in bytes: the most that KMS `Decrypt` accepts as a ciphertext.
+pub const MAX_BLOB_LEN: usize = 6144;
+
+/// The most wrapped keys that one message carries.
+pub const MAX_WRAPPED_KEYS: usize = 16;
+
+/// A data key in wrapped form: the id of the wrapping key, and the blob that the provider made. Cheap to clone.
+///
+/// The key id says by itself which kind of provider made it: a KMS key ARN (`arn:aws:kms:...`), or an id with a
+/// scheme of its own (`local:...`).
+///
+/// ```
+/// # use datakey_provider::WrappedKey;
+/// let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec())?;
+/// assert_eq!(wrapped.key_id(), "local:dev");
+/// assert!(WrappedKey::new("", b"opaque".to_vec()).is_err());
+/// # Ok::<(), datakey_provider::WrappedKeyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct WrappedKey(Arc<Inner>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Inner {
+    key_id: Box<str>,
+    blob: Box<[u8]>,
+}
+
+/// Why something is not a wrapped key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WrappedKeyError {
+    /// The key id is empty or too long.
+    #[error("a key id has 1 to {MAX_KEY_ID_LEN} bytes, this one has {0}")]
+    KeyIdLength(usize),
+    /// The key id contains a control character.
+    #[error("a key id has no control characters")]
+    KeyIdCharacter,
+    /// The blob is empty or too long.
+    #[error("the blob of a wrapped key has 1 to {MAX_BLOB_LEN} bytes, this one has {0}")]
+    BlobLength(usize),
+}
+
+impl WrappedKey {
+    /// Checks and keeps a key id and a blob.
+    ///
+    /// # Errors
+    /// [`WrappedKeyError`] when either is empty, too long, or the key id has control characters.
+    pub fn new(key_id: impl Into<Box<str>>, blob: impl Into<Box<[u8]>>) -> Result<Self, WrappedKeyError> {
+        let (key_id, blob) = (key_id.into(), blob.into());
+        if key_id.is_empty() || key_id.len() > MAX_KEY_ID_LEN {
+            return Err(WrappedKeyError::KeyIdLength(key_id.len()));
+        }
+        if key_id.chars().any(char::is_control) {
+            return Err(WrappedKeyError::KeyIdCharacter);
+        }
+        if blob.is_empty() || blob.len() > MAX_BLOB_LEN {
+            return Err(WrappedKeyError::BlobLength(blob.len()));
+        }
+        Ok(Self(Arc::new(Inner { key_id, blob })))
+    }
+
+    /// The id of the wrapping key, as the provider reported it. A hint for routing, not an authority.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.0.key_id
+    }
+
+    /// What the provider made, opaque to everyone else.
+    #[must_use]
+    pub fn blob(&self) -> &[u8] {
+        &self.0.blob
+    }
+
+    /// SHA-256 over length-prefixed key id and blob: the same for equal wrapped keys only.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(b"datakey wrapped key v1\0");
+        hash.update((self.0.key_id.len() as u64).to_be_bytes());
+        hash.update(self.0.key_id.as_bytes());
+        hash.update((self.0.blob.len() as u64).to_be_bytes());
+        hash.update(&self.0.blob);
+        hash.finalize().into()
+    }
+}
+
+impl fmt::Debug for WrappedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WrappedKey")
+            .field("key_id", &self.key_id())
+            .field("blob_len", &self.blob().len())
+            .finish()
+    }
+}
+
+/// One to [`MAX_WRAPPED_KEYS`] wrapped forms of the same data key, in the order in which they stand in a message.
+/// Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WrappedKeys(Arc<[WrappedKey]>);
+
+/// Why a list is not the wrapped keys of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WrappedKeysError {
+    /// None, or too many.
+    #[error("a message has 1 to {MAX_WRAPPED_KEYS} wrapped keys, not {0}")]
+    Count(usize),
+    /// The same wrapped key twice.
+    #[error("wrapped key {0} stands in the list twice")]
+    Duplicate(usize),
+}
+
+impl WrappedKeys {
+    /// Checks and keeps a list.
+    ///
+    /// # Errors
+    /// [`WrappedKeysError`] when it is empty, too long, or holds the same wrapped key twice.
+    pub fn new(keys: impl Into<Vec<WrappedKey>>) -> Result<Self, WrappedKeysError> {
+        let keys = keys.into();
+        if keys.is_empty() || keys.len() > MAX_WRAPPED_KEYS {
+            return Err(WrappedKeysError::Count(keys.len()));
+        }
+        for (index, key) in keys.iter().enumerate() {
+            if keys.iter().take(index).any(|earlier| earlier == key) {
+                return Err(WrappedKeysError::Duplicate(index));
+            }
+        }
+        Ok(Self(keys.into()))
+    }
+
+    /// The first wrapped key.
+    #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "the list is checked not to be empty at construction"
+    )]
+    pub fn first(&self) -> &WrappedKey {
+        #[expect(
+            clippy::expect_used,
+            reason = "the list is checked not to be empty at construction"
+        )]
+        self.0.first().expect("never empty")
+    }
+
+    /// All of them, in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[WrappedKey] {
+        &self.0
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> core::slice::Iter<'_, WrappedKey> {
+        self.0.iter()
+    }
+
+    /// This list followed by another, for a message that several wrapping keys open.
+    ///
+    /// # Errors
+    /// As [`WrappedKeys::new`].
+    pub fn join(&self, other: &Self) -> Result<Self, WrappedKeysError> {
+        Self::new(self.iter().chain(other.iter()).cloned().collect::<Vec<_>>())
+    }
+}
+
+impl From<WrappedKey> for WrappedKeys {
+    fn from(key: WrappedKey) -> Self {
+        Self(Arc::from([key]))
+    }
+}
+
+impl<'a> IntoIterator for &'a WrappedKeys {
+    type Item = &'a WrappedKey;
+    type IntoIter = core::slice::Iter<'a, WrappedKey>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
