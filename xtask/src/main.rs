@@ -1,2 +1,113 @@
-//! x
-fn main() {}
+//! The workspace's own commands. `cargo xtask help` lists them.
+#![forbid(unsafe_code)]
+
+mod cargo;
+mod features;
+mod layers;
+mod msrv;
+mod tests_run;
+mod tidy;
+
+use std::{env, process::ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+
+type Command = (&'static str, &'static str, fn(&[String]) -> Result<()>);
+
+const COMMANDS: &[Command] = &[
+    (
+        "test",
+        "every test of the workspace, doctests too; further arguments go to cargo test",
+        tests_run::run,
+    ),
+    (
+        "ci",
+        "all that must hold before a change lands: every command below, then test",
+        ci,
+    ),
+    ("fmt", "formatting is as rustfmt.toml says", fmt),
+    ("clippy", "the workspace's lints, each an error", clippy),
+    ("doc", "the documentation builds without a warning", doc),
+    (
+        "tidy",
+        "file sizes and names, forbidden words, what each crate must have",
+        tidy::run,
+    ),
+    (
+        "layers",
+        "who may depend on whom, and what must be absent from dependency trees",
+        layers::run,
+    ),
+    ("msrv", "no crate needs a newer Rust than it states", msrv::run),
+    (
+        "features",
+        "each crate builds and tests alone with no, default and all features",
+        features::run,
+    ),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return help();
+    };
+    if matches!(name.as_str(), "help" | "-h" | "--help") {
+        return help();
+    }
+    let Some((_, _, command)) = COMMANDS.iter().find(|(known, _, _)| known == name) else {
+        help()?;
+        bail!("there is no command `{name}`");
+    };
+    env::set_current_dir(cargo::root()).context("the workspace's root is not there")?;
+    command(rest)
+}
+
+fn help() -> Result<()> {
+    println!("cargo xtask COMMAND");
+    for (name, what, _) in COMMANDS {
+        println!("  {name:<10} {what}");
+    }
+    Ok(())
+}
+
+fn ci(_: &[String]) -> Result<()> {
+    for (name, command) in [
+        ("fmt", fmt as fn(&[String]) -> Result<()>),
+        ("tidy", tidy::run),
+        ("layers", layers::run),
+        ("msrv", msrv::run),
+        ("clippy", clippy),
+        ("doc", doc),
+        ("features", features::run),
+        ("test", tests_run::run),
+    ] {
+        println!("== {name}");
+        command(&[]).with_context(|| format!("`cargo xtask {name}` failed"))?;
+    }
+    Ok(())
+}
+
+fn fmt(_: &[String]) -> Result<()> {
+    cargo::cargo(&["fmt", "--all", "--check"])
+}
+
+fn clippy(_: &[String]) -> Result<()> {
+    cargo::cargo(&["clippy", "--workspace", "--all-targets", "--all-features"])
+}
+
+fn doc(_: &[String]) -> Result<()> {
+    cargo::cargo_with(
+        &["doc", "--workspace", "--no-deps", "--all-features"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )
+}

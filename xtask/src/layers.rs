@@ -1,0 +1,131 @@
+//! Who may depend on whom. The map is `docs/architecture.md`; this is its check.
+use anyhow::{Context as _, Result, bail};
+use cargo_metadata::DependencyKind;
+
+use crate::cargo;
+
+/// Each crate with the workspace crates that it may depend on.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("datakey-provider", &[]),
+    ("datakey-envelope", &["datakey-provider"]),
+    ("datakey-retry", &["datakey-provider"]),
+    ("datakey-keyring", &["datakey-provider"]),
+    ("datakey-kms", &["datakey-provider"]),
+    ("datakey-local", &["datakey-provider"]),
+    ("datakey-fake-kms", &["datakey-provider"]),
+    (
+        "datakey",
+        &[
+            "datakey-provider",
+            "datakey-envelope",
+            "datakey-retry",
+            "datakey-keyring",
+            "datakey-kms",
+            "datakey-local",
+            "datakey-fake-kms",
+        ],
+    ),
+    ("datakey-cli", &["datakey"]),
+    ("xtask", &[]),
+];
+
+/// Crate, cargo flags, and the beginnings of names which its normal dependency tree must not hold.
+const ABSENT: &[(&str, &str, &[&str])] = &[
+    (
+        "datakey-provider",
+        "--all-features",
+        &["tokio", "aws-", "hyper", "rand", "getrandom"],
+    ),
+    (
+        "datakey-envelope",
+        "--all-features",
+        &["tokio", "aws-sdk", "aws-config", "aws-smithy", "hyper", "rustls"],
+    ),
+    // Without the feature `aws-lc`, no AWS crate at all.
+    ("datakey-envelope", "", &["tokio", "aws-", "hyper"]),
+    (
+        "datakey-retry",
+        "--all-features",
+        &["aws-", "hyper", "chacha20poly1305", "aes-gcm"],
+    ),
+    (
+        "datakey-keyring",
+        "--all-features",
+        &["aws-", "hyper", "chacha20poly1305", "aes-gcm"],
+    ),
+    ("datakey-local", "--all-features", &["aws-", "hyper", "tokio"]),
+    ("datakey-fake-kms", "--all-features", &["aws-"]),
+    ("datakey-fake-kms", "", &["aws-", "hyper"]),
+    (
+        "datakey-kms",
+        "--all-features",
+        &["chacha20poly1305", "aes-gcm", "quick_cache"],
+    ),
+    ("datakey", "--no-default-features", &["aws-", "hyper"]),
+];
+
+/// Checks the edges between workspace crates and the absences.
+pub fn run(_: &[String]) -> Result<()> {
+    let mut broken = edges()?;
+    for (package, flags, names) in ABSENT {
+        broken.extend(absences(package, flags, names)?);
+    }
+    if !broken.is_empty() {
+        bail!("the layers are broken:\n  {}", broken.join("\n  "));
+    }
+    println!(
+        "layers: {} crates and {} absences hold",
+        ALLOWED.len(),
+        ABSENT.len()
+    );
+    Ok(())
+}
+
+fn edges() -> Result<Vec<String>> {
+    let metadata = cargo::metadata()?;
+    let members: Vec<String> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|package| package.name.to_string())
+        .collect();
+    let mut broken = Vec::new();
+    for package in metadata.workspace_packages() {
+        if package.name.as_str() == "datakey-tests" {
+            continue;
+        }
+        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == package.name.as_str()) else {
+            broken.push(format!("{} has no row in xtask/src/layers.rs", package.name));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            if members.contains(&dependency.name) && !allowed.contains(&dependency.name.as_str()) {
+                let kind = if dependency.kind == DependencyKind::Development {
+                    " (dev)"
+                } else {
+                    ""
+                };
+                broken.push(format!(
+                    "{} must not depend on {}{kind}",
+                    package.name, dependency.name
+                ));
+            }
+        }
+    }
+    Ok(broken)
+}
+
+fn absences(package: &str, flags: &str, names: &[&str]) -> Result<Vec<String>> {
+    let mut arguments = vec![
+        "tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none",
+    ];
+    arguments.extend(flags.split_whitespace());
+    let tree = cargo::output(&arguments).with_context(|| format!("the tree of {package}"))?;
+    let found = tree.lines().filter_map(|line| line.split_whitespace().next());
+    let mut broken: Vec<String> = found
+        .filter(|found| names.iter().any(|name| found.starts_with(name)))
+        .map(|found| format!("{package} {flags} must be free of {found}"))
+        .collect();
+    broken.sort();
+    broken.dedup();
+    Ok(broken)
+}
