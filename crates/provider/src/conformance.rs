@@ -127,7 +127,10 @@ async fn fresh_keys<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionC
     if one.data_key().ct_eq(two.data_key()) {
         return Err(violation("each data key is new", "the same one twice".into()));
     }
-    if one.data_key().expose_secret() == &[0; crate::DATA_KEY_LEN] {
+    if [&one, &two]
+        .iter()
+        .any(|made| made.data_key().expose_secret() == &[0; crate::DATA_KEY_LEN])
+    {
         return Err(violation("a data key is random", "all zero".into()));
     }
     Ok(())

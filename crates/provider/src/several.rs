@@ -196,5 +196,5 @@ fn most_hopeful(mut failures: Vec<ProviderError>, wrapped: &WrappedKey) -> Provi
     } else {
         error
     };
-    error.with_source(Box::new(SeveralError { failures }))
+    error.with_source(SeveralError { failures })
 }
