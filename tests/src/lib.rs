@@ -1,1 +1,2 @@
 //! Fixtures that the tests of the workspace share.
+pub mod kms;

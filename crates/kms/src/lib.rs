@@ -1,1 +1,147 @@
-//! Not built yet.
+//! AWS KMS as a provider of data keys: pinned keys, one request for each call, every error classified.
+//!
+//! *Envelope encryption* seals data under a data key, and lets KMS wrap the data key. This crate makes those requests
+//! (`GenerateDataKey`, `Encrypt`, `Decrypt`, `ReEncrypt`) on the AWS SDK and speaks the traits of `datakey-provider`
+//! upwards. It makes sure of what is easily left out: that the encryption context really is sent, that `Decrypt` names
+//! the key it expects and looks at the one that answered, that no call waits forever, and that an error says whether
+//! waiting helps.
+//!
+//! # Thirty lines that work
+//!
+//! ```no_run
+//! use datakey_kms::KmsProvider;
+//! use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+//!
+//! const ORDERS: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+//!
+//! async fn run(config: &aws_types::SdkConfig) -> Result<(), Box<dyn std::error::Error>> {
+//!     // `aws_config::load_from_env().await` makes such a configuration; the feature `aws-config` has
+//!     // `KmsProvider::from_env()`. A client made elsewhere goes into `KmsProvider::from_client`.
+//!     let kms = KmsProvider::from_sdk_config(config).key(ORDERS).build()?;
+//!     let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+//!     kms.warm_up(&context).await?;
+//!
+//!     let made = kms.generate_data_key(&context).await?;
+//!     let opened = kms.decrypt(&context, made.wrapped_keys().first()).await?;
+//!     assert!(opened.ct_eq(made.data_key()));
+//!
+//!     let other = EncryptionContext::new([("tenant", "acme"), ("purpose", "refunds")])?;
+//!     match kms.decrypt(&other, made.wrapped_keys().first()).await {
+//!         Err(error) => assert_eq!(error.class(), ErrorClass::NotAuthentic),
+//!         Ok(_) => unreachable!("KMS binds the context"),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Defaults
+//!
+//! | what | default | change it with |
+//! |---|---|---|
+//! | attempts for each call | 1: the SDK's retries are off, whatever the given client says | [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries) |
+//! | time for one call | [`DEFAULT_ATTEMPT_TIMEOUT`], 5 s, or what the given client says | [`attempt_timeout`](KmsProviderBuilder::attempt_timeout) |
+//! | time for connecting | [`DEFAULT_CONNECT_TIMEOUT`], 3.1 s, or what the given client says | [`connect_timeout`](KmsProviderBuilder::connect_timeout) |
+//! | keys to open with | those named | [`opening_key`](KmsProviderBuilder::opening_key), [`danger_discovery`](KmsProviderBuilder::danger_discovery) |
+//! | replicas of multi-Region keys | not opened with | [`allow_multi_region_replicas`](KmsProviderBuilder::allow_multi_region_replicas) |
+//! | region, credentials, endpoint, FIPS, dual-stack, proxy | those of the given client or configuration | there |
+//! | data key | 32 bytes (`KeySpec: AES_256`) | not |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `default-https-client` | yes | the SDK's HTTP client; without it the given client or configuration brings one |
+//! | `rt-tokio` | yes | timers on tokio; without it the given client or configuration brings a `sleep_impl` |
+//! | `aws-config` | no | `KmsProvider::from_env` |
+//!
+//! # Errors
+//!
+//! [`class_of_code`] and [`class_of_status`] are the table. The [`ProviderError`](datakey_provider::ProviderError)
+//! carries the code, the key id, the delay that the service asks for (`x-amz-retry-after`, `Retry-After`), and as its
+//! source one of [`KmsFailure`] (KMS or the way to it failed), [`MalformedAnswer`] (a success that is none) and
+//! [`Refusal`] (no call was made). No error holds any part of a body but KMS's own message.
+//!
+//! | what happens | class |
+//! |---|---|
+//! | no answer within the attempt timeout, while connecting or in mid-answer | timeout |
+//! | no connection, a reset one, name lookup or TLS failed | transient |
+//! | no credentials, or unusable ones | denied |
+//! | the credentials' own source failed (STS, instance metadata) | by its code, else transient |
+//! | an answer that breaks off or cannot be read, HTTP 200 | transient |
+//! | a success with a missing field, a data key of another length, another key id | transient, see [`MalformedAnswer`] |
+//! | a wrapped key that is no data key, or whose message names the wrong key | not authentic |
+//! | a page of a proxy | by its status |
+//!
+//! Two failures are transient though waiting does not help, since the SDK does not tell them from others: a certificate
+//! that does not verify, and a client made without any credentials provider. Their source says what they are.
+//!
+//! # Roles
+//!
+//! A sealer needs one permission, an opener another, and neither needs both. In the identity policy of the sealer's
+//! role (add `kms:Encrypt` where it also wraps keys that were generated elsewhere, as `Several` does):
+//!
+//! ```json
+//! {
+//!   "Version": "2012-10-17",
+//!   "Statement": [{
+//!     "Effect": "Allow",
+//!     "Action": "kms:GenerateDataKey",
+//!     "Resource": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+//!     "Condition": { "StringEquals": { "kms:EncryptionContext:purpose": "orders" } }
+//!   }]
+//! }
+//! ```
+//!
+//! In that of the opener's role:
+//!
+//! ```json
+//! {
+//!   "Version": "2012-10-17",
+//!   "Statement": [{
+//!     "Effect": "Allow",
+//!     "Action": "kms:Decrypt",
+//!     "Resource": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+//!     "Condition": { "StringEquals": { "kms:EncryptionContext:purpose": "orders" } }
+//!   }]
+//! }
+//! ```
+//!
+//! `ReEncrypt` takes `kms:ReEncryptFrom` on the source key and `kms:ReEncryptTo` on the destination key. A policy names
+//! key ARNs; permissions on an alias are none. The key policy must allow the account or the roles too.
+//!
+//! # What is wiped and what is not
+//!
+//! The plaintext of an answer is moved into a [`DataKey`](datakey_provider::DataKey) and its buffer is overwritten, and so is
+//! the copy that a request of `Encrypt` takes. Out of reach, and freed without being overwritten: the SDK's HTTP buffers, TLS
+//! buffers, and the JSON text of answers to `GenerateDataKey` and `Decrypt` and of requests of `Encrypt`, which hold the key in Base64. The
+//! SDK's tracing is the other leak: at level `trace` it logs whole requests, those of `Encrypt` with the data key in them, and whole
+//! answers too if `LOG_SENSITIVE_BODIES` is set. Keep the target `aws_smithy_runtime` at `debug` or above.
+//!
+//! # What this crate does not do
+//!
+//! It does not retry (`datakey-retry`), cache (`datakey-keyring`), or define a message format (`datakey-envelope`). It
+//! makes no asymmetric or HMAC requests, and manages no keys.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod answer;
+mod builder;
+mod classify;
+mod client;
+mod failure;
+mod key_id;
+mod provider;
+mod re_encrypt;
+mod recognise;
+mod warm_up;
+
+pub use answer::MalformedAnswer;
+pub use builder::{
+    BuildError, DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, KmsProviderBuilder, MAX_GRANT_TOKEN_LEN,
+    MAX_GRANT_TOKENS,
+};
+pub use classify::{class_of_code, class_of_status};
+pub use failure::KmsFailure;
+pub use key_id::{KeyIdForm, KmsKeyId, KmsKeyIdError, MAX_KEY_ID_TEXT_LEN};
+pub use provider::{KmsProvider, Refusal};
+pub use recognise::{DiscoveryFilter, DiscoveryFilterError};

@@ -1,0 +1,149 @@
+//! Checks of what KMS answered, before anybody relies on it.
+use aws_sdk_kms::primitives::Blob;
+use datakey_provider::{
+    DATA_KEY_LEN, DataKey, ErrorClass, Operation, ProviderError, WrappedKey, WrappedKeyError,
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::{KeyIdForm, KmsKeyId, key_id::Arn, recognise::Expected};
+
+/// How a success differs from what KMS sends: the source of the [`ProviderError`].
+///
+/// The class is transient for what only a broken way to KMS can cause: a proxy, a cut answer, crossed answers. The
+/// same request may well succeed. It is not authentic for [`OpenedLength`](Self::OpenedLength) and
+/// [`NotTheNamedKey`](Self::NotTheNamedKey), which a forged message causes each time it is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MalformedAnswer {
+    /// The plaintext is missing or empty.
+    #[error("the answer has no plaintext")]
+    NoPlaintext,
+    /// A generated data key of another length than 32 bytes.
+    #[error("a data key has {DATA_KEY_LEN} bytes, the answer has {0}")]
+    PlaintextLength(usize),
+    /// What the blob wraps has another length than 32 bytes: something, but not a data key.
+    #[error("the wrapped key opens to {0} bytes, a data key has {DATA_KEY_LEN}")]
+    OpenedLength(usize),
+    /// The ciphertext is missing, empty, or longer than KMS makes them.
+    #[error("the answer has no usable ciphertext")]
+    Blob(#[source] WrappedKeyError),
+    /// The key id is missing, or is not the ARN of a key.
+    #[error("the answer does not say which key it used")]
+    NoKeyArn,
+    /// The answer names another key than was asked for.
+    #[error("the answer is for another key: {answered}")]
+    OtherKey {
+        /// The key ARN in the answer.
+        answered: Box<str>,
+    },
+    /// The wrapped key opened under another key than the message names.
+    #[error("the message names another key than {answered}, which opened it")]
+    NotTheNamedKey {
+        /// The key ARN in the answer.
+        answered: Box<str>,
+    },
+}
+
+impl MalformedAnswer {
+    const fn class(&self) -> ErrorClass {
+        match self {
+            Self::OpenedLength(_) | Self::NotTheNamedKey { .. } => ErrorClass::NotAuthentic,
+            _ => ErrorClass::Transient,
+        }
+    }
+
+    pub(crate) fn into_error(self, operation: Operation, key_id: &str) -> ProviderError {
+        ProviderError::new(self.class(), operation)
+            .with_key_id(key_id)
+            .with_source(self)
+    }
+}
+
+type Checked<T> = Result<T, MalformedAnswer>;
+
+/// Takes a plaintext apart: its bytes go into a [`DataKey`], the buffer they came in is wiped.
+pub(crate) fn data_key(
+    plaintext: Option<Blob>,
+    other_length: fn(usize) -> MalformedAnswer,
+) -> Checked<DataKey> {
+    let bytes = Zeroizing::new(plaintext.map(Blob::into_inner).unwrap_or_default());
+    if bytes.is_empty() {
+        return Err(MalformedAnswer::NoPlaintext);
+    }
+    DataKey::from_slice(&bytes).ok_or_else(|| other_length(bytes.len()))
+}
+
+/// Pairs a ciphertext with the key ARN that the answer names.
+pub(crate) fn wrapped_key(ciphertext: Option<Blob>, key_arn: String) -> Checked<WrappedKey> {
+    let blob = ciphertext.map(Blob::into_inner).unwrap_or_default();
+    WrappedKey::new(key_arn, blob).map_err(MalformedAnswer::Blob)
+}
+
+/// The answer's key ARN, when it is the key that was asked to wrap.
+pub(crate) fn wrapped_by(answered: Option<String>, asked: &KmsKeyId, region: &str) -> Checked<String> {
+    let answered = answered.ok_or(MalformedAnswer::NoKeyArn)?;
+    let (arn, id) = Arn::parse_key(&answered).ok_or(MalformedAnswer::NoKeyArn)?;
+    let consistent = match asked.form() {
+        KeyIdForm::KeyArn => asked.as_str() == answered,
+        KeyIdForm::KeyId => asked.as_str() == id && arn.region == region,
+        KeyIdForm::AliasName => arn.region == region,
+        KeyIdForm::AliasArn => asked.arn().is_some_and(|alias| {
+            alias.partition == arn.partition && alias.region == arn.region && alias.account == arn.account
+        }),
+    };
+    if consistent {
+        Ok(answered)
+    } else {
+        Err(MalformedAnswer::OtherKey {
+            answered: answered.into(),
+        })
+    }
+}
+
+/// Checks the key ARN of an answer to opening.
+pub(crate) fn opened_by(answered: Option<String>, expected: &Expected<'_>) -> Checked<()> {
+    let answered = answered.ok_or(MalformedAnswer::NoKeyArn)?;
+    if Arn::parse_key(&answered).is_none() {
+        return Err(MalformedAnswer::NoKeyArn);
+    }
+    let (accepted, answered) = (expected.accepts(&answered), answered.into());
+    match expected {
+        _ if accepted => Ok(()),
+        Expected::Asked(_) => Err(MalformedAnswer::OtherKey { answered }),
+        Expected::Named { .. } => Err(MalformedAnswer::NotTheNamedKey { answered }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd";
+
+    fn checks(asked: &str, answered: &str) -> bool {
+        wrapped_by(Some(answered.into()), &asked.parse().unwrap(), "eu-central-1").is_ok()
+    }
+
+    #[test]
+    fn a_wrapping_answer_names_the_key_that_was_asked() {
+        for asked in [
+            ARN,
+            "1234abcd",
+            "alias/orders",
+            "arn:aws:kms:eu-central-1:111122223333:alias/orders",
+        ] {
+            assert!(checks(asked, ARN), "{asked}");
+            assert!(
+                !checks(asked, &ARN.replace("eu-central-1", "us-east-1")),
+                "{asked}"
+            );
+            assert!(!checks(asked, "alias/orders"), "{asked}");
+            assert!(!checks(asked, ""), "{asked}");
+        }
+        assert!(!checks(ARN, &ARN.replace("1234abcd", "1234abce")));
+        assert!(!checks("1234abcd", &ARN.replace("1234abcd", "001234abcd")));
+        let alias = "arn:aws:kms:eu-central-1:444455556666:alias/orders";
+        assert!(!checks(alias, ARN));
+    }
+}

@@ -1,0 +1,315 @@
+//! How a provider is put together.
+use std::{fmt, sync::Arc, time::Duration};
+
+use aws_sdk_kms::{Client, Config, config::BehaviorVersion};
+use aws_types::SdkConfig;
+use datakey_provider::Rank;
+use thiserror::Error;
+
+use crate::{
+    DiscoveryFilter, KmsKeyId, KmsKeyIdError, KmsProvider,
+    client::{self, Limits},
+    provider::Inner,
+    recognise::Opening,
+};
+
+/// How long one call may take, with credentials, connection and answer: 5 seconds.
+///
+/// KMS answers in tens of milliseconds; a far region adds some hundred, a cold start credentials and a TLS handshake.
+/// Lower it where callers wait, and where [`KmsProvider::warm_up`] runs before they come. Raise it for custom key stores
+/// whose hardware is slow.
+pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long name lookup, connecting and the TLS handshake may take together: 3.1 seconds, as in the AWS SDKs, which
+/// leaves room for two lost packets of a TCP handshake (sent again after one and three seconds).
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+
+/// The most grant tokens in a request. Source: `GrantTokens` in the KMS API reference.
+pub const MAX_GRANT_TOKENS: usize = 10;
+
+/// The longest grant token, in characters. Source: `GrantTokenType` in the KMS API reference.
+pub const MAX_GRANT_TOKEN_LEN: usize = 8192;
+
+/// Puts a [`KmsProvider`] together. Made by [`KmsProvider::from_client`], [`KmsProvider::from_sdk_config`] or
+/// `KmsProvider::from_env`.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_kms::KmsProvider;
+///
+/// fn sealer(client: &aws_sdk_kms::Client) -> Result<KmsProvider, datakey_kms::BuildError> {
+///     KmsProvider::from_client(client)
+///         .sealing_key("alias/orders")
+///         .attempt_timeout(Duration::from_secs(1))
+///         .build()
+/// }
+///
+/// fn opener(client: &aws_sdk_kms::Client) -> Result<KmsProvider, datakey_kms::BuildError> {
+///     KmsProvider::from_client(client)
+///         .opening_key("arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+///         .opening_key("arn:aws:kms:eu-central-1:111122223333:key/0987dcba-09fe-87dc-65ba-ab0987654321")
+///         .build()
+/// }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct KmsProviderBuilder {
+    config: Config,
+    without_credentials: bool,
+    sealing: Option<Box<str>>,
+    opening: Vec<Box<str>>,
+    discovery: Option<DiscoveryFilter>,
+    replicas: bool,
+    grant_tokens: Vec<String>,
+    rank: Rank,
+    limits: Limits,
+}
+
+/// Why a provider cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Neither a key to seal with nor anything to open with.
+    #[error("name a sealing key, an opening key, or both")]
+    NoKey,
+    /// Something given as a key id is none.
+    #[error("{text:?} does not name a KMS key")]
+    KeyId {
+        /// What was given.
+        text: Box<str>,
+        /// What is wrong with it.
+        source: KmsKeyIdError,
+    },
+    /// An ARN of another region than the client's, which that client cannot reach.
+    #[error(
+        "{key} is not in {region}, the client's region; make one provider for each region, and one of both with `Several`"
+    )]
+    OtherRegion {
+        /// The key or alias.
+        key: KmsKeyId,
+        /// The region of the client.
+        region: Box<str>,
+    },
+    /// More than one alias to open with.
+    #[error(
+        "a provider opens with one alias at most, since only KMS knows which key it names; combine several providers with `Several`"
+    )]
+    SeveralAliases,
+    /// Opening keys and discovery exclude each other.
+    #[error("a provider opens either with the keys that it names or with those that it discovers")]
+    PinnedAndDiscovery,
+    /// The client or configuration has no region.
+    #[error("set a region: in AWS_REGION, in the profile, or in the configuration of the client")]
+    NoRegion,
+    /// The configuration has no credentials provider.
+    #[error("set a credentials provider in the configuration")]
+    NoCredentials,
+    /// Timeouts need something to sleep with.
+    #[error("enable the feature `rt-tokio`, or give the client a `sleep_impl`")]
+    NoSleep,
+    /// A timeout of zero.
+    #[error("a timeout is longer than zero")]
+    ZeroTimeout,
+    /// Too many grant tokens, or one that is empty or too long.
+    #[error("a request takes {MAX_GRANT_TOKENS} grant tokens of 1 to {MAX_GRANT_TOKEN_LEN} characters")]
+    GrantTokens,
+}
+
+impl KmsProviderBuilder {
+    pub(crate) fn from_client(client: &Client) -> Self {
+        Self::new(client.config().clone())
+    }
+
+    pub(crate) fn from_sdk_config(config: &SdkConfig) -> Self {
+        let mut builder = aws_sdk_kms::config::Builder::from(config);
+        if config.behavior_version().is_none() {
+            builder.set_behavior_version(Some(BehaviorVersion::latest()));
+        }
+        Self {
+            without_credentials: config.credentials_provider().is_none(),
+            ..Self::new(builder.build())
+        }
+    }
+
+    fn new(config: Config) -> Self {
+        Self {
+            config,
+            without_credentials: false,
+            sealing: None,
+            opening: Vec::new(),
+            discovery: None,
+            replicas: false,
+            grant_tokens: Vec::new(),
+            rank: Rank::LOCAL,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Seals and opens with this key: [`sealing_key`](Self::sealing_key) and [`opening_key`](Self::opening_key) in one.
+    pub fn key(self, id: impl AsRef<str>) -> Self {
+        let id = id.as_ref();
+        self.sealing_key(id).opening_key(id)
+    }
+
+    /// The key that data keys are generated and wrapped under: a key id, key ARN, alias name or alias ARN.
+    ///
+    /// Sealing with a key does not by itself allow to open with it.
+    pub fn sealing_key(mut self, id: impl AsRef<str>) -> Self {
+        self.sealing = Some(id.as_ref().into());
+        self
+    }
+
+    /// Adds a key that wrapped keys may be opened with. `Decrypt` always names it, so that a message which was wrapped
+    /// under anybody else's key does not open.
+    ///
+    /// Prefer a key ARN, which says all. A bare key id is looked up in the caller's account, an alias too: what the
+    /// alias names may change, so that a message of yesterday's key no longer opens. With an alias every wrapped key
+    /// of its account and region is worth a call, since KMS alone knows which key it names; one alias at most.
+    pub fn opening_key(mut self, id: impl AsRef<str>) -> Self {
+        self.opening.push(id.as_ref().into());
+        self
+    }
+
+    /// Lets a replica of a multi-Region key (`mrk-...`) open what was wrapped by another replica of the same key. The
+    /// opening key is the one in the client's region, and only that one is called.
+    pub const fn allow_multi_region_replicas(mut self) -> Self {
+        self.replicas = true;
+        self
+    }
+
+    /// Opens with whatever key a message names, within a partition and accounts.
+    ///
+    /// What it risks: the message, which anybody may have written, chooses the key. Whoever may use any key of these
+    /// accounts, for whatever purpose, writes messages that this provider opens; the encryption context is all that
+    /// tells them apart. Name opening keys wherever they are known.
+    pub fn danger_discovery(mut self, filter: DiscoveryFilter) -> Self {
+        self.discovery = Some(filter);
+        self
+    }
+
+    /// Grant tokens to send with each call, at most [`MAX_GRANT_TOKENS`]: they make a new grant count before it has
+    /// spread, which takes KMS up to five minutes.
+    pub fn grant_tokens<T: Into<String>>(mut self, tokens: impl IntoIterator<Item = T>) -> Self {
+        self.grant_tokens = tokens.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How near this provider is, for [`Several`](datakey_provider::Several): [`Rank::LOCAL`] unless said otherwise;
+    /// [`Rank::REMOTE`] for a client of another region. Aliases and discovery rank one behind.
+    pub const fn rank(mut self, rank: Rank) -> Self {
+        self.rank = rank;
+        self
+    }
+
+    /// How long one call may take in all. Without it: the attempt timeout of the given client, else
+    /// [`DEFAULT_ATTEMPT_TIMEOUT`].
+    pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt = Some(timeout);
+        self
+    }
+
+    /// How long connecting may take. Without it: the connect timeout of the given client, else
+    /// [`DEFAULT_CONNECT_TIMEOUT`].
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect = Some(timeout);
+        self
+    }
+
+    /// Leaves the retries of the SDK as the given client has them.
+    ///
+    /// What it risks: a retry layer above multiplies with them (five of its attempts times three of the SDK's), the
+    /// SDK's retry budget runs dry at about a hundred calls throttled at once, and its waits are not seen by any
+    /// deadline above. It is meant for comparing strategies, and for callers without a retry layer.
+    pub const fn danger_keep_sdk_retries(mut self) -> Self {
+        self.limits.keep_retries = true;
+        self
+    }
+
+    /// Checks everything and builds the provider. Makes no call; see [`KmsProvider::warm_up`].
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is missing, malformed, or at odds with the client.
+    pub fn build(self) -> Result<KmsProvider, BuildError> {
+        let region: Box<str> = match self.config.region() {
+            Some(region) if !region.as_ref().is_empty() => region.as_ref().into(),
+            _ => return Err(BuildError::NoRegion),
+        };
+        if self.without_credentials {
+            return Err(BuildError::NoCredentials);
+        }
+        let sealing = self.sealing.map(|text| key_in(&region, text)).transpose()?;
+        let pins = self.opening.into_iter().map(|text| key_in(&region, text));
+        let opening = opening(pins.collect::<Result<_, _>>()?, self.discovery)?;
+        if sealing.is_none() && opening.is_none() {
+            return Err(BuildError::NoKey);
+        }
+        Ok(KmsProvider::from_inner(Arc::new(Inner {
+            client: client::prepare(&self.config, self.limits)?,
+            sealing,
+            opening,
+            region,
+            replicas: self.replicas,
+            grant_tokens: check_grant_tokens(self.grant_tokens)?,
+            rank: self.rank,
+        })))
+    }
+}
+
+impl fmt::Debug for KmsProviderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KmsProviderBuilder")
+            .field("sealing", &self.sealing)
+            .field("opening", &self.opening)
+            .field("discovery", &self.discovery)
+            .field("replicas", &self.replicas)
+            .field("grant_tokens", &self.grant_tokens.len())
+            .field("rank", &self.rank)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+fn key_in(region: &str, text: Box<str>) -> Result<KmsKeyId, BuildError> {
+    let key: KmsKeyId = match text.parse() {
+        Ok(key) => key,
+        Err(source) => return Err(BuildError::KeyId { text, source }),
+    };
+    if key.region().is_some_and(|own| own != region) {
+        return Err(BuildError::OtherRegion {
+            key,
+            region: region.into(),
+        });
+    }
+    Ok(key)
+}
+
+fn opening(pins: Vec<KmsKeyId>, discovery: Option<DiscoveryFilter>) -> Result<Option<Opening>, BuildError> {
+    if let Some(filter) = discovery {
+        return if pins.is_empty() {
+            Ok(Some(Opening::Discovery(filter)))
+        } else {
+            Err(BuildError::PinnedAndDiscovery)
+        };
+    }
+    if pins.is_empty() {
+        return Ok(None);
+    }
+    let (mut aliases, keys): (Vec<_>, Vec<_>) = pins.into_iter().partition(KmsKeyId::is_alias);
+    let alias = aliases.pop();
+    if aliases.is_empty() {
+        Ok(Some(Opening::Pinned {
+            keys: keys.into(),
+            alias,
+        }))
+    } else {
+        Err(BuildError::SeveralAliases)
+    }
+}
+
+fn check_grant_tokens(tokens: Vec<String>) -> Result<Option<Vec<String>>, BuildError> {
+    let well_formed = |token: &String| !token.is_empty() && token.len() <= MAX_GRANT_TOKEN_LEN;
+    if tokens.len() > MAX_GRANT_TOKENS || !tokens.iter().all(well_formed) {
+        return Err(BuildError::GrantTokens);
+    }
+    Ok((!tokens.is_empty()).then_some(tokens))
+}

@@ -1,0 +1,265 @@
+//! The four ways to name a KMS key.
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+/// The longest key id that KMS takes in a request, in characters. Source: `KeyIdType` of the KMS API reference.
+pub const MAX_KEY_ID_TEXT_LEN: usize = 2048;
+
+/// How keys of multi-Region sets are told from others: their id starts with this.
+const MULTI_REGION_PREFIX: &str = "mrk-";
+
+/// The name of a KMS key, checked: a key id, key ARN, alias name or alias ARN.
+///
+/// ```
+/// use datakey_kms::{KeyIdForm, KmsKeyId};
+///
+/// let key: KmsKeyId = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse()?;
+/// assert_eq!((key.form(), key.region()), (KeyIdForm::KeyArn, Some("eu-central-1")));
+/// let key: KmsKeyId = "alias/orders".parse()?;
+/// assert_eq!((key.form(), key.region()), (KeyIdForm::AliasName, None));
+/// assert!("arn:aws:s3:::bucket".parse::<KmsKeyId>().is_err());
+/// # Ok::<(), datakey_kms::KmsKeyIdError>(())
+/// ```
+///
+/// Source: "Key identifiers (`KeyId`)" in the AWS KMS Developer Guide.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct KmsKeyId {
+    text: Box<str>,
+    form: KeyIdForm,
+}
+
+/// Which of its four forms a [`KmsKeyId`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyIdForm {
+    /// `1234abcd-12ab-34cd-56ef-1234567890ab`: a key of the caller's account, in the client's region.
+    KeyId,
+    /// `arn:aws:kms:eu-central-1:111122223333:key/1234abcd-...`: one key in the world.
+    KeyArn,
+    /// `alias/orders`: whatever key the alias names in the caller's account and the client's region.
+    AliasName,
+    /// `arn:aws:kms:eu-central-1:111122223333:alias/orders`: whatever key that alias names at the moment.
+    AliasArn,
+}
+
+/// Why a text does not name a KMS key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KmsKeyIdError {
+    /// It is empty or too long.
+    #[error("the name of a KMS key has 1 to {MAX_KEY_ID_TEXT_LEN} characters, not {0}")]
+    Length(usize),
+    /// It starts with `arn:` and is not the ARN of a KMS key or alias.
+    #[error(
+        "a KMS ARN reads arn:PARTITION:kms:REGION:ACCOUNT:key/ID or arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME"
+    )]
+    Arn,
+    /// An alias name is empty or has characters other than letters, digits, `/`, `_` and `-`.
+    #[error("an alias reads alias/NAME, with letters, digits, '/', '_' and '-' in its name")]
+    Alias,
+    /// A bare key id has characters other than letters, digits and `-`.
+    #[error("a key id has letters, digits and '-' only")]
+    KeyId,
+}
+
+impl KmsKeyId {
+    /// The name as it was given, and as it is sent to KMS.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its form.
+    #[must_use]
+    pub const fn form(&self) -> KeyIdForm {
+        self.form
+    }
+
+    /// Whether it is an alias, which may name another key tomorrow.
+    #[must_use]
+    pub const fn is_alias(&self) -> bool {
+        matches!(self.form, KeyIdForm::AliasName | KeyIdForm::AliasArn)
+    }
+
+    /// The region that an ARN states.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.arn().map(|arn| arn.region)
+    }
+
+    /// The account that an ARN states: 12 digits.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.arn().map(|arn| arn.account)
+    }
+
+    pub(crate) fn arn(&self) -> Option<Arn<'_>> {
+        Arn::parse(&self.text)
+    }
+}
+
+impl FromStr for KmsKeyId {
+    type Err = KmsKeyIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self {
+            form: form_of(text)?,
+            text: text.into(),
+        })
+    }
+}
+
+fn form_of(text: &str) -> Result<KeyIdForm, KmsKeyIdError> {
+    if text.is_empty() || text.len() > MAX_KEY_ID_TEXT_LEN {
+        return Err(KmsKeyIdError::Length(text.len()));
+    }
+    if text.starts_with("arn:") {
+        return match Arn::parse(text).ok_or(KmsKeyIdError::Arn)?.resource {
+            Resource::Key(_) => Ok(KeyIdForm::KeyArn),
+            Resource::Alias(_) => Ok(KeyIdForm::AliasArn),
+        };
+    }
+    match text.strip_prefix("alias/") {
+        Some(name) if is_alias_name(name) => Ok(KeyIdForm::AliasName),
+        Some(_) => Err(KmsKeyIdError::Alias),
+        None if is_key_id(text) => Ok(KeyIdForm::KeyId),
+        None => Err(KmsKeyIdError::KeyId),
+    }
+}
+
+impl fmt::Display for KmsKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for KmsKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KmsKeyId({})", self.text)
+    }
+}
+
+/// The parts of a KMS ARN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arn<'a> {
+    pub(crate) partition: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) resource: Resource<'a>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource<'a> {
+    Key(&'a str),
+    Alias(&'a str),
+}
+
+impl<'a> Arn<'a> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next();
+        let (arn, partition, service, region, account, resource) =
+            (next()?, next()?, next()?, next()?, next()?, next()?);
+        let resource = match resource.split_once('/')? {
+            ("key", id) if is_key_id(id) => Resource::Key(id),
+            ("alias", name) if is_alias_name(name) => Resource::Alias(name),
+            _ => return None,
+        };
+        let well_formed = arn == "arn"
+            && service == "kms"
+            && is_label(partition)
+            && is_label(region)
+            && is_account(account);
+        well_formed.then_some(Self {
+            partition,
+            region,
+            account,
+            resource,
+        })
+    }
+
+    /// The parts of a key ARN; `None` for the ARN of an alias.
+    pub(crate) fn parse_key(text: &'a str) -> Option<(Self, &'a str)> {
+        let arn = Self::parse(text)?;
+        match arn.resource {
+            Resource::Key(id) => Some((arn, id)),
+            Resource::Alias(_) => None,
+        }
+    }
+
+    /// Whether both name the same multi-Region key, in whatever regions.
+    pub(crate) fn is_replica_of(&self, other: &Arn<'_>) -> bool {
+        matches!(self.resource, Resource::Key(id) if is_multi_region(id))
+            && self.resource == other.resource
+            && self.partition == other.partition
+            && self.account == other.account
+    }
+}
+
+pub(crate) fn is_multi_region(key_id: &str) -> bool {
+    key_id.starts_with(MULTI_REGION_PREFIX)
+}
+
+/// Partitions and regions: `aws`, `aws-us-gov`, `eu-central-1`.
+pub(crate) fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_key_id(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn is_alias_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1234abcd";
+
+    #[test]
+    fn replicas_differ_in_their_region_only() {
+        let key = Arn::parse(KEY).unwrap();
+        let same = |other: &str| key.is_replica_of(&Arn::parse(other).unwrap());
+        assert!(same(&KEY.replace("eu-central-1", "us-east-1")));
+        assert!(!same(&KEY.replace("111122223333", "444455556666")));
+        assert!(!same(&KEY.replace("arn:aws:", "arn:aws-cn:")));
+        assert!(!same(&KEY.replace("mrk-1234abcd", "mrk-1234abce")));
+        let single = KEY.replace("mrk-", "");
+        let single = Arn::parse(&single).unwrap();
+        assert!(!single.is_replica_of(&single));
+    }
+
+    #[test]
+    fn malformed_arns_are_refused() {
+        for text in [
+            "arn:aws:kms:eu-central-1:111122223333:key/",
+            "arn:aws:kms:eu-central-1:111122223333:key/a:b",
+            "arn:aws:kms:eu-central-1:11112222333:key/a",
+            "arn:aws:kms::111122223333:key/a",
+            "arn::kms:eu-central-1:111122223333:key/a",
+            "arn:aws:sts:eu-central-1:111122223333:key/a",
+            "arn:aws:kms:eu-central-1:111122223333:grant/a",
+            "arn:aws:kms:eu-central-1:111122223333",
+            "arn:aws:kms:EU:111122223333:key/a",
+        ] {
+            assert_eq!(Arn::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The provider itself: each method is one call.
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
+use aws_types::SdkConfig;
+use bytes::Bytes;
+use datakey_provider::{
+    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError, Rank,
+    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::{
+    KmsKeyId, KmsProviderBuilder,
+    answer::{self, MalformedAnswer},
+    failure::{provider_error, refused},
+    recognise::{Opening, Place, Recognised},
+};
+
+/// AWS KMS as a provider of data keys, in one region. Cheap to clone; clones share their connections.
+///
+/// Each method makes exactly one request, which the crate's documentation describes with its limits and errors.
+#[derive(Clone)]
+pub struct KmsProvider {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) client: Client,
+    pub(crate) sealing: Option<KmsKeyId>,
+    pub(crate) opening: Option<Opening>,
+    pub(crate) region: Box<str>,
+    pub(crate) replicas: bool,
+    pub(crate) grant_tokens: Option<Vec<String>>,
+    pub(crate) rank: Rank,
+}
+
+/// Why a call was refused without asking KMS: the source of the [`ProviderError`], whose class is invalid request.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The provider was built to open only.
+    #[error("this provider has no sealing key")]
+    NoSealingKey,
+    /// The key that the message names is not among the keys to open with.
+    #[error("the message names a key that this provider does not open with")]
+    ForeignKey,
+    /// The destination of a `ReEncrypt` is in another region, which KMS does not reach across.
+    #[error("the destination key is not in {region}, the client's region")]
+    OtherRegion {
+        /// The region of the client.
+        region: Box<str>,
+    },
+}
+
+impl KmsProvider {
+    /// Starts from a client, of which the region, credentials, endpoint (FIPS and dual-stack too), HTTP client and
+    /// interceptors are taken over. Its retries are not; see
+    /// [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries).
+    ///
+    /// The provider makes a client of its own, so that the given one stays as it is. Both share the HTTP client,
+    /// and so the connections, if the configuration names one; otherwise each has its own.
+    pub fn from_client(client: &Client) -> KmsProviderBuilder {
+        KmsProviderBuilder::from_client(client)
+    }
+
+    /// Starts from a configuration, most often one that `aws-config` loaded. A missing behaviour version is the
+    /// SDK's latest.
+    ///
+    /// ```
+    /// use aws_types::SdkConfig;
+    /// use datakey_kms::{BuildError, KmsProvider};
+    ///
+    /// fn orders(config: &SdkConfig) -> Result<KmsProvider, BuildError> {
+    ///     KmsProvider::from_sdk_config(config).key("alias/orders").build()
+    /// }
+    ///
+    /// let incomplete = SdkConfig::builder().build();
+    /// assert_eq!(orders(&incomplete).unwrap_err(), BuildError::NoRegion);
+    /// ```
+    pub fn from_sdk_config(config: &SdkConfig) -> KmsProviderBuilder {
+        KmsProviderBuilder::from_sdk_config(config)
+    }
+
+    /// Starts from the environment: region, credentials, endpoint and profile as the AWS command line finds them.
+    ///
+    /// Environment variables, profiles, web identity (EKS), and the container and instance metadata (ECS, EC2) are
+    /// looked at. Single sign-on and credential processes are features of `aws-config`, to be enabled there.
+    ///
+    /// ```no_run
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// let provider = datakey_kms::KmsProvider::from_env().await.key("alias/orders").build()?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "aws-config")]
+    pub async fn from_env() -> KmsProviderBuilder {
+        let latest = aws_sdk_kms::config::BehaviorVersion::latest();
+        KmsProviderBuilder::from_sdk_config(&aws_config::load_defaults(latest).await)
+    }
+
+    pub(crate) const fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// The key that it seals with.
+    #[must_use]
+    pub fn sealing_key(&self) -> Option<&KmsKeyId> {
+        self.inner.sealing.as_ref()
+    }
+
+    /// The region that it calls.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.inner.region
+    }
+
+    /// The client as it is called: one attempt, with limits.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
+    pub(crate) fn key_to_seal(&self, operation: Operation) -> Result<&KmsKeyId, ProviderError> {
+        self.sealing_key()
+            .ok_or_else(|| refused(operation, None, Refusal::NoSealingKey))
+    }
+
+    pub(crate) fn key_to_open<'a>(
+        &'a self,
+        operation: Operation,
+        wrapped: &'a WrappedKey,
+    ) -> Result<Recognised<'a>, ProviderError> {
+        self.recognise(wrapped)
+            .ok_or_else(|| refused(operation, Some(wrapped.key_id()), Refusal::ForeignKey))
+    }
+
+    fn recognise<'a>(&'a self, wrapped: &'a WrappedKey) -> Option<Recognised<'a>> {
+        let place = Place {
+            region: &self.inner.region,
+            replicas: self.inner.replicas,
+        };
+        self.inner.opening.as_ref()?.recognise(wrapped.key_id(), place)
+    }
+}
+
+impl fmt::Debug for KmsProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KmsProvider")
+            .field("region", &self.inner.region)
+            .field("sealing", &self.inner.sealing)
+            .field("opening", &self.inner.opening)
+            .field("rank", &self.inner.rank)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All pairs of a context as the SDK takes them; nothing for an empty one.
+pub(crate) fn pairs(context: &EncryptionContext) -> Option<HashMap<String, String>> {
+    (!context.is_empty()).then(|| {
+        context
+            .iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    })
+}
+
+/// A copy of a data key for a request, which is wiped when the SDK drops it.
+fn plaintext(data_key: &DataKey) -> Blob {
+    let own = Zeroizing::new(data_key.expose_secret().to_vec());
+    Blob::from_maybe_shared(Bytes::from_owner(own))
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SealingProvider for KmsProvider {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKey;
+        let key = self.key_to_seal(OPERATION)?;
+        let request = self.inner.client.generate_data_key();
+        let sent = request
+            .key_id(key.as_str())
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(pairs(context))
+            .set_grant_tokens(self.inner.grant_tokens.clone())
+            .send()
+            .await;
+        let output = sent.map_err(|error| provider_error(OPERATION, key.as_str(), error))?;
+        let checked =
+            answer::data_key(output.plaintext, MalformedAnswer::PlaintextLength).and_then(|data_key| {
+                let arn = answer::wrapped_by(output.key_id, key, &self.inner.region)?;
+                let wrapped = answer::wrapped_key(output.ciphertext_blob, arn)?;
+                Ok(GeneratedDataKey::new(data_key, wrapped))
+            });
+        checked.map_err(|malformed| malformed.into_error(OPERATION, key.as_str()))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        const OPERATION: Operation = Operation::Encrypt;
+        let key = self.key_to_seal(OPERATION)?;
+        let request = self.inner.client.encrypt();
+        let sent = request
+            .key_id(key.as_str())
+            .plaintext(plaintext(data_key))
+            .set_encryption_context(pairs(context))
+            .set_grant_tokens(self.inner.grant_tokens.clone())
+            .send()
+            .await;
+        let output = sent.map_err(|error| provider_error(OPERATION, key.as_str(), error))?;
+        answer::wrapped_by(output.key_id, key, &self.inner.region)
+            .and_then(|arn| answer::wrapped_key(output.ciphertext_blob, arn))
+            .map(WrappedKeys::from)
+            .map_err(|malformed| malformed.into_error(OPERATION, key.as_str()))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl OpeningProvider for KmsProvider {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        let found = self.recognise(wrapped)?;
+        let own = self.inner.rank;
+        Some(if found.guess {
+            Rank(own.0.saturating_add(1))
+        } else {
+            own
+        })
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        const OPERATION: Operation = Operation::Decrypt;
+        let found = self.key_to_open(OPERATION, wrapped)?;
+        let request = self.inner.client.decrypt();
+        let sent = request
+            .key_id(&*found.ask)
+            .ciphertext_blob(Blob::new(wrapped.blob()))
+            .set_encryption_context(pairs(context))
+            .set_grant_tokens(self.inner.grant_tokens.clone())
+            .send()
+            .await;
+        let output = sent.map_err(|error| provider_error(OPERATION, &found.ask, error))?;
+        answer::data_key(output.plaintext, MalformedAnswer::OpenedLength)
+            .and_then(|data_key| {
+                answer::opened_by(output.key_id, &found.answer)?;
+                Ok(data_key)
+            })
+            .map_err(|malformed| malformed.into_error(OPERATION, wrapped.key_id()))
+    }
+}

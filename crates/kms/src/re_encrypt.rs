@@ -1,0 +1,72 @@
+//! Replacing the wrapping key of a data key inside KMS.
+use aws_sdk_kms::primitives::Blob;
+use datakey_provider::{EncryptionContext, Operation, ProviderError, WrappedKey};
+
+use crate::{
+    KmsKeyId, KmsProvider, Refusal, answer,
+    failure::{provider_error, refused},
+    provider::pairs,
+};
+
+const OPERATION: Operation = Operation::ReEncrypt;
+
+impl KmsProvider {
+    /// Wraps a data key anew, under another key, another encryption context, or both, without the data key ever
+    /// leaving KMS (`ReEncrypt`).
+    ///
+    /// The source must be one that this provider opens, by the same rules as `decrypt`: KMS is told which key it has
+    /// to be under. The destination is in the same region; its alias may be of any account. Needs
+    /// `kms:ReEncryptFrom` on the source key and `kms:ReEncryptTo` on the destination key.
+    ///
+    /// ```no_run
+    /// # use datakey_kms::KmsProvider;
+    /// # use datakey_provider::{EncryptionContext, WrappedKey};
+    /// # async fn hand_over(provider: &KmsProvider, wrapped: &WrappedKey) -> Result<WrappedKey, Box<dyn std::error::Error>> {
+    /// let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+    /// let theirs = "arn:aws:kms:eu-central-1:444455556666:alias/accounting".parse()?;
+    /// Ok(provider.re_encrypt(wrapped, &context, &theirs, &context).await?)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A classified [`ProviderError`], as of `decrypt`; a source that is not ours, or a destination in another region,
+    /// is [`InvalidRequest`](datakey_provider::ErrorClass::InvalidRequest) without a call.
+    pub async fn re_encrypt(
+        &self,
+        wrapped: &WrappedKey,
+        source_context: &EncryptionContext,
+        destination: &KmsKeyId,
+        destination_context: &EncryptionContext,
+    ) -> Result<WrappedKey, ProviderError> {
+        let found = self.key_to_open(OPERATION, wrapped)?;
+        self.check_destination(destination)?;
+        let inner = self.inner();
+        let request = inner.client.re_encrypt();
+        let sent = request
+            .ciphertext_blob(Blob::new(wrapped.blob()))
+            .source_key_id(&*found.ask)
+            .set_source_encryption_context(pairs(source_context))
+            .destination_key_id(destination.as_str())
+            .set_destination_encryption_context(pairs(destination_context))
+            .set_grant_tokens(inner.grant_tokens.clone())
+            .send()
+            .await;
+        let output = sent.map_err(|error| provider_error(OPERATION, &found.ask, error))?;
+        answer::opened_by(output.source_key_id, &found.answer)
+            .map_err(|malformed| malformed.into_error(OPERATION, wrapped.key_id()))?;
+        answer::wrapped_by(output.key_id, destination, &inner.region)
+            .and_then(|arn| answer::wrapped_key(output.ciphertext_blob, arn))
+            .map_err(|malformed| malformed.into_error(OPERATION, destination.as_str()))
+    }
+
+    fn check_destination(&self, destination: &KmsKeyId) -> Result<(), ProviderError> {
+        match destination.region() {
+            Some(region) if region != self.region() => {
+                let region = self.region().into();
+                let refusal = Refusal::OtherRegion { region };
+                Err(refused(OPERATION, Some(destination.as_str()), refusal))
+            }
+            _ => Ok(()),
+        }
+    }
+}

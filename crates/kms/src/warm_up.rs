@@ -1,0 +1,88 @@
+//! Paying for credentials and connections before the first caller comes.
+use aws_sdk_kms::types::{DataKeySpec, DryRunModifierType};
+use datakey_provider::{EncryptionContext, Operation, ProviderError};
+
+use crate::{KmsProvider, failure::provider_error, provider::pairs, recognise::Opening};
+
+/// What KMS answers to a dry run that would have succeeded.
+const WOULD_SUCCEED: &str = "DryRunOperationException";
+
+impl KmsProvider {
+    /// Resolves the credentials, opens a connection, and asks KMS whether this role may use these keys, so that the
+    /// first caller neither waits for that nor is the one who finds out.
+    ///
+    /// One dry run of `GenerateDataKey` if there is a sealing key, and one of `Decrypt` for the first opening key; two
+    /// calls at most, which count against the quota like others. No data key is made. In discovery mode there is
+    /// no key to ask about and nothing is sent.
+    ///
+    /// `context` is one that the service will use: policies may allow some and deny others. The dry run of `Decrypt`
+    /// sends no ciphertext (`DryRunModifiers: IGNORE_CIPHERTEXT`), which emulators of KMS may not know.
+    ///
+    /// ```no_run
+    /// # async fn start(provider: datakey_kms::KmsProvider) -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = datakey_provider::EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+    /// provider.warm_up(&context).await?; // fails on the day of the deployment, not on that of the first order
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Source: "Testing your permissions" in the AWS KMS Developer Guide.
+    ///
+    /// # Errors
+    /// What a call would have failed with, classified.
+    pub async fn warm_up(&self, context: &EncryptionContext) -> Result<(), ProviderError> {
+        if let Some(key) = self.sealing_key() {
+            self.try_sealing(key.as_str(), context).await?;
+        }
+        match &self.inner().opening {
+            Some(Opening::Pinned { keys, alias }) => match keys.first().or(alias.as_ref()) {
+                Some(key) => self.try_opening(key.as_str(), context).await,
+                None => Ok(()),
+            },
+            Some(Opening::Discovery(_)) | None => Ok(()),
+        }
+    }
+
+    async fn try_sealing(&self, key_id: &str, context: &EncryptionContext) -> Result<(), ProviderError> {
+        let request = self.client().generate_data_key().key_id(key_id);
+        let sent = request
+            .key_spec(DataKeySpec::Aes256)
+            .dry_run(true)
+            .set_encryption_context(pairs(context))
+            .set_grant_tokens(self.inner().grant_tokens.clone())
+            .send()
+            .await;
+        match sent {
+            // An emulator that does not know dry runs makes a data key, which is wiped here.
+            Ok(output) => {
+                drop(zeroize::Zeroizing::new(
+                    output.plaintext.map(|blob| blob.into_inner()),
+                ));
+                Ok(())
+            }
+            Err(error) => would_succeed(provider_error(Operation::GenerateDataKey, key_id, error)),
+        }
+    }
+
+    async fn try_opening(&self, key_id: &str, context: &EncryptionContext) -> Result<(), ProviderError> {
+        let request = self.client().decrypt().key_id(key_id);
+        let sent = request
+            .dry_run(true)
+            .dry_run_modifiers(DryRunModifierType::IgnoreCiphertext)
+            .set_encryption_context(pairs(context))
+            .set_grant_tokens(self.inner().grant_tokens.clone())
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => would_succeed(provider_error(Operation::Decrypt, key_id, error)),
+        }
+    }
+}
+
+fn would_succeed(error: ProviderError) -> Result<(), ProviderError> {
+    if error.code() == Some(WOULD_SUCCEED) {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}

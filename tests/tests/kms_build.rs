@@ -1,0 +1,186 @@
+//! What a provider is built from, and what is refused.
+use std::{process::Command, time::Duration};
+
+use aws_sdk_kms::{
+    Client,
+    config::{Credentials, Region, SharedCredentialsProvider},
+};
+use aws_types::SdkConfig;
+use datakey_kms::{
+    BuildError, DiscoveryFilter, DiscoveryFilterError, KeyIdForm, KmsKeyId, KmsKeyIdError, KmsProvider,
+    KmsProviderBuilder, MAX_GRANT_TOKEN_LEN,
+};
+use datakey_provider::SealingProvider as _;
+use datakey_tests::kms::*;
+
+fn builder() -> KmsProviderBuilder {
+    KmsProvider::from_client(&client("http://127.0.0.1:9"))
+}
+
+#[test]
+fn what_is_missing_or_at_odds_is_named() {
+    let away = KEY.replace("eu-central-1", "us-east-1");
+    let filter = DiscoveryFilter::new("aws", ["111122223333"]).unwrap();
+    let refused = |builder: KmsProviderBuilder| builder.build().map(drop).unwrap_err();
+    assert_eq!(refused(builder()), BuildError::NoKey);
+    for made in [builder().sealing_key(&away), builder().opening_key(&away)] {
+        assert!(matches!(refused(made), BuildError::OtherRegion { .. }));
+    }
+    let malformed = BuildError::KeyId {
+        text: "alias/".into(),
+        source: KmsKeyIdError::Alias,
+    };
+    assert_eq!(refused(builder().key("alias/")), malformed);
+    assert_eq!(
+        refused(builder().opening_key("alias/one").opening_key("alias/two")),
+        BuildError::SeveralAliases
+    );
+    assert_eq!(
+        refused(builder().opening_key(KEY).danger_discovery(filter)),
+        BuildError::PinnedAndDiscovery
+    );
+    for made in [
+        builder().attempt_timeout(Duration::ZERO),
+        builder().connect_timeout(Duration::ZERO),
+    ] {
+        assert_eq!(refused(made.key(KEY)), BuildError::ZeroTimeout);
+    }
+    let long = "t".repeat(MAX_GRANT_TOKEN_LEN + 1);
+    for tokens in [vec!["t"; 11], vec![""], vec![&long]] {
+        assert_eq!(
+            refused(builder().key(KEY).grant_tokens(tokens)),
+            BuildError::GrantTokens
+        );
+    }
+    builder()
+        .key(KEY)
+        .opening_key("alias/one")
+        .grant_tokens([&long[1..]; 10])
+        .build()
+        .unwrap();
+}
+
+#[test]
+fn a_client_without_a_region_is_refused() {
+    let mut config = config("http://127.0.0.1:9");
+    config.set_region(None);
+    let client = Client::from_conf(config.build());
+    let refused = KmsProvider::from_client(&client).key(KEY).build();
+    assert_eq!(refused.map(drop).unwrap_err(), BuildError::NoRegion);
+}
+
+#[test]
+fn key_ids_have_four_forms() {
+    let long = format!("alias/{}", "a".repeat(2048));
+    for (text, expected) in [
+        (KEY, Ok(KeyIdForm::KeyArn)),
+        (KEY_ID, Ok(KeyIdForm::KeyId)),
+        ("mrk-1234abcd12ab34cd56ef1234567890ab", Ok(KeyIdForm::KeyId)),
+        ("alias/team/orders_v2", Ok(KeyIdForm::AliasName)),
+        (
+            "arn:aws-us-gov:kms:us-gov-west-1:111122223333:alias/orders",
+            Ok(KeyIdForm::AliasArn),
+        ),
+        ("", Err(KmsKeyIdError::Length(0))),
+        (&long, Err(KmsKeyIdError::Length(2054))),
+        ("alias/", Err(KmsKeyIdError::Alias)),
+        ("alias/a b", Err(KmsKeyIdError::Alias)),
+        ("alias/a\n", Err(KmsKeyIdError::Alias)),
+        ("key/1234", Err(KmsKeyIdError::KeyId)),
+        ("1234 abcd", Err(KmsKeyIdError::KeyId)),
+        ("arn:aws:s3:::bucket", Err(KmsKeyIdError::Arn)),
+        ("arn:aws:kms:eu-central-1:1111:key/a", Err(KmsKeyIdError::Arn)),
+    ] {
+        let parsed = text.parse::<KmsKeyId>();
+        assert_eq!(
+            parsed.as_ref().map(KmsKeyId::form).map_err(|error| *error),
+            expected,
+            "{text}"
+        );
+        if let Ok(key) = parsed {
+            assert_eq!((key.as_str(), key.to_string().as_str()), (text, text));
+        }
+    }
+}
+
+#[test]
+fn discovery_needs_a_filter() {
+    let none: [&str; 0] = [];
+    assert_eq!(
+        DiscoveryFilter::new("aws", none),
+        Err(DiscoveryFilterError::NoAccount)
+    );
+    assert_eq!(
+        DiscoveryFilter::new("aws", ["*"]),
+        Err(DiscoveryFilterError::Account("*".into()))
+    );
+    assert_eq!(
+        DiscoveryFilter::new("", ["111122223333"]),
+        Err(DiscoveryFilterError::Partition("".into()))
+    );
+}
+
+#[tokio::test]
+async fn an_sdk_config_is_taken_as_it_is() {
+    let server = server(json_answer(&success())).await;
+    let credentials = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "tests");
+    // No behaviour version and no sleep implementation, which the SDK's own constructor answers with a panic.
+    let config = SdkConfig::builder()
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(server.uri())
+        .build();
+    let kms = KmsProvider::from_sdk_config(&config).key(KEY).build().unwrap();
+    assert_eq!(kms.region(), REGION);
+    drop(kms.generate_data_key(&context()).await.unwrap());
+    assert_eq!(seen(&server).await.len(), 1);
+}
+
+#[test]
+fn an_sdk_config_without_credentials_or_region_is_refused() {
+    let credentials = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "tests");
+    let no_region = SdkConfig::builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    let no_credentials = SdkConfig::builder().region(Region::new(REGION)).build();
+    for (config, expected) in [
+        (no_region, BuildError::NoRegion),
+        (no_credentials, BuildError::NoCredentials),
+    ] {
+        let refused = KmsProvider::from_sdk_config(&config).key(KEY).build();
+        assert_eq!(refused.map(drop).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn debug_shows_no_grant_token() {
+    let made = builder().key(KEY).grant_tokens(["AQpA token"]);
+    let text = format!("{made:?} {:?}", made.clone().build().unwrap());
+    assert!(text.contains(KEY) && !text.contains("AQpA"), "{text}");
+}
+
+/// The environment of a process cannot be changed safely from within, so this one is run in a process of its own.
+#[tokio::test]
+async fn the_environment_makes_a_provider() {
+    let server = server(json_answer(&success())).await;
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "from_the_environment"])
+        .env("AWS_REGION", REGION)
+        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+        .env("AWS_ENDPOINT_URL_KMS", server.uri())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_MAX_ATTEMPTS", "5")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(seen(&server).await.len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "run by `the_environment_makes_a_provider` with an environment of its own"]
+async fn from_the_environment() {
+    let kms = KmsProvider::from_env().await.key(KEY).build().unwrap();
+    assert_eq!(kms.region(), REGION);
+    drop(kms.generate_data_key(&context()).await.unwrap());
+}

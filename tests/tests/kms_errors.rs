@@ -1,0 +1,291 @@
+//! Every error that KMS answers, as it answers it: class, code, delay, and one request for one call.
+use std::{collections::BTreeSet, error::Error as _, path::PathBuf, process::Command, time::Duration};
+
+use aws_sdk_kms::{
+    Client,
+    config::{BehaviorVersion, retry::RetryConfig},
+};
+use datakey_kms::{KmsFailure, KmsProvider, class_of_code, class_of_status};
+use datakey_provider::{
+    DataKey, ErrorClass, OpeningProvider as _, Operation, ProviderError, SealingProvider as _,
+};
+use datakey_tests::kms::*;
+use wiremock::ResponseTemplate;
+
+/// What KMS sends for a code: HTTP status, code, class.
+const ROWS: &[(u16, &str, ErrorClass)] = &[
+    (400, "ThrottlingException", ErrorClass::Throttled),
+    (400, "RequestLimitExceeded", ErrorClass::Throttled),
+    (400, "TooManyRequestsException", ErrorClass::Throttled),
+    (500, "KMSInternalException", ErrorClass::Transient),
+    (500, "KeyUnavailableException", ErrorClass::Transient),
+    (503, "DependencyTimeoutException", ErrorClass::Transient),
+    (500, "InternalFailure", ErrorClass::Transient),
+    (503, "ServiceUnavailable", ErrorClass::Transient),
+    (400, "RequestTimeout", ErrorClass::Timeout),
+    (400, "AccessDeniedException", ErrorClass::Denied),
+    (400, "UnrecognizedClientException", ErrorClass::Denied),
+    (400, "InvalidSignatureException", ErrorClass::Denied),
+    (400, "IncompleteSignatureException", ErrorClass::Denied),
+    (400, "MissingAuthenticationTokenException", ErrorClass::Denied),
+    (400, "ExpiredTokenException", ErrorClass::Denied),
+    (400, "InvalidClientTokenId", ErrorClass::Denied),
+    (403, "RequestTimeTooSkewed", ErrorClass::Denied),
+    (400, "RequestExpired", ErrorClass::Denied),
+    (400, "NotAuthorized", ErrorClass::Denied),
+    (400, "OptInRequired", ErrorClass::Denied),
+    (400, "DisabledException", ErrorClass::UnavailableKey),
+    (400, "KMSInvalidStateException", ErrorClass::UnavailableKey),
+    (409, "KMSInvalidStateException", ErrorClass::UnavailableKey),
+    (400, "NotFoundException", ErrorClass::UnavailableKey),
+    (400, "InvalidCiphertextException", ErrorClass::NotAuthentic),
+    (400, "IncorrectKeyException", ErrorClass::NotAuthentic),
+    (400, "LimitExceededException", ErrorClass::InvalidRequest),
+    (400, "InvalidKeyUsageException", ErrorClass::InvalidRequest),
+    (400, "InvalidGrantTokenException", ErrorClass::InvalidRequest),
+    (412, "DryRunOperationException", ErrorClass::InvalidRequest),
+    (400, "InvalidArnException", ErrorClass::InvalidRequest),
+    (400, "ValidationException", ErrorClass::InvalidRequest),
+    (400, "SerializationException", ErrorClass::InvalidRequest),
+    (400, "UnknownOperationException", ErrorClass::InvalidRequest),
+];
+
+/// One failed call of each operation against the same answer.
+async fn each_operation(kms: &KmsProvider) -> [ProviderError; 4] {
+    let (context, wrapped, destination) = (context(), wrapped_by(KEY), KEY.parse().unwrap());
+    let data_key = DataKey::init(|bytes| bytes.fill(1));
+    [
+        kms.generate_data_key(&context).await.unwrap_err(),
+        kms.encrypt(&context, &data_key).await.unwrap_err(),
+        kms.decrypt(&context, &wrapped).await.unwrap_err(),
+        kms.re_encrypt(&wrapped, &context, &destination, &context)
+            .await
+            .unwrap_err(),
+    ]
+}
+
+const OPERATIONS: [Operation; 4] = [
+    Operation::GenerateDataKey,
+    Operation::Encrypt,
+    Operation::Decrypt,
+    Operation::ReEncrypt,
+];
+
+async fn decrypt_fails(answer: ResponseTemplate) -> ProviderError {
+    let server = server(answer).await;
+    let kms = provider(&server.uri());
+    let failed = kms.decrypt(&context(), &wrapped_by(KEY)).await.unwrap_err();
+    assert_eq!(seen(&server).await.len(), 1, "one request for one call");
+    failed
+}
+
+#[tokio::test]
+async fn every_row_of_the_table_in_every_operation() {
+    for (status, code, class) in ROWS {
+        let server = server(error(*status, code, "what KMS says")).await;
+        let failures = each_operation(&provider(&server.uri())).await;
+        for (failed, operation) in failures.iter().zip(OPERATIONS) {
+            assert_eq!(failed.class(), *class, "{code}");
+            assert_eq!(failed.operation(), operation);
+            assert_eq!(failed.code(), Some(*code));
+            assert_eq!(failed.key_id(), Some(KEY));
+            assert_eq!(failed.delay(), None);
+            let source: &KmsFailure = failed.source().unwrap().downcast_ref().unwrap();
+            assert_eq!(source.status(), Some(*status));
+            assert_eq!(source.message(), Some("what KMS says"));
+            assert_eq!(source.request_id(), Some(REQUEST_ID));
+        }
+        assert_eq!(seen(&server).await.len(), 4, "one request for each call");
+    }
+}
+
+#[tokio::test]
+async fn the_code_is_found_wherever_aws_puts_it() {
+    let in_type = answer(400, r#"{"__type":"com.amazonaws.kms#ThrottlingException"}"#);
+    let in_code = answer(400, r#"{"code":"ThrottlingException","Message":"Rate exceeded"}"#);
+    let in_header = answer(400, "").insert_header("x-amzn-errortype", "ThrottlingException:http://docs/");
+    let beside_garbage =
+        answer(400, "<html>").insert_header("x-amzn-errortype", "com.amazonaws.kms#ThrottlingException");
+    for answer in [in_type, in_code, in_header, beside_garbage] {
+        let failed = decrypt_fails(answer).await;
+        assert_eq!(failed.class(), ErrorClass::Throttled);
+        assert_eq!(failed.code(), Some("ThrottlingException"));
+    }
+}
+
+#[tokio::test]
+async fn unknown_codes_and_pages_of_proxies_go_by_their_status() {
+    let page = |status| {
+        ResponseTemplate::new(status).set_body_raw("<html><h1>Sorry</h1></html>", "text/html; charset=utf-8")
+    };
+    for (status, class) in [
+        (200, ErrorClass::Transient),
+        (302, ErrorClass::InvalidRequest),
+        (400, ErrorClass::InvalidRequest),
+        (401, ErrorClass::Denied),
+        (403, ErrorClass::Denied),
+        (404, ErrorClass::InvalidRequest),
+        (407, ErrorClass::Denied),
+        (408, ErrorClass::Timeout),
+        (413, ErrorClass::InvalidRequest),
+        (429, ErrorClass::Throttled),
+        (500, ErrorClass::Transient),
+        (502, ErrorClass::Transient),
+        (503, ErrorClass::Transient),
+        (504, ErrorClass::Transient),
+    ] {
+        assert_eq!(class_of_status(status), class, "{status}");
+        for answer in [page(status), answer(status, "")] {
+            // An empty success is a success without fields.
+            let failed = decrypt_fails(answer).await;
+            assert_eq!(failed.class(), class, "{status}");
+            assert_eq!(failed.code(), None);
+        }
+        if status != 200 {
+            let failed = decrypt_fails(error(status, "NeverHeardOfException", "?")).await;
+            assert_eq!(failed.class(), class, "{status}");
+            assert_eq!(failed.code(), Some("NeverHeardOfException"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_service_s_delay_is_handed_on_for_what_waiting_helps() {
+    let throttled = error(400, "ThrottlingException", "Rate exceeded");
+    let failed = decrypt_fails(throttled.clone().insert_header("x-amz-retry-after", "1500")).await;
+    assert_eq!(failed.delay(), Some(Duration::from_millis(1500)));
+    let failed = decrypt_fails(throttled.clone().insert_header("Retry-After", "3")).await;
+    assert_eq!(failed.delay(), Some(Duration::from_secs(3)));
+    let date = "Sat, 02 May 2026 10:00:07 GMT";
+    let failed = decrypt_fails(throttled.insert_header("Retry-After", date)).await;
+    assert_eq!(failed.delay(), Some(Duration::from_secs(7)));
+    let denied = error(400, "AccessDeniedException", "no").insert_header("Retry-After", "3");
+    assert_eq!(decrypt_fails(denied).await.delay(), None);
+}
+
+#[tokio::test]
+async fn a_client_that_retries_makes_one_request_here() {
+    let millisecond = Duration::from_millis(1);
+    let retrying = RetryConfig::standard()
+        .with_max_attempts(4)
+        .with_initial_backoff(millisecond);
+    let adaptive = RetryConfig::adaptive()
+        .with_max_attempts(4)
+        .with_initial_backoff(millisecond);
+    #[expect(deprecated, reason = "an old behaviour version is what this is about")]
+    let versions = [
+        BehaviorVersion::latest(),
+        BehaviorVersion::v2026_01_12(),
+        BehaviorVersion::v2025_01_17(),
+        BehaviorVersion::v2023_11_09(),
+    ];
+    for version in versions {
+        for retries in [None, Some(retrying.clone()), Some(adaptive.clone())] {
+            let server = server(error(400, "ThrottlingException", "Rate exceeded")).await;
+            let mut config = config(&server.uri()).behavior_version(version);
+            config.set_retry_config(retries);
+            let kms = KmsProvider::from_client(&Client::from_conf(config.build()))
+                .key(KEY)
+                .build()
+                .unwrap();
+            each_operation(&kms).await;
+            assert_eq!(seen(&server).await.len(), 4, "{version:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn retries_that_are_kept_are_the_client_s() {
+    let server = server(error(400, "ThrottlingException", "Rate exceeded")).await;
+    let given = client(&server.uri());
+    let kms = KmsProvider::from_client(&given)
+        .key(KEY)
+        .danger_keep_sdk_retries()
+        .build()
+        .unwrap();
+    let failed = kms.decrypt(&context(), &wrapped_by(KEY)).await.unwrap_err();
+    assert_eq!(failed.class(), ErrorClass::Throttled);
+    assert_eq!(seen(&server).await.len(), 4);
+    let quiet = KmsProvider::from_client(&given).key(KEY).build().unwrap();
+    quiet.decrypt(&context(), &wrapped_by(KEY)).await.unwrap_err();
+    assert_eq!(seen(&server).await.len(), 5);
+    given.decrypt().send().await.unwrap_err();
+    assert_eq!(seen(&server).await.len(), 9, "the given client stays as it was");
+}
+
+/// The folder of the SDK's sources, where cargo says that it is.
+fn sdk_sources() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
+    let output = Command::new(cargo)
+        .args(["metadata", "--offline", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut packages = metadata["packages"].as_array().unwrap().iter();
+    let sdk = packages.find(|package| package["name"] == "aws-sdk-kms").unwrap();
+    PathBuf::from(sdk["manifest_path"].as_str().unwrap()).with_file_name("src")
+}
+
+/// The codes that stand at the start of a match arm, as in `"NotFoundException" => ...`.
+fn codes_in(source: &str) -> BTreeSet<&str> {
+    source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" =>"))
+        .map(|(code, _)| code)
+        .filter(|code| code.ends_with("Exception"))
+        .collect()
+}
+
+#[test]
+fn no_error_of_the_model_is_unmapped() {
+    let folder = sdk_sources().join("protocol_serde");
+    let mut all = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let source = std::fs::read_to_string(&path).unwrap();
+        let codes = codes_in(&source);
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let used = ["generate_data_key", "encrypt", "decrypt", "re_encrypt"]
+            .iter()
+            .any(|operation| stem == format!("shape_{operation}"));
+        assert!(!used || codes.len() >= 9, "{stem} declares {codes:?}");
+        all.extend(codes.into_iter().map(str::to_owned));
+    }
+    assert!(all.len() > 40, "found {all:?}");
+    assert!(all.contains("KMSInvalidStateException") && all.contains("LimitExceededException"));
+    let unmapped: Vec<_> = all.iter().filter(|code| class_of_code(code).is_none()).collect();
+    assert_eq!(unmapped, Vec::<&String>::new());
+}
+
+#[test]
+fn the_throttling_codes_of_the_sdk_are_throttled_but_for_the_resource_quota() {
+    for code in aws_runtime_throttling_codes() {
+        let expected = if code == "LimitExceededException" {
+            ErrorClass::InvalidRequest
+        } else {
+            ErrorClass::Throttled
+        };
+        assert_eq!(class_of_code(code), Some(expected), "{code}");
+    }
+}
+
+/// Those of `aws_runtime::retries::classifiers::THROTTLING_ERRORS`.
+const fn aws_runtime_throttling_codes() -> [&'static str; 14] {
+    [
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "TransactionInProgressException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "RequestThrottled",
+        "SlowDown",
+        "PriorRequestNotComplete",
+        "EC2ThrottledException",
+    ]
+}
