@@ -67,12 +67,6 @@ async fn a_refused_connection_is_transient() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist_is_transient() {
-    let error = decrypt(&provider("http://kms.invalid")).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Transient);
-}
-
-#[tokio::test]
 async fn a_failed_tls_handshake_is_transient() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());
