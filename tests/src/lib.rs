@@ -1,2 +1,4 @@
 //! Fixtures that the tests of the workspace share.
 pub mod kms;
+
+pub mod retry;

@@ -1,1 +1,127 @@
-//! Not built yet.
+//! When to try again: backoff, a retry budget, deadlines, and a request rate learnt from throttles.
+//!
+//! A service that is asked too often answers "too often" (KMS: `ThrottlingException`). What a caller does then decides
+//! whether the job goes on at the pace of the quota or drowns in its own retries. This crate is that decision, for a
+//! `KeyProvider` ([`Retry`]) and for any other call whose errors say of what kind they are ([`retry`], [`Classify`]).
+//!
+//! # Why this much
+//!
+//! **Storms.** Callers that were refused together return together, and are refused again. So each wait is drawn at random
+//! from zero up to a growing ceiling ([`Backoff::full`]), and the cap applies to the ceiling, not to the draw.
+//!
+//! **Budgets.** When a service is down, every call retried ten times is ten times the load on what is left of it. A
+//! [`Budget`] shared by all calls lets retries through as long as retrying helps, and stops when it does not. One that
+//! is too small fails bulk jobs in the first burst; see [`defaults::BUDGET_CAPACITY`].
+//!
+//! **Admission.** Backoff spreads the calls that were refused, but not the new ones, which meet the same full quota. An
+//! [`AdaptiveRate`] makes all attempts take turns at the rate that the quota allows, learnt from the throttles
+//! themselves. Then hardly any call is refused, and callers are served in the order of their start: with 32 callers at
+//! a quota of 100 calls a second, each waits about a third of a second, and none waits long.
+//!
+//! **One owner.** Retries above retries multiply: three attempts in a client under five of a wrapper are fifteen. Let one
+//! layer retry and switch the others off; in the AWS SDK by `RetryConfig::disabled()`. An error that this crate has given
+//! up on is [final](Classify::is_final) for another [`Retry`] above it.
+//!
+//! # Thirty lines that work
+//!
+//! Forty callers share a quota of 50 calls a second. Nobody sees a throttle.
+//!
+//! ```
+//! use std::{sync::{Arc, Mutex}, time::Duration};
+//! use datakey_provider::ErrorClass;
+//! use datakey_retry::{Classify, Policy, retry};
+//! use tokio::time::{Instant, sleep};
+//!
+//! #[derive(Debug)]
+//! struct TooOften;
+//!
+//! impl Classify for TooOften {
+//!     fn class(&self) -> ErrorClass {
+//!         ErrorClass::Throttled
+//!     }
+//! }
+//!
+//! /// A service that gains a token every 20 ms and keeps at most five.
+//! async fn call(last: &Mutex<Instant>) -> Result<(), TooOften> {
+//!     sleep(Duration::from_millis(5)).await;
+//!     let mut last = last.lock().unwrap();
+//!     let oldest = Instant::now().checked_sub(Duration::from_millis(100)).unwrap();
+//!     let next = (*last).max(oldest) + Duration::from_millis(20);
+//!     if next > Instant::now() {
+//!         return Err(TooOften);
+//!     }
+//!     *last = next;
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+//! let policy = Policy::default();
+//! let service = Arc::new(Mutex::new(Instant::now()));
+//! let callers: Vec<_> = (0..40).map(|_| {
+//!     let (policy, service) = (policy.clone(), Arc::clone(&service));
+//!     tokio::spawn(async move { retry(&policy, || call(&service)).await })
+//! }).collect();
+//! for caller in callers {
+//!     caller.await.unwrap().expect("no error reaches a caller");
+//! }
+//! # }
+//! ```
+//!
+//! # Defaults
+//!
+//! Each is a constant in [`defaults`], with its reason and when to change it.
+//!
+//! | what | default | change with |
+//! |---|---|---|
+//! | attempts of one call | 12 | [`Policy::with_max_attempts`] |
+//! | deadline of one call | 60 s | [`Policy::with_deadline`] |
+//! | timeout of one attempt | 5 s | [`Policy::with_attempt_timeout`] |
+//! | wait after a throttle, adaptive rate on | its turn | [`Policy::with_adaptive_rate`] |
+//! | wait after a throttle, adaptive rate off | full jitter, 500 ms to 20 s | [`Policy::with_throttled_backoff`] |
+//! | wait after a transient failure or timeout | full jitter, 50 ms to 5 s | [`Policy::with_transient_backoff`] |
+//! | delay asked for by the service | honoured up to 20 s, jitter on top | [`Rules::server_delay_cap`] |
+//! | budget | 10,000 tokens, 100 more a second | [`Policy::with_budget`] |
+//! | a retry costs | 1 token after a throttle, 10 after other failures | |
+//! | adaptive rate | on, idle until the first throttle | [`Policy::without_adaptive_rate`] |
+//! | random source | a small generator, seeded by the system | [`Policy::with_random`] |
+//!
+//! # Which failures are retried
+//!
+//! | class | retried |
+//! |---|---|
+//! | `Throttled`, `Transient`, `Timeout` | yes |
+//! | `Denied`, `UnavailableKey`, `InvalidRequest`, `NotAuthentic` | no |
+//!
+//! # What this crate does not do
+//!
+//! It looks at nothing but an error's class and delay: which service error is of which class is the provider's part
+//! (`datakey-kms`). It does not avoid calls (`datakey-keyring`), and it does not make an operation that must run once safe
+//! to run twice. It needs a tokio runtime with its timer enabled.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod backoff;
+mod budget;
+mod classify;
+mod decision;
+pub mod defaults;
+mod gave_up;
+mod policy;
+mod provider;
+mod random;
+mod rate;
+mod run;
+
+pub use backoff::{Backoff, Delays};
+pub use budget::{Budget, BudgetState};
+pub use classify::Classify;
+pub use decision::{Decision, Outcome, Progress, Rules};
+pub use gave_up::{Failure, GaveUp, Reason};
+pub use policy::Policy;
+pub use provider::Retry;
+pub use rate::{AdaptiveRate, Priority, RateState};
+pub use run::retry;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

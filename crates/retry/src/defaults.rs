@@ -1,0 +1,67 @@
+//! The defaults, each with its reason and when to change it.
+use std::{num::NonZeroU32, time::Duration};
+
+/// First ceiling of the wait after a throttle: 500 ms.
+///
+/// Only used where the adaptive rate is off. A quota counts by the second, so a shorter wait mostly meets the same
+/// exhausted second. Raise it when thousands of callers share a small quota.
+pub const THROTTLED_BASE: Duration = Duration::from_millis(500);
+
+/// Longest ceiling of the wait after a throttle: 20 s.
+///
+/// As in the AWS SDKs. Lower it when callers would rather fail than wait.
+pub const THROTTLED_CAP: Duration = Duration::from_secs(20);
+
+/// First ceiling of the wait after a transient failure or a timeout: 50 ms.
+///
+/// A dropped connection or a failing host behind a load balancer is usually gone at the next attempt.
+pub const TRANSIENT_BASE: Duration = Duration::from_millis(50);
+
+/// Longest ceiling of the wait after a transient failure or a timeout: 5 s.
+///
+/// A service that was down is found again within seconds of its return.
+pub const TRANSIENT_CAP: Duration = Duration::from_secs(5);
+
+/// Attempts of one call, the first included: 12.
+///
+/// The deadline and the budget are what normally end a call; this stops one that fails fast. Lower it when each attempt
+/// has a price.
+pub const MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(12).unwrap();
+
+/// How long one call may take with all its attempts and waits: 60 s.
+///
+/// Long enough for a bulk job: 300 callers at a quota of 100 a second owe each other three seconds, and eight such
+/// processes 24. Set it to what your own caller waits for, if that is less.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long one attempt may take: 5 s.
+///
+/// KMS answers in milliseconds, and behind an external key store within half a second. Raise it on slow links; lower it
+/// with the deadline, as a hung attempt takes that much of it.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest delay asked for by the service that is honoured in full: 20 s.
+///
+/// Bounds what a wrong header or a hostile proxy can do to callers.
+pub const SERVER_DELAY_CAP: Duration = Duration::from_secs(20);
+
+/// Tokens in the retry budget: 10,000.
+///
+/// A thousand callers may each have ten throttled retries on the way without one of them failing; a thousand retries of
+/// other failures empty it. Lower it for services with few callers, where a storm is smaller.
+pub const BUDGET_CAPACITY: u32 = 10_000;
+
+/// Tokens that the retry budget gains each second: 100.
+///
+/// With the bucket empty, ten transient retries a second still go out, enough to notice that the service is back.
+pub const BUDGET_REFILL_PER_SECOND: u32 = 100;
+
+/// Tokens that a retry after a throttle takes: 1.
+///
+/// A throttle is an answer, cheap for the service, and clears by itself.
+pub const THROTTLED_COST: u32 = 1;
+
+/// Tokens that a retry after any other failure takes: 10.
+///
+/// A service that fails is harmed by more load, and a timeout holds a connection for seconds.
+pub const TRANSIENT_COST: u32 = 10;

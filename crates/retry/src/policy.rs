@@ -1,0 +1,180 @@
+//! A policy: the rules, and what the calls under it share.
+use std::{num::NonZeroU32, time::Duration};
+
+use rand::Rng;
+
+use crate::{AdaptiveRate, Backoff, Budget, Priority, Rules, random::Random};
+
+/// When and how often to try again: the [`Rules`], with the budget, the adaptive rate and the random source that all
+/// calls under it share.
+///
+/// A clone shares them, so a clone with another deadline or priority still draws on the same budget and keeps to the same
+/// rate. Make one policy for each quota; in KMS, for each account and Region.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_retry::{Policy, Priority};
+///
+/// let policy = Policy::default().with_deadline(Duration::from_secs(10));
+/// let background = policy.clone().with_priority(Priority::Background).with_deadline(Duration::from_secs(60));
+/// assert_eq!(policy.rules().deadline, Some(Duration::from_secs(10)));
+/// # let _ = background;
+/// ```
+#[derive(Debug, Clone)]
+pub struct Policy {
+    rules: Rules,
+    budget: Budget,
+    rate: Option<AdaptiveRate>,
+    random: Random,
+    priority: Option<Priority>,
+}
+
+impl Default for Policy {
+    /// The default rules, a budget and an adaptive rate of its own. See the crate's table of defaults.
+    fn default() -> Self {
+        Self::new(Rules::default())
+    }
+}
+
+impl Policy {
+    /// These rules, with a default budget, adaptive rate and random source.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            budget: Budget::default(),
+            rate: Some(AdaptiveRate::new()),
+            random: Random::default(),
+            priority: None,
+        }
+    }
+
+    /// One attempt and no waiting at all; the attempt timeout stays.
+    ///
+    /// For one layer of several that could retry: only one should.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::default()
+            .with_max_attempts(1)
+            .without_adaptive_rate()
+            .without_deadline()
+    }
+
+    /// Sets the most attempts of one call, the first included. Zero counts as one.
+    #[must_use]
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.rules.max_attempts = NonZeroU32::new(attempts).unwrap_or(NonZeroU32::MIN);
+        self
+    }
+
+    /// Sets how long one call may take with all its attempts and waits.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.rules.deadline = Some(deadline);
+        self
+    }
+
+    /// Lets a call take as long as its attempts do.
+    #[must_use]
+    pub const fn without_deadline(mut self) -> Self {
+        self.rules.deadline = None;
+        self
+    }
+
+    /// Sets how long one attempt may take.
+    #[must_use]
+    pub const fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.rules.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// Lets an attempt take as long as it does: one that hangs then takes the whole deadline.
+    #[must_use]
+    pub const fn without_attempt_timeout(mut self) -> Self {
+        self.rules.attempt_timeout = None;
+        self
+    }
+
+    /// Sets the waits after throttled attempts, where no adaptive rate spaces the retries.
+    #[must_use]
+    pub const fn with_throttled_backoff(mut self, backoff: Backoff) -> Self {
+        self.rules.throttled = backoff;
+        self
+    }
+
+    /// Sets the waits after transient failures and timeouts.
+    #[must_use]
+    pub const fn with_transient_backoff(mut self, backoff: Backoff) -> Self {
+        self.rules.transient = backoff;
+        self
+    }
+
+    /// Sets the budget to draw on, which may be shared with other policies.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Sets the adaptive rate to keep to, which may be shared with other policies of the same quota.
+    #[must_use]
+    pub fn with_adaptive_rate(mut self, rate: AdaptiveRate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Leaves the spacing of throttled calls to backoff alone.
+    #[must_use]
+    pub fn without_adaptive_rate(mut self) -> Self {
+        self.rate = None;
+        self
+    }
+
+    /// Sets the random source of the jitter. With a seeded one and a paused clock, runs repeat exactly.
+    ///
+    /// ```
+    /// use datakey_retry::Policy;
+    /// use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
+    ///
+    /// let policy = Policy::default().with_random(Xoshiro256PlusPlus::seed_from_u64(7));
+    /// # let _ = policy;
+    /// ```
+    #[must_use]
+    pub fn with_random(mut self, source: impl Rng + Send + 'static) -> Self {
+        self.random = Random::new(source);
+        self
+    }
+
+    /// Sets the urgency of all calls under this policy, instead of each operation's own.
+    #[must_use]
+    pub const fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// The numbers.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The budget that calls under this policy draw on.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The adaptive rate that calls under this policy keep to, if any.
+    #[must_use]
+    pub const fn adaptive_rate(&self) -> Option<&AdaptiveRate> {
+        self.rate.as_ref()
+    }
+
+    pub(crate) const fn random(&self) -> &Random {
+        &self.random
+    }
+
+    pub(crate) fn priority_or(&self, own: Priority) -> Priority {
+        self.priority.unwrap_or(own)
+    }
+}

@@ -1,0 +1,101 @@
+//! A provider that tries again.
+use datakey_provider::{
+    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError, Rank,
+    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+};
+
+use crate::{Policy, Priority, run::retry_as};
+
+/// A provider around another one, each of whose calls follows a [`Policy`].
+///
+/// Whichever halves the inner provider has, this has. Opening goes before sealing where the adaptive rate makes calls
+/// wait; [`Policy::with_priority`] overrides it.
+///
+/// When a call is given up, the error has the class, operation, key id and code of the last failure, and a
+/// [`GaveUp`](crate::GaveUp) as its source, whose own source is that failure. A permanent error on the first attempt
+/// passes through as it is.
+///
+/// ```
+/// use datakey_provider::KeyProvider;
+/// use datakey_retry::{Policy, Priority, Retry};
+///
+/// fn for_orders<P: KeyProvider + Clone>(kms: P) -> (Retry<P>, Retry<P>) {
+///     let policy = Policy::default();
+///     let refresh = Retry::new(kms.clone(), policy.clone().with_priority(Priority::Background));
+///     (Retry::new(kms, policy), refresh) // both keep to one rate and draw on one budget
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Retry<P> {
+    inner: P,
+    policy: Policy,
+}
+
+impl<P> Retry<P> {
+    /// Puts a policy around a provider. No layer below should retry: attempts would multiply.
+    pub const fn new(inner: P, policy: Policy) -> Self {
+        Self { inner, policy }
+    }
+
+    /// The provider inside.
+    pub const fn inner(&self) -> &P {
+        &self.inner
+    }
+
+    /// The policy, with the state of its budget and its adaptive rate.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The provider inside, by value.
+    pub fn into_inner(self) -> P {
+        self.inner
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: SealingProvider> SealingProvider for Retry<P> {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        retry_as(&self.policy, Priority::Sealing, || {
+            self.inner.generate_data_key(context)
+        })
+        .await
+        .map_err(|gave_up| gave_up.into_provider_error(Operation::GenerateDataKey, None))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        retry_as(&self.policy, Priority::Sealing, || {
+            self.inner.encrypt(context, data_key)
+        })
+        .await
+        .map_err(|gave_up| gave_up.into_provider_error(Operation::Encrypt, None))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: OpeningProvider> OpeningProvider for Retry<P> {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.inner.rank(wrapped)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        retry_as(&self.policy, Priority::Opening, || {
+            self.inner.decrypt(context, wrapped)
+        })
+        .await
+        .map_err(|gave_up| gave_up.into_provider_error(Operation::Decrypt, Some(wrapped.key_id())))
+    }
+}

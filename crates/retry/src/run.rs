@@ -1,0 +1,219 @@
+//! The loop: admit, attempt, decide, wait.
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use datakey_provider::ErrorClass;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{
+    Budget, Classify, Decision, Failure, GaveUp, Outcome, Policy, Priority, Progress, Reason,
+    budget::Withdrawals,
+};
+
+/// Calls `op` until it succeeds or the policy gives up.
+///
+/// Each call of `op` is one attempt. An attempt that outlasts the attempt timeout, or the deadline, is dropped. The error
+/// says of itself what kind it is, see [`Classify`]. Urgency is that of [`Policy::with_priority`], otherwise
+/// [`Priority::Sealing`].
+///
+/// Dropping the returned future at any point leaves budget and adaptive rate as if the retry not yet sent had never been
+/// thought of.
+///
+/// # Errors
+/// [`GaveUp`] with the last failure.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use datakey_provider::ErrorClass;
+/// use datakey_retry::{Classify, Policy, retry};
+///
+/// #[derive(Debug)]
+/// struct Busy;
+/// impl Classify for Busy {
+///     fn class(&self) -> ErrorClass {
+///         ErrorClass::Throttled
+///     }
+/// }
+///
+/// let mut left = 3;
+/// let answer = retry(&Policy::default(), || {
+///     left -= 1;
+///     let busy = left > 0;
+///     async move { if busy { Err(Busy) } else { Ok("done") } }
+/// })
+/// .await;
+/// assert_eq!(answer.unwrap(), "done");
+/// # }
+/// ```
+pub async fn retry<T, E, F, Fut>(policy: &Policy, op: F) -> Result<T, GaveUp<E>>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    E: Classify,
+{
+    retry_as(policy, Priority::Sealing, op).await
+}
+
+pub(crate) async fn retry_as<T, E, F, Fut>(policy: &Policy, own: Priority, mut op: F) -> Result<T, GaveUp<E>>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    E: Classify,
+{
+    let mut call = Call::new(policy);
+    let priority = policy.priority_or(own);
+    let mut failure = Failure::NeverSent;
+    loop {
+        if !call.admitted(priority).await {
+            return Err(call.gave_up(Reason::Deadline, failure));
+        }
+        match call.attempt(op()).await {
+            Ok(value) => {
+                call.succeeded();
+                return Ok(value);
+            }
+            Err(last) => failure = last,
+        }
+        match call.failed(&failure) {
+            Decision::GiveUp(reason) => return Err(call.gave_up(reason, failure)),
+            Decision::Retry { after } => call.wait(after).await,
+        }
+    }
+}
+
+/// One call with all its attempts.
+struct Call<'a> {
+    policy: &'a Policy,
+    withdrawals: Withdrawals<'a>,
+    progress: Progress,
+    started: Instant,
+    admitted: Instant,
+    deadline: Option<Instant>,
+    waited: Duration,
+}
+
+impl<'a> Call<'a> {
+    fn new(policy: &'a Policy) -> Self {
+        let started = Instant::now();
+        Self {
+            policy,
+            withdrawals: Withdrawals::new(policy.budget()),
+            progress: Progress::default(),
+            started,
+            admitted: started,
+            deadline: policy
+                .rules()
+                .deadline
+                .and_then(|deadline| started.checked_add(deadline)),
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Waits for the adaptive rate; false if the deadline came first.
+    async fn admitted(&mut self, priority: Priority) -> bool {
+        let Some(rate) = self.policy.adaptive_rate().filter(|rate| rate.is_active()) else {
+            return true;
+        };
+        let since = Instant::now();
+        let admitted = rate.admit(priority, self.started, self.deadline).await;
+        self.admitted = Instant::now();
+        self.waited = self
+            .waited
+            .saturating_add(self.admitted.saturating_duration_since(since));
+        admitted
+    }
+
+    /// Makes one attempt, no longer than its timeout and the deadline allow.
+    async fn attempt<T, E>(&mut self, attempt: impl Future<Output = Result<T, E>>) -> Result<T, Failure<E>> {
+        self.withdrawals.sent();
+        let remaining = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(self.admitted));
+        let limit = match (self.policy.rules().attempt_timeout, remaining) {
+            (Some(timeout), Some(remaining)) => Some(timeout.min(remaining)),
+            (one, other) => one.or(other),
+        };
+        match within(limit, attempt).await {
+            Some(result) => result.map_err(Failure::Returned),
+            None => Err(Failure::TimedOut(limit.unwrap_or_default())),
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.withdrawals.succeeded();
+        if let Some(rate) = self.policy.adaptive_rate() {
+            rate.answered(self.admitted, Instant::now());
+        }
+    }
+
+    fn failed<E: Classify>(&mut self, failure: &Failure<E>) -> Decision {
+        let outcome = match failure {
+            Failure::Returned(error) => Outcome::from_error(error),
+            Failure::TimedOut(_) | Failure::NeverSent => Outcome::of(ErrorClass::Timeout),
+        };
+        let now = Instant::now();
+        self.teach(outcome.class, now);
+        let remaining = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(now));
+        let paced = self.policy.adaptive_rate().is_some();
+        let draw = if outcome.is_final {
+            0
+        } else {
+            self.policy.random().draw()
+        };
+        let decision = self
+            .policy
+            .rules()
+            .decide(&mut self.progress, outcome, remaining, paced, draw);
+        match decision {
+            Decision::Retry { .. } if !self.withdrawals.take(Budget::cost(outcome.class)) => {
+                Decision::GiveUp(Reason::Budget)
+            }
+            decided => decided,
+        }
+    }
+
+    /// Tells the adaptive rate what the service said of its quota: nothing, if it failed or did not answer.
+    fn teach(&self, class: ErrorClass, now: Instant) {
+        let Some(rate) = self.policy.adaptive_rate() else {
+            return;
+        };
+        match class {
+            ErrorClass::Throttled => rate.throttled(self.admitted, now),
+            ErrorClass::Transient | ErrorClass::Timeout => {}
+            _ => rate.answered(self.admitted, now),
+        }
+    }
+
+    async fn wait(&mut self, after: Duration) {
+        if !after.is_zero() {
+            let since = Instant::now();
+            sleep(after).await;
+            self.admitted = Instant::now();
+            self.waited = self
+                .waited
+                .saturating_add(self.admitted.saturating_duration_since(since));
+        }
+    }
+
+    fn gave_up<E>(self, reason: Reason, failure: Failure<E>) -> GaveUp<E> {
+        GaveUp {
+            reason,
+            attempts: self.progress.attempts,
+            waited: self.waited,
+            failure,
+        }
+    }
+}
+
+/// Waits for `future` no longer than `limit`. One that is ready at once costs no timer.
+async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let Some(limit) = limit else {
+        return Some(future.await);
+    };
+    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => timeout(limit, future).await.ok(),
+    }
+}

@@ -1,0 +1,148 @@
+//! The decision as a table, and the defaults as documented.
+use std::time::Duration;
+
+use datakey_provider::{ErrorClass, Operation, ProviderError};
+use datakey_retry::{Backoff, Decision, Outcome, Policy, Progress, Reason, Rules, defaults};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn rules() -> Rules {
+    let mut rules = Rules::default();
+    rules.throttled = Backoff::full(ms(1000), ms(8000));
+    rules.transient = Backoff::full(ms(100), ms(800));
+    rules.max_attempts = 5.try_into().unwrap();
+    rules.server_delay_cap = ms(3000);
+    rules
+}
+
+const fn after(millis: u64) -> Decision {
+    Decision::Retry { after: ms(millis) }
+}
+
+#[test]
+fn every_class_is_retried_or_not() {
+    for class in ErrorClass::ALL {
+        let decision = rules().decide(
+            &mut Progress::default(),
+            Outcome::of(class),
+            None,
+            false,
+            u64::MAX,
+        );
+        let expected = match class {
+            ErrorClass::Throttled => after(1000),
+            ErrorClass::Transient | ErrorClass::Timeout => after(100),
+            ErrorClass::Denied
+            | ErrorClass::UnavailableKey
+            | ErrorClass::InvalidRequest
+            | ErrorClass::NotAuthentic => Decision::GiveUp(Reason::Permanent),
+            other => panic!("{other:?} is in no table"),
+        };
+        assert_eq!(decision, expected, "{class:?}");
+    }
+}
+
+#[test]
+fn one_failed_attempt_decided() {
+    use ErrorClass::{Throttled, Timeout, Transient};
+    let rules = rules();
+    let server = |class, delay| Outcome {
+        server_delay: Some(ms(delay)),
+        ..Outcome::of(class)
+    };
+    let last = Outcome {
+        is_final: true,
+        ..Outcome::of(Transient)
+    };
+    let gives_up = Decision::GiveUp;
+    // outcome, remaining, paced, draw, decision
+    let table = [
+        (Outcome::of(Throttled), None, false, 0, after(0)),
+        (Outcome::of(Throttled), None, false, u64::MAX, after(1000)),
+        (Outcome::of(Throttled), None, true, u64::MAX, after(0)),
+        (Outcome::of(Transient), None, true, u64::MAX, after(100)),
+        (Outcome::of(Timeout), None, false, u64::MAX, after(100)),
+        (server(Throttled, 250), None, false, 0, after(250)),
+        (server(Throttled, 250), None, false, u64::MAX, after(1250)),
+        (server(Throttled, 250), None, true, u64::MAX, after(250)),
+        (server(Transient, 99_000), None, false, u64::MAX, after(3100)),
+        (Outcome::of(Transient), Some(ms(101)), false, u64::MAX, after(100)),
+        (
+            Outcome::of(Transient),
+            Some(ms(100)),
+            false,
+            u64::MAX,
+            gives_up(Reason::Deadline),
+        ),
+        (
+            server(Throttled, 250),
+            Some(ms(250)),
+            true,
+            0,
+            gives_up(Reason::Deadline),
+        ),
+        (
+            Outcome::of(Throttled),
+            Some(ms(0)),
+            true,
+            0,
+            gives_up(Reason::Deadline),
+        ),
+        (last, None, false, 0, gives_up(Reason::Permanent)),
+        (last, Some(ms(0)), false, 0, gives_up(Reason::Permanent)),
+    ];
+    for (row, (outcome, remaining, paced, draw, expected)) in table.into_iter().enumerate() {
+        let decision = rules.decide(&mut Progress::default(), outcome, remaining, paced, draw);
+        assert_eq!(decision, expected, "row {row}");
+    }
+}
+
+#[test]
+fn attempts_run_out_and_each_family_of_failures_grows_by_itself() {
+    use ErrorClass::{Throttled, Transient};
+    let (rules, mut progress) = (rules(), Progress::default());
+    let mut next = |class| rules.decide(&mut progress, Outcome::of(class), None, false, u64::MAX);
+    assert_eq!(next(Transient), after(100));
+    assert_eq!(next(Throttled), after(1000));
+    assert_eq!(next(Transient), after(200));
+    assert_eq!(next(Throttled), after(2000));
+    assert_eq!(next(Transient), Decision::GiveUp(Reason::Attempts));
+    assert_eq!(progress.attempts, 5);
+}
+
+#[test]
+fn an_outcome_is_what_the_error_says() {
+    let error = ProviderError::new(ErrorClass::Throttled, Operation::Decrypt).with_delay(ms(70));
+    let expected = Outcome {
+        class: ErrorClass::Throttled,
+        server_delay: Some(ms(70)),
+        is_final: false,
+    };
+    assert_eq!(Outcome::from_error(&error), expected);
+    let error = ProviderError::new(ErrorClass::Denied, Operation::Decrypt);
+    assert_eq!(Outcome::from_error(&error), Outcome::of(ErrorClass::Denied));
+}
+
+/// Pins the table of defaults in the crate's documentation.
+#[test]
+fn the_defaults_are_as_documented() {
+    let rules = *Policy::default().rules();
+    assert_eq!(rules.max_attempts.get(), 12);
+    assert_eq!(rules.deadline, Some(Duration::from_secs(60)));
+    assert_eq!(rules.attempt_timeout, Some(Duration::from_secs(5)));
+    assert_eq!(rules.throttled, Backoff::full(ms(500), Duration::from_secs(20)));
+    assert_eq!(rules.transient, Backoff::full(ms(50), Duration::from_secs(5)));
+    assert_eq!(rules.server_delay_cap, Duration::from_secs(20));
+    let budget = Policy::default().budget().state();
+    assert_eq!(
+        (budget.capacity, budget.available, budget.refused),
+        (10_000, 10_000, 0)
+    );
+    assert_eq!(defaults::BUDGET_REFILL_PER_SECOND, 100);
+    assert_eq!((defaults::THROTTLED_COST, defaults::TRANSIENT_COST), (1, 10));
+    assert_eq!(Policy::default().adaptive_rate().unwrap().state().rate, None);
+    let never = *Policy::never().rules();
+    assert_eq!((never.max_attempts.get(), never.deadline), (1, None));
+}
