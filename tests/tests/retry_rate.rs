@@ -52,21 +52,42 @@ async fn idle_until_the_first_throttle() {
     assert_eq!((state.rate, state.throttled, state.waiting), (None, 0, 0));
 }
 
-#[tokio::test(start_paused = true)]
-async fn other_failures_teach_it_nothing() {
-    let policy = seeded(1).with_max_attempts(4);
-    for class in ErrorClass::ALL
-        .into_iter()
-        .filter(|class| *class != ErrorClass::Throttled)
-    {
-        let _failed = retry(&policy, || async {
-            Err::<(), _>(ProviderError::new(class, Operation::Decrypt))
+/// The rate learnt from a throttle that comes after 50 answers of a kind.
+async fn start_after(answer: Result<(), ErrorClass>) -> f64 {
+    let policy = seeded(1).with_max_attempts(1);
+    let call = async |answer: Result<(), ErrorClass>| {
+        let _either = retry(&policy, || async {
+            answer.map_err(|class| ProviderError::new(class, Operation::Decrypt))
         })
         .await;
+    };
+    for _ in 0..50 {
+        call(answer).await;
     }
-    assert_eq!(policy.adaptive_rate().unwrap().state().rate, None);
-    let (_, rate) = throttled_policy().await;
-    assert_eq!(rate.state().rate, Some(10.0));
+    assert_eq!(
+        policy.adaptive_rate().unwrap().state().rate,
+        None,
+        "nothing but a throttle wakes it"
+    );
+    call(Err(ErrorClass::Throttled)).await;
+    policy.adaptive_rate().unwrap().state().rate.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_starts_from_what_the_service_answered_within_its_quota() {
+    assert_eq!(start_after(Ok(())).await, 50.0);
+    assert_eq!(
+        start_after(Err(ErrorClass::Denied)).await,
+        50.0,
+        "a refusal counts towards the quota"
+    );
+    assert_eq!(start_after(Err(ErrorClass::NotAuthentic)).await, 50.0);
+    assert_eq!(
+        start_after(Err(ErrorClass::Transient)).await,
+        10.0,
+        "a failure says nothing of the quota"
+    );
+    assert_eq!(start_after(Err(ErrorClass::Timeout)).await, 10.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,4 +267,73 @@ async fn forgotten_after_a_quiet_minute() {
     sleep(ms(61_000)).await;
     call().await.unwrap();
     assert_eq!(rate.state().rate, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_an_admission_that_was_not_picked_up_returns_it() {
+    async fn third_waits(drop_first: bool) -> Duration {
+        let (policy, _) = throttled_policy().await;
+        let log = Log::default();
+        let mut first = Box::pin(logged(policy.clone(), Arc::clone(&log), "first"));
+        assert!(poll_once(first.as_mut()).await.is_pending());
+        logged(policy.clone(), Arc::clone(&log), "second").await;
+        assert_eq!(
+            names(&log),
+            ["second"],
+            "the first was admitted, but nobody polls it"
+        );
+        if drop_first {
+            drop(first);
+        }
+        let began = Instant::now();
+        logged(policy, log, "third").await;
+        began.elapsed()
+    }
+    assert!(third_waits(false).await > Duration::ZERO);
+    assert_eq!(third_waits(true).await, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_first_leaves_the_next_takes_its_turn() {
+    async fn second_waits(drop_first: bool) -> Duration {
+        let (policy, _) = throttled_policy().await;
+        let (log, began) = (Log::default(), Instant::now());
+        let first = tokio::spawn(logged(policy.clone(), Arc::clone(&log), "first"));
+        let second = tokio::spawn(logged(policy, log, "second"));
+        sleep(ms(10)).await;
+        if drop_first {
+            first.abort();
+        }
+        second.await.unwrap();
+        began.elapsed()
+    }
+    let (alone, behind) = (second_waits(true).await, second_waits(false).await);
+    assert!(alone + ms(5) < behind, "{alone:?}, {behind:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_call_keeps_its_place_by_age() {
+    let (policy, _) = throttled_policy().await;
+    let log = Log::default();
+    let oldest = tokio::spawn({
+        let (policy, log) = (policy.clone(), Arc::clone(&log));
+        async move {
+            let answer = retry(&policy, || async {
+                log.lock().unwrap().push(("oldest", Instant::now()));
+                sleep(ms(10)).await;
+                if log.lock().unwrap().len() > 1 {
+                    return Ok(());
+                }
+                Err(ProviderError::new(ErrorClass::Throttled, Operation::Decrypt))
+            });
+            answer.await.unwrap();
+        }
+    });
+    sleep(ms(1)).await;
+    let younger = [(); 2].map(|()| tokio::spawn(logged(policy.clone(), Arc::clone(&log), "younger")));
+    oldest.await.unwrap();
+    for call in younger {
+        call.await.unwrap();
+    }
+    assert_eq!(names(&log), ["oldest", "oldest", "younger", "younger"]);
 }
