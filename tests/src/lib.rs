@@ -2,3 +2,5 @@
 pub mod kms;
 
 pub mod retry;
+
+pub mod envelope;

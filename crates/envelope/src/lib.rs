@@ -1,1 +1,136 @@
-//! Not built yet.
+//! Sealed messages under a wrapped data key: bytes in, bytes out.
+//!
+//! A key service (AWS KMS, or any `KeyProvider`) hands out a **data key** in plain and in wrapped form. This crate seals
+//! any number of messages under the plain form and puts the wrapped form into each message's header, so that whoever may
+//! unwrap it can open them. It knows no key service, clock, socket or runtime; calling the service, caching its answers
+//! and retrying are other crates' work.
+//!
+//! What a message has, beyond being encrypted:
+//!
+//! - **A key of its own.** The data key is a seed and never touches a cipher: each message derives its key from it with
+//!   24 fresh random bytes. That is what makes one data key good for 2^48 messages.
+//! - **A commitment** to data key, header, encryption context and associated data: no message opens in two ways.
+//! - **Frames**, so that files larger than memory are sealed and opened in the memory of one frame, and nothing can be
+//!   cut off, swapped, repeated or added.
+//! - **Records**: a batch of thousands of orders under one header, 24 bytes for each, readable one by one.
+//! - **Several wrapped keys**, replaceable without touching the frames.
+//!
+//! The format is specified in `docs/format.md`, rule by numbered rule; errors name the [`Rule`] that is broken.
+//!
+//! # Thirty lines that work
+//!
+//! ```
+//! # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+//! use datakey_envelope::{Aad, Message, OpenError, OpeningKey, Params, SealingKey};
+//! use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+//!
+//! // What a provider's `generate_data_key(&context)` answers: a data key, plain and wrapped.
+//! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+//! let data_key = DataKey::init(|bytes| bytes.fill(7)); // a provider draws random bytes
+//! let wrapped = WrappedKey::new("arn:aws:kms:...", b"opaque to us".to_vec())?.into();
+//!
+//! // Prepare once per data key, then seal from any number of threads.
+//! let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+//! let mut sealed = Vec::new();
+//! sealing.seal(b"2 CDs, 24.98 USD", Aad::from("order 17"), &mut sealed)?;
+//!
+//! // The other side reads the header, checks what it claims, and has the wrapped key unwrapped.
+//! let message = Message::decode(&sealed)?;
+//! let claimed = message.header().context()?;
+//! claimed.check_expected(&EncryptionContext::new([("tenant", "acme")])?)?;
+//! assert_eq!(message.header().wrapped_keys()?, wrapped);
+//! let unwrapped = DataKey::init(|bytes| bytes.fill(7)); // a provider's `decrypt(&claimed, &wrapped_key)`
+//!
+//! let opening = OpeningKey::new(&unwrapped, &claimed);
+//! let mut opened = Vec::new();
+//! opening.open(&message, Aad::from("order 17"), &mut opened)?;
+//! assert_eq!(opened, b"2 CDs, 24.98 USD");
+//!
+//! // Another order's number, and it does not open.
+//! let refused = opening.open(&message, Aad::from("order 18"), &mut opened);
+//! assert_eq!(refused, Err(OpenError::NotAuthentic));
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Which call
+//!
+//! | you have | seal | open |
+//! |---|---|---|
+//! | bytes in memory | `SealingKey::seal` | `OpeningKey::open` |
+//! | a stream, or more than fits into memory | `SealingKey::stream_sealer` | `OpeningKey::stream_opener` |
+//! | many small records | `SealingKey::seal_records` | `OpeningKey::open_records` |
+//! | records as they come | `SealingKey::record_sealer` | `OpeningKey::record_opener` |
+//!
+//! All of them append to a buffer of the caller's, and leave it as it was when they fail.
+//!
+//! # Defaults
+//!
+//! | what | default | change it with |
+//! |---|---|---|
+//! | suite | ChaCha20-Poly1305 + HKDF-SHA-256 | [`Params::with_suite`] |
+//! | frame length of byte streams | 64 KiB | [`Params::with_frame_len`] |
+//! | longest record | 16 MiB | [`Params::with_record_limit`] |
+//! | associated data | none | the `aad` of each call |
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `std` | on | `std` in the dependencies; without it the crate needs `alloc` only |
+//! | `getrandom` | on | salts from the operating system; without it the `_with_salt` calls remain |
+//! | `rustcrypto` | on | the ciphers in pure Rust |
+//! | `aws-lc` | off | the ciphers of AWS-LC, which are used when both are on; the same bytes |
+//!
+//! Without a cipher the crate still decodes headers, for tools that inspect or route messages.
+//!
+//! # What this crate does not do
+//!
+//! It does not make, unwrap or cache data keys (`datakey-provider` says who does), hides neither the length of the
+//! plaintext nor the encryption context, does not compress, and does not sign: whoever holds the data key can seal.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod aad;
+mod error;
+mod geometry;
+mod header;
+mod read;
+mod rule;
+mod suite;
+
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod cipher;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod frame;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod open;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod salt;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod schedule;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod seal;
+
+pub use aad::Aad;
+#[cfg(feature = "getrandom")]
+pub use error::RandomError;
+pub use error::{FormatError, OpenError, SealError};
+pub use geometry::{MAX_MESSAGE_LEN, MAX_RECORDS, RECORD_OVERHEAD};
+pub use header::{
+    ContextPairs, Header, MAGIC, MAX_HEADER_LEN, Message, SALT_LEN, VERSION, WrappedKeyRef, WrappedKeyRefs,
+    is_datakey_message,
+};
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+pub use open::{OpeningKey, RecordOpener, StreamOpener};
+pub use rule::Rule;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+pub use salt::Salt;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+pub use seal::{RecordSealer, SealingKey, StreamSealer};
+pub use suite::{FrameLen, FrameLenError, Kind, Params, Suite};

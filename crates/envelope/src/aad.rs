@@ -1,0 +1,67 @@
+//! Associated data: bound into a message, never stored in it.
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of nothing.
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+const EMPTY_DIGEST: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27,
+    0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
+/// Associated data of one message: any bytes, such as an order id or a destination.
+///
+/// It is bound into the message's key and commitment, is not stored in the message and never leaves the process;
+/// whoever opens must give the same bytes again. A type of its own, so that it cannot be mistaken for the plaintext
+/// or the encryption context.
+///
+/// ```
+/// # use datakey_envelope::Aad;
+/// assert_eq!(Aad::new(b""), Aad::EMPTY);
+/// assert_eq!(Aad::from("order 17").as_bytes(), b"order 17");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Aad<'a>(&'a [u8]);
+
+impl<'a> Aad<'a> {
+    /// No associated data.
+    pub const EMPTY: Aad<'static> = Aad(&[]);
+
+    /// Associated data of any length.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+    pub(crate) fn digest(self) -> [u8; 32] {
+        if self.0.is_empty() {
+            EMPTY_DIGEST
+        } else {
+            Sha256::digest(self.0).into()
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Aad<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(text.as_bytes())
+    }
+}
+
+#[cfg(all(test, any(feature = "rustcrypto", feature = "aws-lc")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_nothing_is_the_constant() {
+        assert_eq!(EMPTY_DIGEST, <[u8; 32]>::from(Sha256::digest([])));
+        assert_ne!(Aad::new(b"x").digest(), EMPTY_DIGEST);
+    }
+}

@@ -1,0 +1,42 @@
+//! The two ciphers behind one small interface, whichever library they come from.
+//!
+//! Everything works in place on slices; a tag stands apart from its data.
+use crate::{Suite, schedule::KEY_LEN};
+
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+#[cfg(feature = "aws-lc")]
+use aws_lc as backend;
+#[cfg(not(feature = "aws-lc"))]
+mod rustcrypto;
+#[cfg(not(feature = "aws-lc"))]
+use rustcrypto as backend;
+
+pub(crate) const TAG_LEN: usize = 16;
+pub(crate) const NONCE_LEN: usize = 12;
+
+pub(crate) type Tag = [u8; TAG_LEN];
+pub(crate) type Nonce = [u8; NONCE_LEN];
+
+/// The cipher refused: to open because the tag differs, to seal because of a length that the format never reaches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused;
+
+/// The cipher of one message, keyed with the message's own key.
+pub(crate) struct Cipher(backend::Cipher);
+
+impl Cipher {
+    pub(crate) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Result<Self, Refused> {
+        backend::Cipher::new(suite, key).map(Self)
+    }
+
+    /// Turns plaintext into ciphertext.
+    pub(crate) fn seal(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
+        self.0.seal(nonce, ad, data)
+    }
+
+    /// Turns ciphertext into plaintext. What `data` holds after a refusal is not to be used.
+    pub(crate) fn open(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused> {
+        self.0.open(nonce, ad, data, tag)
+    }
+}

@@ -1,0 +1,117 @@
+//! What goes wrong in sealing and opening, and what to do next.
+use thiserror::Error;
+
+use crate::{Kind, Rule};
+
+/// The structure of a message is not that of the format. Seen without a key, so it says nothing about authenticity.
+///
+/// ```
+/// # use datakey_envelope::{FormatError, Header, Rule};
+/// let error = Header::decode(b"\x01\x80 some other format").unwrap_err();
+/// assert_eq!(error, FormatError::Malformed { rule: Rule::Magic });
+/// assert!(error.to_string().contains("rule H1"));
+///
+/// assert_eq!(Header::decode(b"\xdaKEY").unwrap_err(), FormatError::Truncated { missing: 60 });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The bytes end before the structure does. Nothing of what is there breaks a rule.
+    #[error(
+        "the message ends early ({rule}); at least {missing} more bytes are needed: {advice}",
+        rule = Rule::Complete, advice = Rule::Complete.advice()
+    )]
+    Truncated {
+        /// At least this many bytes are missing at the end. More may turn out to be missing once these are there.
+        missing: u64,
+    },
+    /// A rule is broken, and more bytes would not mend it.
+    #[error("the message is malformed ({rule}); {advice}", advice = .rule.advice())]
+    Malformed {
+        /// The rule.
+        rule: Rule,
+    },
+}
+
+impl FormatError {
+    /// The rule of `docs/format.md` that is broken.
+    #[must_use]
+    pub const fn rule(&self) -> Rule {
+        match self {
+            Self::Truncated { .. } => Rule::Complete,
+            Self::Malformed { rule } => *rule,
+        }
+    }
+}
+
+/// Why a message does not open.
+///
+/// ```
+/// # use datakey_envelope::OpenError;
+/// assert!(OpenError::NotAuthentic.to_string().contains("not authentic"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The structure is not that of the format.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The message is not what was sealed. Which part differs is not told, as that would help a forger.
+    #[error(
+        "the message is not authentic: it was altered or cut short, or sealed under another data key, encryption \
+         context or associated data; check those three, and do not use the message otherwise"
+    )]
+    NotAuthentic,
+    /// The message is sound so far, but of the other kind than the call is for.
+    #[error("the message holds {found}, and this call opens {expected}; use the call for {found}")]
+    OtherKind {
+        /// What the call opens.
+        expected: Kind,
+        /// What the message is.
+        found: Kind,
+    },
+}
+
+/// Why something is not sealed. Nothing was written.
+///
+/// ```
+/// # use datakey_envelope::SealError;
+/// let error = SealError::RecordTooLong { len: 100, limit: 64 };
+/// assert!(error.to_string().contains("100 bytes"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// More than [`MAX_MESSAGE_LEN`](crate::MAX_MESSAGE_LEN) bytes of plaintext.
+    #[error("{}; {}", Rule::MessageLength, Rule::MessageLength.advice())]
+    MessageTooLong,
+    /// A record is longer than the record limit of the [`Params`](crate::Params).
+    #[error(
+        "a record has {len} bytes, and the limit of this sealing key is {limit}; raise it or split the record"
+    )]
+    RecordTooLong {
+        /// Its length, in bytes.
+        len: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// More than [`MAX_RECORDS`](crate::MAX_RECORDS).
+    #[error("{}; start another message", Rule::RecordCount)]
+    TooManyRecords,
+    /// The operating system gave no random bytes for the salt.
+    #[cfg(feature = "getrandom")]
+    #[error("no random bytes for the salt: {0}; the operating system is at fault, nothing was sealed")]
+    Random(RandomError),
+    /// The cipher refused, which no input within the limits of the format makes it do.
+    #[error("the cipher failed; nothing was sealed, and the message cannot be continued")]
+    Cipher,
+    /// An earlier call failed, and the message cannot be continued without using a nonce twice.
+    #[error("an earlier call on this message failed; start the message anew")]
+    Abandoned,
+}
+
+/// The operating system's reason for giving no random bytes.
+#[cfg(feature = "getrandom")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct RandomError(pub(crate) getrandom::Error);

@@ -1,0 +1,336 @@
+//! The header: all that a reader needs before it has a key.
+use alloc::vec::Vec;
+use core::fmt;
+
+use datakey_provider::{EncryptionContext, WrappedKey, WrappedKeys};
+
+use crate::{
+    FormatError, FrameLen, Kind, Rule, Suite, geometry,
+    read::{self, Cursor},
+};
+
+/// The first four bytes of every message. `DA` starts no text in UTF-8, and no message of the AWS Encryption SDK.
+pub const MAGIC: [u8; 4] = [0xDA, b'K', b'E', b'Y'];
+
+/// The version of the format.
+pub const VERSION: u8 = 1;
+
+/// The length of a salt, in bytes.
+pub const SALT_LEN: usize = 24;
+
+/// The longest header, in bytes: the longest encryption context and 16 of the longest wrapped keys.
+pub const MAX_HEADER_LEN: usize = 64 + 2 + 4096 + 1 + 16 * (1 + 255 + 2 + 6144);
+
+/// Magic, version, suite, kind, exponent, salt, commitment.
+pub(crate) const FIXED_LEN: usize = 64;
+
+/// Whether the bytes start as a datakey message does, of whichever version. Four bytes decide.
+///
+/// ```
+/// assert!(datakey_envelope::is_datakey_message(b"\xdaKEY\x01..."));
+/// assert!(!datakey_envelope::is_datakey_message(b"\x02\x04x"));
+/// ```
+#[must_use]
+pub fn is_datakey_message(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
+/// A decoded header: a view of the bytes that it was decoded from, in which every rule has been checked. Decoding
+/// allocates nothing.
+///
+/// Nothing in it is authenticated until a message opens: treat the context and the key ids as claims until then.
+///
+/// ```
+/// use datakey_envelope::{FormatError, Header};
+/// # let read = [0xDA];
+/// match Header::decode(&read) {
+///     Ok(header) => println!("{} wrapped keys", header.wrapped_key_refs().count()),
+///     Err(FormatError::Truncated { missing }) => println!("read {missing} bytes more and try again"),
+///     Err(malformed) => println!("{malformed}"),
+/// }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    pub(crate) suite: Suite,
+    pub(crate) kind: Kind,
+    pub(crate) frame_len: FrameLen,
+    pub(crate) salt: &'a [u8; SALT_LEN],
+    pub(crate) commitment: &'a [u8; 32],
+    pub(crate) context: &'a [u8],
+    pub(crate) keys: &'a [u8],
+    pub(crate) shared: &'a [u8],
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    /// Decodes the header at the front of `bytes`, which may hold more of the message, all of it, or too little.
+    ///
+    /// # Errors
+    /// [`FormatError::Truncated`] says how many more bytes are needed at the least; [`MAX_HEADER_LEN`] bytes are
+    /// always enough. [`FormatError::Malformed`] names the first rule that is broken.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, FormatError> {
+        read::header(bytes)
+    }
+
+    /// The suite.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// Byte stream or records.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The frame length of a byte stream; the limit of a record's length.
+    #[must_use]
+    pub const fn frame_len(&self) -> FrameLen {
+        self.frame_len
+    }
+
+    /// The salt, 24 bytes.
+    #[must_use]
+    pub const fn salt(&self) -> &'a [u8; SALT_LEN] {
+        self.salt
+    }
+
+    /// The commitment to data key, header, encryption context and associated data, 32 bytes.
+    #[must_use]
+    pub const fn commitment(&self) -> &'a [u8; 32] {
+        self.commitment
+    }
+
+    /// The pairs of the encryption context, in order, without allocating.
+    #[must_use]
+    pub const fn context_pairs(&self) -> ContextPairs<'a> {
+        ContextPairs(Cursor(self.context))
+    }
+
+    /// Whether the message claims this encryption context, by comparison of the encodings.
+    #[must_use]
+    pub fn has_context(&self, context: &EncryptionContext) -> bool {
+        self.context == context.encoded()
+    }
+
+    /// The encryption context as an object, for a provider.
+    ///
+    /// # Errors
+    /// [`FormatError::Malformed`] if the pairs were no context, which decoding has ruled out.
+    pub fn context(&self) -> Result<EncryptionContext, FormatError> {
+        EncryptionContext::new(self.context_pairs()).map_err(|_ruled_out| FormatError::Malformed {
+            rule: Rule::ContextEnd,
+        })
+    }
+
+    /// The wrapped keys, in order, without allocating.
+    #[must_use]
+    pub const fn wrapped_key_refs(&self) -> WrappedKeyRefs<'a> {
+        WrappedKeyRefs(Cursor(self.keys))
+    }
+
+    /// The wrapped keys as an object, for a provider.
+    ///
+    /// # Errors
+    /// [`FormatError::Malformed`] if they were none, which decoding has ruled out.
+    pub fn wrapped_keys(&self) -> Result<WrappedKeys, FormatError> {
+        let ruled_out = |rule| FormatError::Malformed { rule };
+        let keys: Result<Vec<_>, _> = self
+            .wrapped_key_refs()
+            .map(|key| WrappedKey::new(key.key_id, key.blob))
+            .collect();
+        let keys = keys.map_err(|_error| ruled_out(Rule::KeyIdText))?;
+        WrappedKeys::new(keys).map_err(|_error| ruled_out(Rule::WrappedKeyTwice))
+    }
+
+    /// The encoded context and wrapped keys: the same bytes in all messages of one data key, which makes them a key
+    /// to look an opening key up by. Not authenticated.
+    #[must_use]
+    pub const fn shared_part(&self) -> &'a [u8] {
+        self.shared
+    }
+
+    /// The header's own bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The length of the header: where the body starts.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The length of the plaintext, told from the length of the whole message; `None` for records, whose lengths
+    /// stand at their end. A claim until the message opens.
+    ///
+    /// # Errors
+    /// [`FormatError`] when no byte stream with this header has that length.
+    pub fn plain_len(&self, message_len: u64) -> Result<Option<u64>, FormatError> {
+        if self.kind != Kind::Bytes {
+            return Ok(None);
+        }
+        let header_len = u64::try_from(self.len()).unwrap_or(u64::MAX);
+        geometry::plain_len(message_len.saturating_sub(header_len), self.frame_len).map(Some)
+    }
+
+    /// Encodes what was decoded, appending to `out`; the result equals [`as_bytes`](Self::as_bytes).
+    ///
+    /// # Errors
+    /// As [`context`](Self::context) and [`wrapped_keys`](Self::wrapped_keys).
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        let (context, keys) = (self.context()?, self.wrapped_keys()?);
+        let fixed = Fixed {
+            suite: self.suite,
+            kind: self.kind,
+            frame_len: self.frame_len,
+            salt: self.salt,
+            commitment: self.commitment,
+        };
+        fixed.encode(out);
+        encode_shared(&context, &keys, out);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("suite", &self.suite)
+            .field("kind", &self.kind)
+            .field("frame_len", &self.frame_len)
+            .field("context", &self.context_pairs())
+            .field("wrapped_keys", &self.wrapped_key_refs())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pairs of a header's encryption context, in the order of the bytes of their keys.
+#[derive(Clone)]
+pub struct ContextPairs<'a>(pub(crate) Cursor<'a>);
+
+impl fmt::Debug for ContextPairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+/// The wrapped keys of a header, in order.
+#[derive(Clone)]
+pub struct WrappedKeyRefs<'a>(pub(crate) Cursor<'a>);
+
+impl fmt::Debug for WrappedKeyRefs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+/// A wrapped key where it stands in a header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct WrappedKeyRef<'a> {
+    pub(crate) key_id: &'a str,
+    pub(crate) blob: &'a [u8],
+}
+
+impl<'a> WrappedKeyRef<'a> {
+    /// The id of the wrapping key. A hint for routing, not an authority.
+    #[must_use]
+    pub const fn key_id(&self) -> &'a str {
+        self.key_id
+    }
+
+    /// What the provider made.
+    #[must_use]
+    pub const fn blob(&self) -> &'a [u8] {
+        self.blob
+    }
+}
+
+impl fmt::Debug for WrappedKeyRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WrappedKeyRef")
+            .field("key_id", &self.key_id)
+            .field("blob_len", &self.blob.len())
+            .finish()
+    }
+}
+
+/// A message whose header is decoded: the header, and the body after it.
+///
+/// ```
+/// # use datakey_envelope::{FormatError, Message};
+/// assert!(matches!(Message::decode(b""), Err(FormatError::Truncated { .. })));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    header: Header<'a>,
+    body: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// Decodes the header of a whole message. The body is checked when it is opened.
+    ///
+    /// # Errors
+    /// As [`Header::decode`].
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, FormatError> {
+        let header = Header::decode(bytes)?;
+        let body = bytes.get(header.len()..).unwrap_or_default();
+        Ok(Self { header, body })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header<'a> {
+        &self.header
+    }
+
+    /// The frames, and for records what ends them.
+    #[must_use]
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+}
+
+/// The first 64 bytes.
+pub(crate) struct Fixed<'a> {
+    pub(crate) suite: Suite,
+    pub(crate) kind: Kind,
+    pub(crate) frame_len: FrameLen,
+    pub(crate) salt: &'a [u8; SALT_LEN],
+    pub(crate) commitment: &'a [u8; 32],
+}
+
+impl Fixed<'_> {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let [a, b, c, d] = MAGIC;
+        let exponent = self.frame_len.exponent();
+        out.extend_from_slice(&[a, b, c, d, VERSION, self.suite.id(), self.kind.id(), exponent]);
+        out.extend_from_slice(self.salt);
+        out.extend_from_slice(self.commitment);
+    }
+}
+
+/// The part that repeats in all messages of one data key. Its parts were checked when they were made.
+pub(crate) fn encode_shared(context: &EncryptionContext, keys: &WrappedKeys, out: &mut Vec<u8>) {
+    out.extend_from_slice(&len_u16(context.encoded()));
+    out.extend_from_slice(context.encoded());
+    out.push(len_u8(keys.as_slice().len()));
+    for key in keys {
+        out.push(len_u8(key.key_id().len()));
+        out.extend_from_slice(key.key_id().as_bytes());
+        out.extend_from_slice(&len_u16(key.blob()));
+        out.extend_from_slice(key.blob());
+    }
+}
+
+fn len_u16(bytes: &[u8]) -> [u8; 2] {
+    u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+fn len_u8(len: usize) -> u8 {
+    u8::try_from(len).unwrap_or(u8::MAX)
+}

@@ -1,0 +1,170 @@
+//! Opening: a data key, then messages.
+use alloc::vec::Vec;
+use core::{fmt, ops::Range};
+
+use datakey_provider::{DataKey, EncryptionContext};
+
+use crate::{
+    Aad, Header, Kind, Message, OpenError,
+    frame::{FrameOpener, Position, all_or_nothing},
+    geometry,
+    schedule::{Keyed, Profile},
+};
+
+mod records;
+mod stream;
+
+pub use records::RecordOpener;
+pub use stream::StreamOpener;
+
+/// A data key prepared for opening the messages that were sealed under it in one encryption context.
+///
+/// The context is the one that the provider unwrapped the data key with. A message that claims another is not
+/// authentic. Whether it is the context that the reader *expects* is for the caller to check, with
+/// [`EncryptionContext::check_expected`].
+///
+/// Share one behind an `Arc`; it opens from any number of threads at once. What it holds is as secret as the data key,
+/// is wiped when dropped, and is not shown by `Debug`.
+///
+/// ```
+/// # #[cfg(feature = "getrandom")] {
+/// use datakey_envelope::{Aad, Message, OpenError, OpeningKey};
+/// # use datakey_envelope::{Params, SealingKey};
+/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+/// # let context = EncryptionContext::new([("tenant", "acme")]).unwrap();
+/// # let mut sealed = Vec::new();
+/// # let key = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// # key.seal(b"one order", Aad::from("order 17"), &mut sealed).unwrap();
+///
+/// let opening = OpeningKey::new(&data_key, &context);
+/// let message = Message::decode(&sealed)?;
+/// let mut opened = Vec::new();
+/// opening.open(&message, Aad::from("order 17"), &mut opened)?;
+/// assert_eq!(opened, b"one order");
+///
+/// let other = opening.open(&message, Aad::from("order 18"), &mut opened);
+/// assert_eq!(other, Err(OpenError::NotAuthentic));
+/// assert_eq!(opened, b"one order"); // nothing was appended
+/// # }
+/// # Ok::<(), datakey_envelope::OpenError>(())
+/// ```
+pub struct OpeningKey {
+    keyed: Keyed,
+    context: EncryptionContext,
+}
+
+impl OpeningKey {
+    /// Prepares a data key that was unwrapped with this context.
+    #[must_use]
+    pub fn new(data_key: &DataKey, context: &EncryptionContext) -> Self {
+        Self {
+            keyed: Keyed::new(data_key),
+            context: context.clone(),
+        }
+    }
+
+    /// The encryption context that the data key was unwrapped with.
+    #[must_use]
+    pub const fn context(&self) -> &EncryptionContext {
+        &self.context
+    }
+
+    /// Opens a whole byte stream and appends the plaintext to `out`: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`]; `out` then has its former length, and what was written behind it is wiped.
+    pub fn open(&self, message: &Message<'_>, aad: Aad<'_>, out: &mut Vec<u8>) -> Result<(), OpenError> {
+        let (header, mut rest) = (message.header(), message.body());
+        expect_kind(header, Kind::Bytes)?;
+        let body_len = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+        let plain_len = geometry::plain_len(body_len, header.frame_len())?;
+        let mut frames = self.begin(header, aad)?;
+        all_or_nothing(out, |out| {
+            // No more than the body that is there.
+            out.reserve(usize::try_from(plain_len).unwrap_or_default());
+            let sealed_len = stream::sealed_frame_len(header);
+            while let Some((frame, more)) = rest.split_at_checked(sealed_len)
+                && !more.is_empty()
+            {
+                frames.append(frame, Position::Inner, out)?;
+                rest = more;
+            }
+            frames.append(rest, Position::Last, out)
+        })
+    }
+
+    /// Opens a whole records message, appends the plaintext of all records to `out` one after the other, and says
+    /// where each of them stands: all or nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`]; `out` then has its former length, and what was written behind it is wiped.
+    pub fn open_records(
+        &self,
+        message: &Message<'_>,
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Range<usize>>, OpenError> {
+        let mut opener = self.record_opener(message.header(), aad)?;
+        let mut rest = message.body();
+        all_or_nothing(out, |out| {
+            out.reserve(rest.len());
+            let (mut records, mut start) = (Vec::new(), out.len());
+            while opener.next_record(&mut rest, out)?.is_some() {
+                records.push(start..out.len());
+                start = out.len();
+            }
+            opener.finish()?;
+            Ok(records)
+        })
+    }
+
+    /// Begins opening a byte stream whose body arrives in portions.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the commitment is checked here.
+    pub fn stream_opener(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<StreamOpener, OpenError> {
+        expect_kind(header, Kind::Bytes)?;
+        Ok(StreamOpener::new(self.begin(header, aad)?, header))
+    }
+
+    /// Begins opening a records message whose body arrives in portions.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the commitment is checked here.
+    pub fn record_opener(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<RecordOpener, OpenError> {
+        expect_kind(header, Kind::Records)?;
+        Ok(RecordOpener::new(self.begin(header, aad)?, header))
+    }
+
+    fn begin(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<FrameOpener, OpenError> {
+        if !header.has_context(&self.context) {
+            return Err(OpenError::NotAuthentic);
+        }
+        let prepared = self.keyed.prepare(&Profile {
+            suite: header.suite(),
+            kind: header.kind(),
+            frame_len: header.frame_len(),
+            context_digest: self.context.digest(),
+        });
+        FrameOpener::new(header.suite(), &prepared, header.salt(), aad, header.commitment())
+    }
+}
+
+fn expect_kind(header: &Header<'_>, expected: Kind) -> Result<(), OpenError> {
+    let found = header.kind();
+    if found == expected {
+        Ok(())
+    } else {
+        Err(OpenError::OtherKind { expected, found })
+    }
+}
+
+impl fmt::Debug for OpeningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpeningKey")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! A byte stream opened as it arrives.
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{
+    FormatError, Header, MAX_MESSAGE_LEN, OpenError, Rule,
+    cipher::TAG_LEN,
+    frame::{Chunks, FrameOpener, Position, all_or_nothing},
+};
+
+/// Opens one byte stream in portions, in the memory of one frame.
+///
+/// Only authenticated plaintext comes out. That the stream is *whole* is known when [`finish`](Self::finish) succeeds
+/// and not before: do not act on the plaintext for good until then.
+///
+/// ```
+/// # #[cfg(feature = "getrandom")] {
+/// # use datakey_envelope::{Aad, Header, OpeningKey, Params, SealingKey};
+/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+/// # let context = EncryptionContext::empty();
+/// # let mut sealed = Vec::new();
+/// # let key = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// # key.seal(b"some plaintext", Aad::EMPTY, &mut sealed).unwrap();
+/// let opening = OpeningKey::new(&data_key, &context);
+/// let header = Header::decode(&sealed)?;
+/// let mut opener = opening.stream_opener(&header, Aad::EMPTY)?;
+/// let mut opened = Vec::new();
+/// for portion in sealed[header.len()..].chunks(10) {
+///     opener.push(portion, &mut opened)?;
+/// }
+/// opener.finish(&mut opened)?;
+/// assert_eq!(opened, b"some plaintext");
+/// # }
+/// # Ok::<(), datakey_envelope::OpenError>(())
+/// ```
+#[must_use = "a stream is known to be whole only when it is finished"]
+pub struct StreamOpener {
+    frames: FrameOpener,
+    chunks: Chunks,
+    total: u64,
+    failed: Option<OpenError>,
+}
+
+/// The length of each frame but the last, with its tag.
+pub(super) fn sealed_frame_len(header: &Header<'_>) -> usize {
+    header.frame_len().bytes().saturating_add(TAG_LEN)
+}
+
+impl StreamOpener {
+    pub(super) fn new(frames: FrameOpener, header: &Header<'_>) -> Self {
+        Self {
+            frames,
+            chunks: Chunks::new(sealed_frame_len(header)),
+            total: 0,
+            failed: None,
+        }
+    }
+
+    /// Takes a portion of the body and appends the plaintext of the frames that it completes to `out`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; `out` then has its former length, what was written behind it is wiped, and every further call
+    /// fails in the same way.
+    pub fn push(&mut self, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), OpenError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let Self {
+            frames,
+            chunks,
+            total,
+            ..
+        } = self;
+        let pushed = all_or_nothing(out, |out| {
+            chunks.push(sealed, |frame| append(frames, frame, Position::Inner, total, out))
+        });
+        self.failed = pushed.err();
+        pushed
+    }
+
+    /// Opens the last frame, now that nothing follows it.
+    ///
+    /// # Errors
+    /// [`OpenError`], also when the stream was cut short; `out` is then as before.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), OpenError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let last = self.chunks.last();
+        if last.len() == TAG_LEN && self.total > 0 {
+            return Err(FormatError::Malformed {
+                rule: Rule::EmptyLastFrame,
+            }
+            .into());
+        }
+        all_or_nothing(out, |out| {
+            append(&mut self.frames, last, Position::Last, &mut self.total, out)
+        })
+    }
+}
+
+fn append(
+    frames: &mut FrameOpener,
+    sealed: &[u8],
+    position: Position,
+    total: &mut u64,
+    out: &mut Vec<u8>,
+) -> Result<(), OpenError> {
+    let plain_len = u64::try_from(sealed.len().saturating_sub(TAG_LEN)).unwrap_or(u64::MAX);
+    *total = total.saturating_add(plain_len);
+    if *total > MAX_MESSAGE_LEN {
+        return Err(FormatError::Malformed {
+            rule: Rule::MessageLength,
+        }
+        .into());
+    }
+    frames.append(sealed, position, out)
+}
+
+impl fmt::Debug for StreamOpener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamOpener")
+            .field("total", &self.total)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,259 @@
+//! All reads of bytes that nobody vouches for. No indexing, no unchecked arithmetic, and nothing is allocated for a
+//! length that a message merely claims.
+use datakey_provider::{
+    MAX_BLOB_LEN, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS, MAX_CONTEXT_TEXT_LEN, MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS,
+};
+
+use crate::{
+    FormatError, FrameLen, Header, Kind, MAGIC, Rule, Suite, VERSION,
+    header::{ContextPairs, FIXED_LEN, WrappedKeyRef, WrappedKeyRefs},
+};
+
+const fn broken(rule: Rule) -> FormatError {
+    FormatError::Malformed { rule }
+}
+
+/// What is left to read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
+        if let Some((taken, rest)) = self.0.split_at_checked(len) {
+            self.0 = rest;
+            return Ok(taken);
+        }
+        let missing = u64::try_from(len.saturating_sub(self.0.len())).unwrap_or(u64::MAX);
+        Err(FormatError::Truncated { missing })
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], FormatError> {
+        if let Some((taken, rest)) = self.0.split_first_chunk() {
+            self.0 = rest;
+            return Ok(taken);
+        }
+        self.take(N)?;
+        Err(FormatError::Truncated { missing: 1 })
+    }
+
+    fn u8(&mut self) -> Result<u8, FormatError> {
+        self.array().map(|[byte]| *byte)
+    }
+
+    fn u16(&mut self) -> Result<usize, FormatError> {
+        self.array().map(|bytes| usize::from(u16::from_be_bytes(*bytes)))
+    }
+}
+
+/// Reads a header from the front of `bytes`.
+pub(crate) fn header(bytes: &[u8]) -> Result<Header<'_>, FormatError> {
+    let known = bytes.len().min(MAGIC.len());
+    if bytes.get(..known) != MAGIC.get(..known) {
+        return Err(broken(Rule::Magic));
+    }
+    let mut cursor = Cursor(bytes);
+    let fixed = cursor
+        .take(FIXED_LEN)
+        .or_else(|early| fixed_fields(bytes).and(Err(early)))?;
+    let (suite, kind, frame_len) = fixed_fields(fixed)?.ok_or_else(|| broken(Rule::Magic))?;
+    let mut tail = Cursor(fixed.get(8..).unwrap_or_default());
+    let (salt, commitment) = (tail.array()?, tail.array()?);
+    let shared = cursor.0;
+    let context = context(&mut cursor)?;
+    let keys = wrapped_keys(&mut cursor)?;
+    let shared_len = shared.len().saturating_sub(cursor.0.len());
+    let len = FIXED_LEN.saturating_add(shared_len);
+    Ok(Header {
+        suite,
+        kind,
+        frame_len,
+        salt,
+        commitment,
+        context,
+        keys,
+        shared: shared.get(..shared_len).unwrap_or_default(),
+        bytes: bytes.get(..len).unwrap_or_default(),
+    })
+}
+
+/// The fields of one byte each, as far as they are there: what is known to be wrong is said before more is asked for.
+fn fixed_fields(bytes: &[u8]) -> Result<Option<(Suite, Kind, FrameLen)>, FormatError> {
+    let mut fields = bytes.iter().skip(MAGIC.len()).copied();
+    let Some(version) = fields.next() else {
+        return Ok(None);
+    };
+    if version != VERSION {
+        return Err(broken(Rule::Version));
+    }
+    let Some(suite) = fields.next() else {
+        return Ok(None);
+    };
+    let suite = Suite::from_id(suite).ok_or_else(|| broken(Rule::Suite))?;
+    let Some(kind) = fields.next() else {
+        return Ok(None);
+    };
+    let kind = Kind::from_id(kind).ok_or_else(|| broken(Rule::Kind))?;
+    let Some(exponent) = fields.next() else {
+        return Ok(None);
+    };
+    let frame_len = FrameLen::from_exponent(exponent).map_err(|_out_of_range| broken(Rule::FrameExponent))?;
+    Ok(Some((suite, kind, frame_len)))
+}
+
+fn context<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
+    let len = cursor.u16()?;
+    if len > MAX_CONTEXT_LEN {
+        return Err(broken(Rule::ContextLength));
+    }
+    let encoded = cursor.take(len)?;
+    let (mut rest, mut pairs, mut previous) = (Cursor(encoded), 0_usize, "");
+    while !rest.0.is_empty() {
+        pairs = pairs.saturating_add(1);
+        if pairs > MAX_CONTEXT_PAIRS {
+            return Err(broken(Rule::ContextPairs));
+        }
+        let key = text(&mut rest)?;
+        let _value = text(&mut rest)?;
+        if key.is_empty() {
+            return Err(broken(Rule::ContextText));
+        }
+        // The empty text stands before every key, which is not empty.
+        if previous.as_bytes() >= key.as_bytes() {
+            return Err(broken(Rule::ContextOrder));
+        }
+        previous = key;
+    }
+    Ok(encoded)
+}
+
+fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, FormatError> {
+    let outside = |_early| broken(Rule::ContextEnd);
+    let len = cursor.u16().map_err(outside)?;
+    if len > MAX_CONTEXT_TEXT_LEN {
+        return Err(broken(Rule::ContextText));
+    }
+    let bytes = cursor.take(len).map_err(outside)?;
+    str::from_utf8(bytes).map_err(|_not_text| broken(Rule::ContextUtf8))
+}
+
+fn wrapped_keys<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
+    let count = usize::from(cursor.u8()?);
+    if count == 0 || count > MAX_WRAPPED_KEYS {
+        return Err(broken(Rule::WrappedKeyCount));
+    }
+    let start = cursor.0;
+    for index in 0..count {
+        let key = wrapped_key(cursor)?;
+        if WrappedKeyRefs(Cursor(start))
+            .take(index)
+            .any(|earlier| earlier == key)
+        {
+            return Err(broken(Rule::WrappedKeyTwice));
+        }
+    }
+    let len = start.len().saturating_sub(cursor.0.len());
+    Ok(start.get(..len).unwrap_or_default())
+}
+
+fn wrapped_key<'a>(cursor: &mut Cursor<'a>) -> Result<WrappedKeyRef<'a>, FormatError> {
+    let len = usize::from(cursor.u8()?);
+    if len == 0 || len > MAX_KEY_ID_LEN {
+        return Err(broken(Rule::KeyIdLength));
+    }
+    let key_id = str::from_utf8(cursor.take(len)?).map_err(|_not_text| broken(Rule::KeyIdText))?;
+    if key_id.chars().any(char::is_control) {
+        return Err(broken(Rule::KeyIdText));
+    }
+    let len = cursor.u16()?;
+    if len == 0 || len > MAX_BLOB_LEN {
+        return Err(broken(Rule::BlobLength));
+    }
+    let blob = cursor.take(len)?;
+    Ok(WrappedKeyRef { key_id, blob })
+}
+
+impl<'a> Iterator for ContextPairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some((text(&mut self.0).ok()?, text(&mut self.0).ok()?))
+    }
+}
+
+impl<'a> Iterator for WrappedKeyRefs<'a> {
+    type Item = WrappedKeyRef<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        wrapped_key(&mut self.0).ok()
+    }
+}
+
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+pub(crate) use body::{Gather, frame, record_head, records_end};
+
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod body {
+    use alloc::vec::Vec;
+    use core::mem;
+
+    use crate::FormatError;
+
+    /// A sealed frame taken apart: ciphertext and tag.
+    pub(crate) fn frame(sealed: &[u8]) -> Result<(&[u8], &[u8; 16]), FormatError> {
+        sealed.split_last_chunk().ok_or_else(|| {
+            let missing = u64::try_from(16_usize.saturating_sub(sealed.len())).unwrap_or(16);
+            FormatError::Truncated { missing }
+        })
+    }
+
+    /// Gathers pieces of a known length from input that arrives in any portions, without copying what arrives whole.
+    #[derive(Debug, Default)]
+    pub(crate) struct Gather {
+        pending: Vec<u8>,
+        done: bool,
+    }
+
+    impl Gather {
+        /// The next `len` bytes, or what is known to be missing of them. The buffer grows with what arrived only.
+        pub(crate) fn next<'g, 'i: 'g>(
+            &'g mut self,
+            input: &mut &'i [u8],
+            len: usize,
+        ) -> Result<&'g [u8], u64> {
+            if mem::take(&mut self.done) {
+                self.pending.clear();
+            }
+            if self.pending.is_empty()
+                && let Some((piece, rest)) = input.split_at_checked(len)
+            {
+                *input = rest;
+                return Ok(piece);
+            }
+            let missing = len.saturating_sub(self.pending.len());
+            let (fill, rest) = input.split_at_checked(missing).unwrap_or((input, &[]));
+            self.pending.extend_from_slice(fill);
+            *input = rest;
+            match missing.saturating_sub(fill.len()) {
+                0 => {
+                    self.done = true;
+                    Ok(&self.pending)
+                }
+                missing => Err(u64::try_from(missing).unwrap_or(u64::MAX)),
+            }
+        }
+    }
+
+    /// What stands where the next record would: its length, or nothing at the marker.
+    pub(crate) fn record_head(head: &[u8]) -> Option<u32> {
+        let len = u32::from_be_bytes(head.first_chunk().copied().unwrap_or([u8::MAX; 4]));
+        (len != u32::MAX).then_some(len)
+    }
+
+    /// The end of a records message taken apart: table, tag, count.
+    pub(crate) fn records_end(end: &[u8]) -> Result<(&[u8], &[u8; 16], u32), FormatError> {
+        let short = || FormatError::Truncated { missing: 1 };
+        let (rest, count) = end.split_last_chunk().ok_or_else(short)?;
+        let (table, tag) = rest.split_last_chunk().ok_or_else(short)?;
+        Ok((table, tag, u32::from_be_bytes(*count)))
+    }
+}

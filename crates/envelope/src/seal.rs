@@ -1,0 +1,302 @@
+//! Sealing: material prepared once per data key, then messages.
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use datakey_provider::{DataKey, EncryptionContext, WrappedKeys};
+
+use crate::{
+    Aad, FrameLen, Kind, Params, Salt, SealError,
+    frame::{FrameSealer, Position, all_or_nothing},
+    geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
+    header::{self, FIXED_LEN, Fixed},
+    schedule::{Keyed, Prepared, Profile},
+};
+
+mod records;
+mod stream;
+
+pub use records::RecordSealer;
+pub use stream::StreamSealer;
+
+/// A data key prepared for sealing: hash states for both kinds of message, and the part of the header that repeats.
+///
+/// Make one per data key and share it behind an `Arc`; it seals from any number of threads at once. What it holds is
+/// as secret as the data key, is wiped when dropped, and is not shown by `Debug`. It does not keep the data key.
+///
+/// How many messages one data key may seal: see the limits in `docs/format.md`. Salts of 24 random bytes allow 2^48
+/// messages with odds of 2^-97 that any two share a salt.
+///
+/// ```
+/// # #[cfg(feature = "getrandom")] {
+/// use datakey_envelope::{Aad, Message, OpeningKey, Params, SealingKey};
+/// use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+///
+/// let data_key = DataKey::init(|bytes| bytes.fill(7)); // a provider draws random bytes
+/// let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+/// let context = EncryptionContext::new([("tenant", "acme")]).unwrap();
+///
+/// let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// let mut sealed = Vec::new();
+/// sealing.seal(b"one order", Aad::from("order 17"), &mut sealed)?;
+/// assert_eq!(sealed.len(), sealing.sealed_len(9).unwrap());
+/// # let mut opened = Vec::new();
+/// # let opening = OpeningKey::new(&data_key, &context);
+/// # opening.open(&Message::decode(&sealed).unwrap(), Aad::from("order 17"), &mut opened).unwrap();
+/// # assert_eq!(opened, b"one order");
+/// # }
+/// # Ok::<(), datakey_envelope::SealError>(())
+/// ```
+pub struct SealingKey {
+    params: Params,
+    bytes: Prepared,
+    records: Prepared,
+    shared: Box<[u8]>,
+}
+
+impl SealingKey {
+    /// Prepares a data key. The wrapped keys and the context must be those that the provider made it with.
+    #[must_use]
+    pub fn new(
+        data_key: &DataKey,
+        wrapped: &WrappedKeys,
+        context: &EncryptionContext,
+        params: &Params,
+    ) -> Self {
+        let keyed = Keyed::new(data_key);
+        let prepare = |kind, frame_len| {
+            keyed.prepare(&Profile {
+                suite: params.suite(),
+                kind,
+                frame_len,
+                context_digest: context.digest(),
+            })
+        };
+        let mut shared = Vec::new();
+        header::encode_shared(context, wrapped, &mut shared);
+        Self {
+            params: *params,
+            bytes: prepare(Kind::Bytes, params.frame_len()),
+            records: prepare(Kind::Records, params.record_limit()),
+            shared: shared.into(),
+        }
+    }
+
+    /// What this key seals with.
+    pub const fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The length of the header of each message, in bytes.
+    #[must_use]
+    pub fn header_len(&self) -> usize {
+        self.shared.len().saturating_add(FIXED_LEN)
+    }
+
+    /// The length of a sealed message of `plain_len` bytes; `None` where that is more than
+    /// [`MAX_MESSAGE_LEN`](crate::MAX_MESSAGE_LEN) allows or memory can hold.
+    #[must_use]
+    pub fn sealed_len(&self, plain_len: usize) -> Option<usize> {
+        let body = geometry::body_len(u64::try_from(plain_len).ok()?, self.params.frame_len())?;
+        usize::try_from(body).ok()?.checked_add(self.header_len())
+    }
+
+    /// The length of a records message of `count` records of `plain_len` bytes together; `None` as for
+    /// [`sealed_len`](Self::sealed_len), or for too many records.
+    #[must_use]
+    pub fn sealed_records_len(&self, count: usize, plain_len: usize) -> Option<usize> {
+        if count > usize::try_from(MAX_RECORDS).ok()?
+            || u64::try_from(plain_len).ok()? > geometry::MAX_MESSAGE_LEN
+        {
+            return None;
+        }
+        count
+            .checked_mul(RECORD_OVERHEAD)?
+            .checked_add(plain_len)?
+            .checked_add(usize::try_from(RECORDS_END_LEN).ok()?)?
+            .checked_add(self.header_len())
+    }
+
+    /// Seals a whole message and appends it to `out`. A buffer that is used again is not allocated again.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    #[cfg(feature = "getrandom")]
+    pub fn seal(&self, plaintext: &[u8], aad: Aad<'_>, out: &mut Vec<u8>) -> Result<(), SealError> {
+        self.seal_with_salt(Salt::random()?, plaintext, aad, out)
+    }
+
+    /// As [`seal`](Self::seal), with a salt from elsewhere.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a salt is used up by the message it is for"
+    )]
+    pub fn seal_with_salt(
+        &self,
+        salt: Salt,
+        plaintext: &[u8],
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SealError> {
+        let total = self
+            .sealed_len(plaintext.len())
+            .ok_or(SealError::MessageTooLong)?;
+        all_or_nothing(out, |out| {
+            out.reserve(total);
+            let mut frames = self.begin(Kind::Bytes, &salt, aad, out)?;
+            let (frame_len, mut rest) = (self.params.frame_len().bytes(), plaintext);
+            while let Some((frame, more)) = rest.split_at_checked(frame_len)
+                && !more.is_empty()
+            {
+                frames.append(frame, Position::Inner, out)?;
+                rest = more;
+            }
+            frames.append(rest, Position::Last, out)
+        })
+    }
+
+    /// Seals a batch of records as one message and appends it to `out`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "getrandom")] {
+    /// # use datakey_envelope::{Aad, Message, OpeningKey, Params, SealingKey};
+    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+    /// # let context = EncryptionContext::empty();
+    /// let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+    /// let mut sealed = Vec::new();
+    /// sealing.seal_records(["order 1", "order 2"], Aad::from("batch 9"), &mut sealed)?;
+    ///
+    /// let opening = OpeningKey::new(&data_key, &context);
+    /// let mut opened = Vec::new();
+    /// let records = opening.open_records(&Message::decode(&sealed).unwrap(), Aad::from("batch 9"), &mut opened);
+    /// assert_eq!(&opened[records.unwrap()[1].clone()], b"order 2");
+    /// # }
+    /// # Ok::<(), datakey_envelope::SealError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    #[cfg(feature = "getrandom")]
+    pub fn seal_records<R: AsRef<[u8]>>(
+        &self,
+        records: impl IntoIterator<Item = R>,
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SealError> {
+        self.seal_records_with_salt(Salt::random()?, records, aad, out)
+    }
+
+    /// As [`seal_records`](Self::seal_records), with a salt from elsewhere.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    pub fn seal_records_with_salt<R: AsRef<[u8]>>(
+        &self,
+        salt: Salt,
+        records: impl IntoIterator<Item = R>,
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SealError> {
+        all_or_nothing(out, |out| {
+            let mut sealer = self.record_sealer_with_salt(salt, aad, out)?;
+            for record in records {
+                sealer.push_record(record.as_ref(), out)?;
+            }
+            sealer.finish(out)
+        })
+    }
+
+    /// Begins a message whose plaintext arrives in portions; appends the header to `out`.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    #[cfg(feature = "getrandom")]
+    pub fn stream_sealer(&self, aad: Aad<'_>, out: &mut Vec<u8>) -> Result<StreamSealer, SealError> {
+        self.stream_sealer_with_salt(Salt::random()?, aad, out)
+    }
+
+    /// As [`stream_sealer`](Self::stream_sealer), with a salt from elsewhere.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a salt is used up by the message it is for"
+    )]
+    pub fn stream_sealer_with_salt(
+        &self,
+        salt: Salt,
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<StreamSealer, SealError> {
+        let frames = all_or_nothing(out, |out| self.begin(Kind::Bytes, &salt, aad, out))?;
+        Ok(StreamSealer::new(frames, self.params.frame_len()))
+    }
+
+    /// Begins a records message whose records arrive one by one; appends the header to `out`.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    #[cfg(feature = "getrandom")]
+    pub fn record_sealer(&self, aad: Aad<'_>, out: &mut Vec<u8>) -> Result<RecordSealer, SealError> {
+        self.record_sealer_with_salt(Salt::random()?, aad, out)
+    }
+
+    /// As [`record_sealer`](Self::record_sealer), with a salt from elsewhere.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a salt is used up by the message it is for"
+    )]
+    pub fn record_sealer_with_salt(
+        &self,
+        salt: Salt,
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<RecordSealer, SealError> {
+        let frames = all_or_nothing(out, |out| self.begin(Kind::Records, &salt, aad, out))?;
+        Ok(RecordSealer::new(frames, self.params.record_limit()))
+    }
+
+    /// Derives a message's secrets and writes its header.
+    fn begin(
+        &self,
+        kind: Kind,
+        salt: &Salt,
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<FrameSealer, SealError> {
+        let (prepared, frame_len): (&Prepared, FrameLen) = match kind {
+            Kind::Bytes => (&self.bytes, self.params.frame_len()),
+            Kind::Records => (&self.records, self.params.record_limit()),
+        };
+        let suite = self.params.suite();
+        let secret = prepared.message(salt.as_bytes(), aad);
+        let commitment = secret.commitment();
+        let fixed = Fixed {
+            suite,
+            kind,
+            frame_len,
+            salt: salt.as_bytes(),
+            commitment: &commitment,
+        };
+        fixed.encode(out);
+        out.extend_from_slice(&self.shared);
+        FrameSealer::new(suite, secret)
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealingKey")
+            .field("params", &self.params)
+            .field("header_len", &self.header_len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! A batch of records sealed one by one.
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{
+    FrameLen, MAX_MESSAGE_LEN, MAX_RECORDS, SealError,
+    frame::{FrameSealer, Position, all_or_nothing},
+};
+
+/// Seals records into one message as they come. It keeps four bytes for each record until the end.
+///
+/// ```
+/// # #[cfg(feature = "getrandom")] {
+/// # use datakey_envelope::{Aad, Params, SealingKey};
+/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+/// # let key = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), &Params::new());
+/// let mut out = Vec::new();
+/// let mut sealer = key.record_sealer(Aad::EMPTY, &mut out)?;
+/// sealer.push_record(b"first", &mut out)?;
+/// sealer.push_record(b"", &mut out)?;
+/// sealer.finish(&mut out)?;
+/// # assert_eq!(out.len(), key.sealed_records_len(2, 5).unwrap());
+/// # }
+/// # Ok::<(), datakey_envelope::SealError>(())
+/// ```
+#[must_use = "a message without its end does not open"]
+pub struct RecordSealer {
+    frames: FrameSealer,
+    limit: usize,
+    table: Vec<u8>,
+    count: u32,
+    total: u64,
+    abandoned: bool,
+}
+
+impl RecordSealer {
+    pub(super) fn new(frames: FrameSealer, limit: FrameLen) -> Self {
+        Self {
+            frames,
+            limit: limit.bytes(),
+            table: Vec::new(),
+            count: 0,
+            total: 0,
+            abandoned: false,
+        }
+    }
+
+    /// How many records there are so far: the index of the next.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Appends a sealed record to `out`.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before. After [`SealError::RecordTooLong`], [`SealError::TooManyRecords`] and
+    /// [`SealError::MessageTooLong`] the message may still be continued or finished without that record.
+    pub fn push_record(&mut self, record: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        if self.abandoned {
+            return Err(SealError::Abandoned);
+        }
+        let too_long = SealError::RecordTooLong {
+            len: record.len(),
+            limit: self.limit,
+        };
+        let len = match u32::try_from(record.len()) {
+            Ok(len) if record.len() <= self.limit => len,
+            _ => return Err(too_long),
+        };
+        let total = self.total.saturating_add(u64::from(len));
+        if total > MAX_MESSAGE_LEN {
+            return Err(SealError::MessageTooLong);
+        }
+        let count = self.count.saturating_add(1);
+        if count > MAX_RECORDS {
+            return Err(SealError::TooManyRecords);
+        }
+        let pushed = all_or_nothing(out, |out| {
+            out.extend_from_slice(&len.to_be_bytes());
+            self.frames.append(record, Position::Inner, out)
+        });
+        self.table.extend_from_slice(&len.to_be_bytes());
+        (self.total, self.count, self.abandoned) = (total, count, pushed.is_err());
+        pushed
+    }
+
+    /// Appends the end: marker, table of lengths, tag, count.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), SealError> {
+        if self.abandoned {
+            return Err(SealError::Abandoned);
+        }
+        let tag = self.frames.last_tag(&self.table)?;
+        out.extend_from_slice(&u32::MAX.to_be_bytes());
+        out.extend_from_slice(&self.table);
+        out.extend_from_slice(&tag);
+        out.extend_from_slice(&self.count.to_be_bytes());
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RecordSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordSealer")
+            .field("count", &self.count)
+            .field("total", &self.total)
+            .finish_non_exhaustive()
+    }
+}

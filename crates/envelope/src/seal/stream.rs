@@ -1,0 +1,94 @@
+//! A byte stream sealed as it arrives.
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{
+    FrameLen, MAX_MESSAGE_LEN, SealError,
+    frame::{Chunks, FrameSealer, Position, all_or_nothing},
+};
+
+/// Seals one byte stream in portions, in the memory of one frame.
+///
+/// However the plaintext is portioned, the message is the same. A sealer that is dropped before
+/// [`finish`](Self::finish) leaves a message cut short, which no reader opens to its end.
+///
+/// ```
+/// # #[cfg(feature = "getrandom")] {
+/// # use datakey_envelope::{Aad, Params, SealingKey};
+/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+/// # let key = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), &Params::new());
+/// let mut out = Vec::new();
+/// let mut sealer = key.stream_sealer(Aad::EMPTY, &mut out)?;
+/// for portion in ["some ", "plaintext"] {
+///     sealer.push(portion.as_bytes(), &mut out)?;
+///     // write `out` somewhere and clear it
+/// }
+/// sealer.finish(&mut out)?;
+/// # assert_eq!(out.len(), key.sealed_len(14).unwrap());
+/// # }
+/// # Ok::<(), datakey_envelope::SealError>(())
+/// ```
+#[must_use = "a message without its last frame does not open"]
+pub struct StreamSealer {
+    frames: FrameSealer,
+    chunks: Chunks,
+    total: u64,
+    abandoned: bool,
+}
+
+impl StreamSealer {
+    pub(super) fn new(frames: FrameSealer, frame_len: FrameLen) -> Self {
+        Self {
+            frames,
+            chunks: Chunks::new(frame_len.bytes()),
+            total: 0,
+            abandoned: false,
+        }
+    }
+
+    /// Takes a portion of the plaintext and appends what frames it completes to `out`.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before. After [`SealError::MessageTooLong`] the message may still be
+    /// finished with what it has; after anything else it is [`SealError::Abandoned`].
+    pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        if self.abandoned {
+            return Err(SealError::Abandoned);
+        }
+        let more = u64::try_from(plaintext.len()).unwrap_or(u64::MAX);
+        let total = self.total.saturating_add(more);
+        if total > MAX_MESSAGE_LEN {
+            return Err(SealError::MessageTooLong);
+        }
+        let Self { frames, chunks, .. } = self;
+        let pushed = all_or_nothing(out, |out| {
+            chunks.push(plaintext, |frame| frames.append(frame, Position::Inner, out))
+        });
+        self.total = total;
+        self.abandoned = pushed.is_err();
+        pushed
+    }
+
+    /// Appends the last frame.
+    ///
+    /// # Errors
+    /// [`SealError`]; `out` is then as before.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), SealError> {
+        if self.abandoned {
+            return Err(SealError::Abandoned);
+        }
+        all_or_nothing(out, |out| {
+            self.frames.append(self.chunks.last(), Position::Last, out)
+        })
+    }
+}
+
+impl fmt::Debug for StreamSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamSealer")
+            .field("total", &self.total)
+            .finish_non_exhaustive()
+    }
+}

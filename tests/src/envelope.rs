@@ -1,0 +1,293 @@
+//! Fixtures for the message format, and a second writer of it.
+//!
+//! The writer follows `docs/format.md` step by step with the plainest means (the `hkdf` crate, whole buffers, AEADs
+//! that append their tag) and shares no code with the crate under test.
+use aes_gcm::Aes256Gcm;
+use chacha20poly1305::{
+    ChaCha20Poly1305,
+    aead::{Aead, KeyInit, Payload},
+};
+use datakey_envelope::{
+    Aad, FrameLen, Kind, Message, OpenError, OpeningKey, Params, Salt, SealingKey, Suite,
+};
+use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
+use hkdf::Hkdf;
+use sha2::{Digest as _, Sha256};
+
+/// The salt of fixtures that need a fixed one.
+pub const SALT: [u8; 24] = *b"salt of twenty-four byte";
+
+/// A data key of one byte repeated.
+#[must_use]
+pub fn data_key(byte: u8) -> DataKey {
+    DataKey::init(|bytes| bytes.fill(byte))
+}
+
+/// A wrapped key with the lengths that KMS has: an ARN of 75 bytes and a blob of 184.
+#[must_use]
+pub fn kms_wrapped() -> WrappedKeys {
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    assert_eq!(arn.len(), 75);
+    WrappedKey::new(arn, vec![0xB1; 184]).unwrap().into()
+}
+
+/// A short wrapped key.
+#[must_use]
+pub fn short_wrapped() -> WrappedKeys {
+    WrappedKey::new("local:a", b"blob".to_vec()).unwrap().into()
+}
+
+/// `tenant=acme, purpose=orders`.
+#[must_use]
+pub fn context() -> EncryptionContext {
+    EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).unwrap()
+}
+
+/// Bytes that differ from one position to the next.
+#[must_use]
+pub fn plaintext(len: usize) -> Vec<u8> {
+    (0..len)
+        .map(|at| (at.wrapping_mul(31) ^ (at >> 8)) as u8)
+        .collect()
+}
+
+/// Parameters of a suite with both frame lengths at an exponent.
+pub fn params(suite: Suite, exponent: u8) -> Params {
+    let frame_len = FrameLen::from_exponent(exponent).unwrap();
+    Params::new()
+        .with_suite(suite)
+        .with_frame_len(frame_len)
+        .with_record_limit(frame_len)
+}
+
+/// A data key in all the forms that tests need.
+#[derive(Debug)]
+pub struct Fixture {
+    /// The data key.
+    pub data_key: DataKey,
+    /// Its context.
+    pub context: EncryptionContext,
+    /// Its wrapped forms.
+    pub wrapped: WrappedKeys,
+    /// Prepared for sealing.
+    pub sealing: SealingKey,
+    /// Prepared for opening.
+    pub opening: OpeningKey,
+}
+
+impl Fixture {
+    /// With a short wrapped key and the usual context.
+    #[must_use]
+    pub fn new(params: Params) -> Self {
+        Self::of(context(), short_wrapped(), params)
+    }
+
+    /// With everything given.
+    #[must_use]
+    pub fn of(context: EncryptionContext, wrapped: WrappedKeys, params: Params) -> Self {
+        let data_key = data_key(0x42);
+        let sealing = SealingKey::new(&data_key, &wrapped, &context, &params);
+        let opening = OpeningKey::new(&data_key, &context);
+        Self {
+            data_key,
+            context,
+            wrapped,
+            sealing,
+            opening,
+        }
+    }
+
+    /// A sealed byte stream, under [`SALT`].
+    #[must_use]
+    pub fn seal(&self, plaintext: &[u8], aad: Aad<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        let salt = Salt::danger_from_bytes(SALT);
+        self.sealing
+            .seal_with_salt(salt, plaintext, aad, &mut out)
+            .unwrap();
+        out
+    }
+
+    /// A sealed batch, under [`SALT`].
+    #[must_use]
+    pub fn seal_records(&self, records: &[&[u8]], aad: Aad<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        let salt = Salt::danger_from_bytes(SALT);
+        self.sealing
+            .seal_records_with_salt(salt, records, aad, &mut out)
+            .unwrap();
+        out
+    }
+
+    /// Opens a message of either kind to its records; a byte stream is one. Checks that a failure leaves no output.
+    ///
+    /// # Errors
+    /// As opening.
+    pub fn open(&self, sealed: &[u8], aad: Aad<'_>) -> Result<Vec<Vec<u8>>, OpenError> {
+        open_with(&self.opening, sealed, aad)
+    }
+}
+
+/// Opens a message of either kind to its records; a byte stream is one. Checks that a failure leaves no output.
+///
+/// # Errors
+/// As opening.
+pub fn open_with(opening: &OpeningKey, sealed: &[u8], aad: Aad<'_>) -> Result<Vec<Vec<u8>>, OpenError> {
+    let message = Message::decode(sealed)?;
+    let mut out = b"before".to_vec();
+    let opened = match message.header().kind() {
+        Kind::Records => opening
+            .open_records(&message, aad, &mut out)
+            .map(|ranges| ranges.into_iter().map(|range| out[range].to_vec()).collect()),
+        _ => opening
+            .open(&message, aad, &mut out)
+            .map(|()| vec![out[6..].to_vec()]),
+    };
+    assert_eq!(&out[..6], b"before");
+    if opened.is_err() {
+        assert_eq!(out.len(), 6, "output although the message did not open");
+    }
+    opened
+}
+
+/// What the second writer is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference<'a> {
+    /// The suite's id.
+    pub suite: u8,
+    /// The frame exponent.
+    pub exponent: u8,
+    /// The data key.
+    pub data_key: &'a [u8; 32],
+    /// The salt.
+    pub salt: &'a [u8; 24],
+    /// The context's pairs, sorted.
+    pub context: &'a [(&'a str, &'a str)],
+    /// The wrapped keys.
+    pub keys: &'a [(&'a str, &'a [u8])],
+    /// The associated data.
+    pub aad: &'a [u8],
+}
+
+/// Intermediate values of the key schedule.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// The block that all messages of a data key share.
+    pub profile: Vec<u8>,
+    /// The message's own block.
+    pub message: Vec<u8>,
+    /// The message's AEAD key.
+    pub key: [u8; 32],
+    /// The commitment.
+    pub commitment: [u8; 32],
+}
+
+impl Reference<'_> {
+    fn encoded_context(&self) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        for text in self.context.iter().flat_map(|(key, value)| [key, value]) {
+            encoded.extend((text.len() as u16).to_be_bytes());
+            encoded.extend(text.as_bytes());
+        }
+        encoded
+    }
+
+    /// The key schedule of a message of a kind.
+    #[must_use]
+    pub fn schedule(&self, kind: u8) -> Schedule {
+        let mut profile = b"datakey envelope format v1".to_vec();
+        profile.resize(29, 0);
+        profile.extend([self.suite, kind, self.exponent]);
+        let mut context = b"datakey encryption context v1\0".to_vec();
+        context.extend(self.encoded_context());
+        profile.extend(Sha256::digest(&context));
+        let mut message = self.salt.to_vec();
+        message.extend(Sha256::digest(self.aad));
+        message.extend([0; 8]);
+        let expand = |purpose: &[u8]| {
+            let mut okm = [0; 32];
+            let info = [&profile[..], &message, purpose].concat();
+            Hkdf::<Sha256>::from_prk(self.data_key)
+                .unwrap()
+                .expand(&info, &mut okm)
+                .unwrap();
+            okm
+        };
+        let (key, commitment) = (expand(b"aead key"), expand(b"commitment"));
+        Schedule {
+            profile,
+            message,
+            key,
+            commitment,
+        }
+    }
+
+    fn header(&self, kind: u8) -> Vec<u8> {
+        let mut out = vec![0xDA, 0x4B, 0x45, 0x59, 1, self.suite, kind, self.exponent];
+        out.extend(self.salt);
+        out.extend(self.schedule(kind).commitment);
+        let context = self.encoded_context();
+        out.extend((context.len() as u16).to_be_bytes());
+        out.extend(context);
+        out.push(self.keys.len() as u8);
+        for (key_id, blob) in self.keys {
+            out.push(key_id.len() as u8);
+            out.extend(key_id.as_bytes());
+            out.extend((blob.len() as u16).to_be_bytes());
+            out.extend(*blob);
+        }
+        out
+    }
+
+    fn frame(&self, kind: u8, counter: u64, last: u8, msg: &[u8], aad: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; 12];
+        nonce[3..11].copy_from_slice(&counter.to_be_bytes());
+        nonce[11] = last;
+        let key = self.schedule(kind).key;
+        let payload = Payload { msg, aad };
+        match self.suite {
+            1 => ChaCha20Poly1305::new(&key.into()).encrypt(&nonce.into(), payload),
+            _ => Aes256Gcm::new(&key.into()).encrypt(&nonce.into(), payload),
+        }
+        .unwrap()
+    }
+
+    /// A whole byte stream message.
+    #[must_use]
+    pub fn bytes(&self, plaintext: &[u8]) -> Vec<u8> {
+        let frames: Vec<&[u8]> = match plaintext {
+            [] => vec![&[]],
+            _ => plaintext.chunks(1 << self.exponent).collect(),
+        };
+        self.bytes_in_frames(&frames)
+    }
+
+    /// A byte stream message of frames cut by the caller, rightly or wrongly.
+    #[must_use]
+    pub fn bytes_in_frames(&self, frames: &[&[u8]]) -> Vec<u8> {
+        let mut out = self.header(1);
+        for (counter, frame) in frames.iter().enumerate() {
+            let last = u8::from(counter + 1 == frames.len());
+            out.extend(self.frame(1, counter as u64, last, frame, &[]));
+        }
+        out
+    }
+
+    /// A whole records message.
+    #[must_use]
+    pub fn records(&self, records: &[&[u8]]) -> Vec<u8> {
+        let mut out = self.header(2);
+        let mut table = Vec::new();
+        for (counter, record) in records.iter().enumerate() {
+            let len = (record.len() as u32).to_be_bytes();
+            table.extend(len);
+            out.extend(len);
+            out.extend(self.frame(2, counter as u64, 0, record, &[]));
+        }
+        out.extend([0xFF; 4]);
+        out.extend(&table);
+        out.extend(self.frame(2, records.len() as u64, 1, &[], &table));
+        out.extend((records.len() as u32).to_be_bytes());
+        out
+    }
+}
