@@ -4,3 +4,5 @@ pub mod kms;
 pub mod retry;
 
 pub mod envelope;
+
+pub mod keyring;

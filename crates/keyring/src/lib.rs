@@ -1,1 +1,142 @@
-//! Not built yet.
+//! A cache for data keys, so that envelope encryption makes one key service call per key, not one per message.
+//!
+//! A shop that seals each order under a data key of its own makes one KMS `GenerateDataKey` call per order, and KMS
+//! answers `ThrottlingException`. A [`Keyring`] around a provider keeps one data key per encryption context and hands it
+//! out until it is too old or used up, and keeps the keys that opened messages, so that a thousand messages under one
+//! data key are opened with one `Decrypt`. It is meant for bulk: it refills before a key runs out, asks once however
+//! many callers wait, rides out an outage of the key service on the keys it has, and says in its
+//! [statistics](Keyring::stats) why it made each call.
+//!
+//! # Thirty lines that work
+//!
+//! ```
+//! use datakey_keyring::{Keyring, KeyringError, MissReason, Usage};
+//! use datakey_provider::{EncryptionContext, KeyProvider};
+//!
+//! async fn seal_and_open(provider: impl KeyProvider + 'static) -> Result<(), KeyringError> {
+//!     let keyring = Keyring::new(provider); // clone it to share it
+//!     let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).expect("valid");
+//!
+//!     for order in ["three records", "two books"] {
+//!         // Reserves one message of so many bytes. Only the first time makes a call.
+//!         let key = keyring.sealing_key(&context, Usage::message(order.len() as u64)).await?;
+//!         let (_secret, _wrapped) = (key.data_key(), key.wrapped_keys()); // seal with these
+//!
+//!         // Who reads the message has its wrapped keys. Again only the first time makes a call.
+//!         let again = keyring.opening_key(&context, key.wrapped_keys()).await?;
+//!         assert!(again.ct_eq(key.data_key()));
+//!     }
+//!
+//!     let stats = keyring.stats();
+//!     assert_eq!((stats.calls_made, stats.calls_avoided), (2, 2));
+//!     assert_eq!(stats.sealing.misses.of(MissReason::Cold), 1);
+//!     keyring.shutdown(); // wipes what nobody holds
+//!     Ok(())
+//! }
+//! # use std::{collections::HashMap, sync::Mutex};
+//! # use datakey_provider::*;
+//! # #[derive(Default)]
+//! # struct Safe(Mutex<HashMap<Vec<u8>, [u8; 32]>>);
+//! # #[async_trait]
+//! # impl SealingProvider for Safe {
+//! #     async fn generate_data_key(&self, context: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
+//! #         let data_key = DataKey::init(|bytes| bytes.fill(7));
+//! #         let wrapped = self.encrypt(context, &data_key).await?;
+//! #         Ok(GeneratedDataKey::new(data_key, wrapped))
+//! #     }
+//! #     async fn encrypt(&self, context: &EncryptionContext, key: &DataKey) -> Result<WrappedKeys, ProviderError> {
+//! #         let ticket = context.digest().to_vec();
+//! #         self.0.lock().unwrap().insert(ticket.clone(), *key.expose_secret());
+//! #         Ok(WrappedKey::new("safe:1", ticket).unwrap().into())
+//! #     }
+//! # }
+//! # #[async_trait]
+//! # impl OpeningProvider for Safe {
+//! #     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+//! #         (wrapped.key_id() == "safe:1").then_some(Rank::LOCAL)
+//! #     }
+//! #     async fn decrypt(&self, _: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
+//! #         let found = self.0.lock().unwrap().get(wrapped.blob()).copied();
+//! #         Ok(DataKey::init(|bytes| *bytes = found.unwrap()))
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { seal_and_open(Safe::default()).await.unwrap(); }
+//! ```
+//!
+//! # Defaults
+//!
+//! | what | default | constant | AWS Encryption SDK, data key caching |
+//! |---|---|---|---|
+//! | age at which a sealing key is replaced | 5 minutes | [`DEFAULT_SOFT_AGE`] | maximum age (required there): the age of replacement |
+//! | age past which it is never used | 15 minutes | [`DEFAULT_HARD_AGE`] | maximum age: the age of last use. Set soft and hard alike for their meaning |
+//! | messages under one sealing key | 2^24 | [`DEFAULT_MAX_MESSAGES`] | maximum messages encrypted (2^32) |
+//! | bytes under one sealing key | 2^40 | [`DEFAULT_MAX_BYTES`] | maximum bytes encrypted (2^63 - 1) |
+//! | contexts with a live sealing key | 1,024 | [`DEFAULT_MAX_CONTEXTS`] | cache capacity (required there), shared with decryption |
+//! | time an opening key is kept | 5 minutes | [`DEFAULT_OPENING_TTL`] | maximum age |
+//! | opening keys | 8,192 | [`DEFAULT_MAX_OPENING_KEYS`] | cache capacity |
+//! | time a refusal is remembered | 30 seconds | [`DEFAULT_REFUSAL_TTL`] | none |
+//! | refusals remembered | 1,024 | [`DEFAULT_MAX_REFUSALS`] | none |
+//! | loads in flight | 64 | [`DEFAULT_MAX_LOADS`] | none: each caller that misses makes a call |
+//! | time for a load, retries included | 30 seconds | [`DEFAULT_LOAD_TIMEOUT`] | none |
+//!
+//! [`Keyring::uncached`] is what the AWS Encryption SDK calls a null cache. As there, a message of unknown length is
+//! sealed under a data key of its own unless the caller gives a bound. The thresholds are described in the AWS
+//! Encryption SDK Developer Guide under "Setting cache security thresholds".
+//!
+//! # What holds
+//!
+//! - **Limits.** Usage is reserved before a key is handed out; no number of concurrent callers takes a key past its
+//!   limits. A usage larger than a whole key, or of unknown length, gets a data key of its own.
+//! - **One call.** For one context, or one wrapped key, there is one load at a time. All who wait share its key, or its
+//!   typed error. The load is a task of its own with its own deadline: callers come and go, its key stays. A provider
+//!   that panics is an error for those who wait. A failed load is never kept as if it were a key.
+//! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
+//!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
+//! - **Outage.** Past its soft age a key serves only while the provider answers `Throttled`, `Transient` or `Timeout`,
+//!   with pauses of 1 to 30 seconds between attempts, and never past its hard age. `Denied` or `UnavailableKey` drops it
+//!   at once.
+//! - **Junk.** Only keys that opened enter the opening cache; permanent refusals go to a small memory of their own. Sealing
+//!   and opening keys never compete for room.
+//! - **Invalidation** wins over a load that is under way: its key is dropped, and who waits for it starts over.
+//! - **Held keys** are never taken away. The last holder's drop wipes the key.
+//!
+//! # What this crate does not do
+//!
+//! It does not retry (`datakey-retry` goes underneath), does not know AWS or any message format, and does not share keys
+//! between processes. It does not lock memory.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod budget;
+mod builder;
+mod counters;
+mod error;
+mod flight;
+mod gate;
+mod held;
+mod jitter;
+mod keyring;
+mod limits;
+mod material;
+mod open;
+mod opening;
+mod seal;
+mod sealing;
+mod standing;
+mod stats;
+mod store;
+mod usage;
+
+pub use builder::KeyringBuilder;
+pub use error::KeyringError;
+pub use held::Held;
+pub use keyring::Keyring;
+pub use limits::{
+    ConfigError, DEFAULT_HARD_AGE, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_BYTES, DEFAULT_MAX_CONTEXTS,
+    DEFAULT_MAX_LOADS, DEFAULT_MAX_MESSAGES, DEFAULT_MAX_OPENING_KEYS, DEFAULT_MAX_REFUSALS,
+    DEFAULT_OPENING_TTL, DEFAULT_REFUSAL_TTL, DEFAULT_SOFT_AGE, OpeningLimits, SealingLimits,
+};
+pub use material::{DataKeys, Material};
+pub use stats::{MissReason, Misses, OpeningStats, SealingStats, StaleServes, Stats};
+pub use usage::Usage;

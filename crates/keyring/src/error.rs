@@ -1,0 +1,120 @@
+//! Why a keyring has no key to hand out.
+use std::{sync::Arc, time::Duration};
+
+use datakey_provider::{ErrorClass, ProviderError};
+use thiserror::Error;
+
+/// Why there is no key. Cheap to clone, since one failed load is reported to every caller that waited for it.
+///
+/// ```
+/// use datakey_keyring::KeyringError;
+/// use datakey_provider::{ErrorClass, Operation, ProviderError};
+///
+/// let error = KeyringError::from(ProviderError::new(ErrorClass::Throttled, Operation::Decrypt));
+/// assert_eq!(error.class(), Some(ErrorClass::Throttled));
+/// assert!(error.is_retryable());
+/// assert!(!KeyringError::ShutDown.is_retryable());
+/// ```
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// The provider failed, or refused a moment ago and is not asked again so soon.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The provider recognises none of the message's wrapped keys; no call was made.
+    #[error(
+        "none of the message's wrapped keys is under a key that this provider is configured with: {}",
+        key_ids.join(", ")
+    )]
+    NotRecognised {
+        /// The key ids that the message names.
+        key_ids: Arc<[Box<str>]>,
+    },
+    /// Several wrapped keys were tried, and none opened.
+    #[error("{} wrapped keys were tried and none opened; the first: {}", failures.len(), first(failures))]
+    NoneOpened {
+        /// What each of them answered, in the order in which they were tried.
+        failures: Arc<[KeyringError]>,
+    },
+    /// The provider did not answer within the keyring's deadline for a load.
+    #[error("the key provider did not answer within {after:?}; check that the key service can be reached")]
+    LoadTimeout {
+        /// The deadline.
+        after: Duration,
+    },
+    /// So many loads were in flight that this one never got its turn.
+    #[error(
+        "{loads} loads were in flight for {after:?} and left no room for another; \
+             check the key service's latency, or raise the number of loads"
+    )]
+    Overloaded {
+        /// How many loads may be in flight.
+        loads: usize,
+        /// How long this one waited.
+        after: Duration,
+    },
+    /// The provider or the material panicked during the load.
+    #[error("the key provider panicked; this is a defect in it")]
+    LoadPanicked,
+    /// The load was dropped before it ended: its runtime is shutting down.
+    #[error("the load was dropped before it ended, as happens when its runtime shuts down")]
+    LoadAborted,
+    /// Each load was invalidated before it landed, several times in a row.
+    #[error("the key was invalidated {times} times while it was being loaded; invalidate less often")]
+    Invalidated {
+        /// How many loads were lost.
+        times: u32,
+    },
+    /// [`shutdown`](crate::Keyring::shutdown) was called.
+    #[error("the keyring is shut down")]
+    ShutDown,
+    /// Loads run as tasks of their own, and there is no tokio runtime here to run them.
+    #[error("a keyring loads keys on a tokio runtime, and there is none here")]
+    NoRuntime,
+}
+
+fn first(failures: &[KeyringError]) -> String {
+    failures.first().map(ToString::to_string).unwrap_or_default()
+}
+
+impl KeyringError {
+    /// The class of the failure, where there is one: of several, the one of which most can be hoped.
+    #[must_use]
+    pub fn class(&self) -> Option<ErrorClass> {
+        match self {
+            Self::Provider(error) => Some(error.class()),
+            Self::NotRecognised { .. } => Some(ErrorClass::InvalidRequest),
+            Self::NoneOpened { failures } => failures
+                .iter()
+                .find(|error| error.is_retryable())
+                .or_else(|| failures.first())
+                .and_then(Self::class),
+            Self::LoadTimeout { .. } | Self::Overloaded { .. } => Some(ErrorClass::Timeout),
+            Self::Invalidated { .. } => Some(ErrorClass::Transient),
+            Self::LoadPanicked | Self::LoadAborted | Self::ShutDown | Self::NoRuntime => None,
+        }
+    }
+
+    /// Whether the same request may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.class().is_some_and(ErrorClass::is_retryable)
+    }
+
+    /// The provider's error, where it was one.
+    #[must_use]
+    pub const fn provider_error(&self) -> Option<&ProviderError> {
+        match self {
+            Self::Provider(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer says that the wrapping key may no longer be used.
+    pub(crate) fn is_revocation(&self) -> bool {
+        matches!(
+            self.class(),
+            Some(ErrorClass::Denied | ErrorClass::UnavailableKey)
+        )
+    }
+}

@@ -1,0 +1,287 @@
+//! The opening methods.
+use std::sync::Arc;
+
+use datakey_provider::{EncryptionContext, OpeningProvider, WrappedKey, WrappedKeys};
+use tokio::{runtime::Handle, time::Instant};
+
+use crate::{
+    Held, Keyring, KeyringError, Material, MissReason,
+    flight::{Joined, Outcome},
+    keyring::{MAX_RESTARTS, Shared},
+    opening::{Opened, OpeningId, WalkId},
+};
+
+type Opening<M> = Opened<<M as Material>::Opening>;
+
+impl<P: OpeningProvider + 'static, M: Material> Keyring<P, M> {
+    /// The key that opens a message, if one of its wrapped keys was unwrapped a while ago: without waiting, without
+    /// allocating.
+    ///
+    /// ```
+    /// # use datakey_keyring::Keyring;
+    /// # use datakey_provider::{EncryptionContext, OpeningProvider, WrappedKeys};
+    /// # fn with(keyring: &Keyring<impl OpeningProvider + 'static>, context: &EncryptionContext, wrapped: &WrappedKeys) {
+    /// if let Some(key) = keyring.try_opening_key(context, wrapped) {
+    ///     assert_eq!(key.expose_secret().len(), 32);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn try_opening_key(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+    ) -> Option<Held<M::Opening>> {
+        let half = &self.shared.opening;
+        if self.shared.uncached {
+            return None;
+        }
+        let now = Instant::now();
+        let held = wrapped
+            .iter()
+            .find_map(|wrapped| half.look(context, wrapped, now).ok()?.live(now))?;
+        half.counters.hits.add(1);
+        Some(held)
+    }
+
+    /// The key that opens a message: a kept one, or one that is unwrapped now.
+    ///
+    /// Of the message's wrapped keys, those that the provider [recognises](OpeningProvider::rank) are tried, lowest
+    /// rank first, and the first that opens wins. However many callers wait for a wrapped key, there is one call, and
+    /// all of them share its result or its error. A permanent refusal is remembered for a short time, in which the
+    /// provider is not asked again.
+    ///
+    /// # Errors
+    /// [`KeyringError`]: [`NotRecognised`](KeyringError::NotRecognised) when none of the wrapped keys is the
+    /// provider's; otherwise what the provider answered to the only one, or
+    /// [`NoneOpened`](KeyringError::NoneOpened) with what it answered to each.
+    pub async fn opening_key(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+    ) -> Result<Held<M::Opening>, KeyringError> {
+        match self.try_opening_key(context, wrapped) {
+            Some(held) => Ok(held),
+            None => self.shared.load_opening_key(context, wrapped).await,
+        }
+    }
+}
+
+impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
+    async fn load_opening_key(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+    ) -> Result<Held<M::Opening>, KeyringError> {
+        if self.is_shut_down() {
+            return Err(KeyringError::ShutDown);
+        }
+        let able = self.able(wrapped);
+        let Some(first) = able.first() else {
+            self.opening.not_recognised.add(1);
+            return Err(KeyringError::NotRecognised {
+                key_ids: wrapped.iter().map(|key| key.key_id().into()).collect(),
+            });
+        };
+        self.count_opening_miss(context, first);
+        if self.uncached {
+            return self.open_uncached(context, &able).await;
+        }
+        for _ in 0..=MAX_RESTARTS {
+            let opened = if let [only] = &*able {
+                self.open_one(context, only).await
+            } else {
+                self.open_first(context, &able).await
+            };
+            match opened {
+                Ok(opened) => {
+                    if let Some(held) = opened.live(Instant::now()) {
+                        return Ok(held);
+                    }
+                }
+                Err(Unopened::Failed(error)) => return Err(error),
+                Err(Unopened::Superseded) => self.opening.counters.superseded.add(1),
+            }
+        }
+        Err(KeyringError::Invalidated {
+            times: MAX_RESTARTS.saturating_add(1),
+        })
+    }
+
+    fn count_opening_miss(&self, context: &EncryptionContext, first: &WrappedKey) {
+        let half = &self.opening;
+        let reason = if self.uncached {
+            MissReason::Uncached
+        } else {
+            match half.look(context, first, Instant::now()) {
+                Ok(_) => MissReason::New,
+                Err(reason) => reason,
+            }
+        };
+        half.counters.misses.add(reason);
+    }
+
+    /// The wrapped keys that the provider recognises, lowest rank first.
+    fn able(&self, wrapped: &WrappedKeys) -> Arc<[WrappedKey]> {
+        let mut able: Vec<_> = wrapped
+            .iter()
+            .filter_map(|key| Some((self.provider.rank(key)?, key)))
+            .collect();
+        able.sort_by_key(|(rank, _)| *rank);
+        able.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Joins or starts the load of one wrapped key.
+    async fn open_one(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<Opening<M>, Unopened> {
+        let half = &self.opening;
+        let runtime = Handle::try_current().or(Err(KeyringError::NoRuntime))?;
+        let id = OpeningId {
+            wrapped: wrapped.clone(),
+            context: context.clone(),
+        };
+        let look = || {
+            if self.is_shut_down() {
+                return Some(Err(KeyringError::ShutDown));
+            }
+            let now = Instant::now();
+            let opened = half.look(context, wrapped, now).ok();
+            opened.map(Ok).or_else(|| half.refusal(&id, now).map(Err))
+        };
+        let settle = {
+            let (shared, id) = (Arc::clone(self), id.clone());
+            move |loaded| shared.opening.settle(id, loaded, Instant::now())
+        };
+        let waiter = match half.flights.join(&id, look, settle) {
+            Joined::Found(found) => return Ok(found?),
+            Joined::Waits(waiter) => {
+                half.counters.shared_waits.add(1);
+                waiter
+            }
+            Joined::Leads(waiter, landing) => {
+                half.counters.loads.add(1);
+                landing.start(&runtime, Arc::clone(self).unwrap_key(id));
+                waiter
+            }
+        };
+        unopened(waiter.wait().await)
+    }
+
+    /// Joins or starts the walk over several wrapped keys.
+    async fn open_first(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        able: &Arc<[WrappedKey]>,
+    ) -> Result<Opening<M>, Unopened> {
+        let half = &self.opening;
+        let runtime = Handle::try_current().or(Err(KeyringError::NoRuntime))?;
+        let id = WalkId {
+            able: Arc::clone(able),
+            context: context.clone(),
+        };
+        let look = || self.is_shut_down().then_some(KeyringError::ShutDown);
+        let settle = |walked| match walked {
+            Ok(opened) => Outcome::Loaded(opened),
+            Err(error) => Outcome::Failed(error),
+        };
+        let waiter = match half.walks.join(&id, look, settle) {
+            Joined::Found(error) => return Err(error.into()),
+            Joined::Waits(waiter) => {
+                half.counters.shared_waits.add(1);
+                waiter
+            }
+            Joined::Leads(waiter, landing) => {
+                landing.start(&runtime, Arc::clone(self).walk(id));
+                waiter
+            }
+        };
+        unopened(waiter.wait().await)
+    }
+
+    async fn walk(self: Arc<Self>, id: WalkId) -> Result<Opening<M>, KeyringError> {
+        let mut failures = Vec::new();
+        for wrapped in &*id.able {
+            match self.open_through(&id.context, wrapped).await {
+                Ok(opened) => return Ok(opened),
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(KeyringError::NoneOpened {
+            failures: failures.into(),
+        })
+    }
+
+    /// Opens one wrapped key, starting over when an invalidation comes first.
+    async fn open_through(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<Opening<M>, KeyringError> {
+        for _ in 0..=MAX_RESTARTS {
+            match self.open_one(context, wrapped).await {
+                Ok(opened) => return Ok(opened),
+                Err(Unopened::Failed(error)) => return Err(error),
+                Err(Unopened::Superseded) => self.opening.counters.superseded.add(1),
+            }
+        }
+        Err(KeyringError::Invalidated {
+            times: MAX_RESTARTS.saturating_add(1),
+        })
+    }
+
+    async fn unwrap_key(self: Arc<Self>, id: OpeningId) -> Result<M::Opening, KeyringError> {
+        let call = self.provider.decrypt(&id.context, &id.wrapped);
+        let data_key = self.gate.run(call).await?;
+        Ok(self.material.opening(data_key, &id.context)?)
+    }
+
+    async fn open_uncached(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        able: &[WrappedKey],
+    ) -> Result<Held<M::Opening>, KeyringError> {
+        let mut failures = Vec::new();
+        for wrapped in able {
+            let id = OpeningId {
+                wrapped: wrapped.clone(),
+                context: context.clone(),
+            };
+            match self.alone(Arc::clone(self).unwrap_key(id)).await {
+                Ok(key) => return Ok(Held::new(Arc::new(key))),
+                Err(error) => {
+                    self.opening.counters.failures.add(1);
+                    failures.push(error);
+                }
+            }
+        }
+        match <[KeyringError; 1]>::try_from(failures) {
+            Ok([only]) => Err(only),
+            Err(failures) => Err(KeyringError::NoneOpened {
+                failures: failures.into(),
+            }),
+        }
+    }
+}
+
+/// Why a wait yielded no key.
+enum Unopened {
+    Failed(KeyringError),
+    Superseded,
+}
+
+impl From<KeyringError> for Unopened {
+    fn from(error: KeyringError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn unopened<T>(outcome: Outcome<T>) -> Result<T, Unopened> {
+    match outcome {
+        Outcome::Loaded(opened) => Ok(opened),
+        Outcome::Failed(error) => Err(Unopened::Failed(error)),
+        Outcome::Superseded => Err(Unopened::Superseded),
+    }
+}

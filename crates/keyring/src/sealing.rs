@@ -1,0 +1,229 @@
+//! Sealing keys: one live key per encryption context.
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use datakey_provider::{EncryptionContext, WrappedKeys};
+use tokio::time::Instant;
+
+use crate::{
+    Held, KeyringError, MissReason, SealingLimits, SealingStats, Usage,
+    budget::{Budget, Reserved},
+    counters::{Cardinality, Counter, HalfCounters, StaleCounters},
+    flight::{Flights, Outcome},
+    jitter::Jitter,
+    standing::{Failure, Standing, Times, standing},
+    store::Store,
+};
+
+/// A live key and all that decides about its use.
+pub(crate) struct SealingEntry<S> {
+    key: Arc<S>,
+    context: EncryptionContext,
+    wrapped: WrappedKeys,
+    times: Times,
+    budget: Budget,
+    /// A load that would replace this key is under way.
+    attempting: AtomicBool,
+    failure: Mutex<Option<Failure>>,
+}
+
+/// What a load yields: the prepared key, and what it was wrapped into.
+pub(crate) type LoadedSealing<S> = (S, WrappedKeys);
+
+/// A key to hand out, and perhaps an entry that should be replaced soon.
+pub(crate) struct Served<S> {
+    pub(crate) held: Held<S>,
+    pub(crate) refresh: Option<Arc<SealingEntry<S>>>,
+}
+
+/// The sealing half's state.
+pub(crate) struct SealingHalf<S> {
+    pub(crate) limits: SealingLimits,
+    pub(crate) store: Store<[u8; 32], Arc<SealingEntry<S>>>,
+    pub(crate) flights: Arc<Flights<EncryptionContext, Arc<SealingEntry<S>>>>,
+    pub(crate) counters: HalfCounters,
+    pub(crate) refreshes: Counter,
+    pub(crate) dedicated: Counter,
+    revoked: Counter,
+    stale: StaleCounters,
+    cardinality: Cardinality,
+}
+
+impl<S> SealingEntry<S> {
+    pub(crate) const fn context(&self) -> &EncryptionContext {
+        &self.context
+    }
+
+    pub(crate) fn is_under(&self, key_id: &str) -> bool {
+        self.wrapped.iter().any(|wrapped| wrapped.key_id() == key_id)
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn standing(&self, now: Instant) -> Standing {
+        if now < self.times.refresh {
+            return Standing::Fresh;
+        }
+        let attempting = self.attempting.load(Ordering::Acquire);
+        standing(&self.times, self.failure().as_ref(), attempting, now)
+    }
+
+    /// Whether a key that runs low may be replaced now.
+    fn may_refresh(&self, now: Instant) -> bool {
+        !self.attempting.load(Ordering::Acquire)
+            && self.failure().is_none_or(|failure| now >= failure.pause_until)
+    }
+
+    /// Claims the attempt to replace this key; false when somebody else has it.
+    pub(crate) fn claim_attempt(&self) -> bool {
+        !self.attempting.swap(true, Ordering::AcqRel)
+    }
+
+    /// Reserves on a key that was just loaded; `None` when others were faster or it is too old by now.
+    pub(crate) fn reserve_fresh(&self, usage: Usage, now: Instant) -> Option<Held<S>> {
+        (now < self.times.hard && self.budget.reserve(usage).is_ok())
+            .then(|| Held::new(Arc::clone(&self.key)))
+    }
+}
+
+impl<S> SealingHalf<S> {
+    pub(crate) fn new(limits: SealingLimits) -> Self {
+        Self {
+            limits,
+            store: Store::new(limits.max_contexts()),
+            flights: Arc::default(),
+            counters: HalfCounters::default(),
+            refreshes: Counter::default(),
+            dedicated: Counter::default(),
+            revoked: Counter::default(),
+            stale: StaleCounters::default(),
+            cardinality: Cardinality::default(),
+        }
+    }
+
+    /// Why a usage can only have a key of its own.
+    pub(crate) fn needs_own_key(&self, usage: Usage) -> Option<MissReason> {
+        match usage.bytes() {
+            None => Some(MissReason::UnknownLength),
+            Some(bytes)
+                if bytes > self.limits.max_bytes() || usage.messages() > self.limits.max_messages() =>
+            {
+                Some(MissReason::Oversize)
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Finds the live key and reserves on it, or says what stands in the way.
+    pub(crate) fn look(
+        &self,
+        context: &EncryptionContext,
+        usage: Usage,
+        now: Instant,
+    ) -> Result<Served<S>, MissReason> {
+        let Some(entry) = self.store.get(context.digest()) else {
+            return Err(self.store.why_absent(context.digest()));
+        };
+        let (due, stale) = match entry.standing(now) {
+            Standing::Fresh => (false, None),
+            Standing::Due => (true, None),
+            Standing::Stale { because, due } => (due, Some(because)),
+            Standing::Expired => return Err(MissReason::Age),
+        };
+        let reserved = entry.budget.reserve(usage)?;
+        if let Some(because) = stale {
+            self.stale.add(because);
+        }
+        let refresh = due || (reserved == Reserved::Low && entry.may_refresh(now));
+        Ok(Served {
+            held: Held::new(Arc::clone(&entry.key)),
+            refresh: refresh.then_some(entry),
+        })
+    }
+
+    pub(crate) fn count_miss(&self, reason: MissReason) {
+        self.counters.misses.add(reason);
+        if matches!(reason, MissReason::New | MissReason::Cold) {
+            self.cardinality.saw_new_context(|| self.counters.hits.get());
+        }
+    }
+
+    /// Takes in the result of a load. Runs under the lock of the flights.
+    pub(crate) fn settle(
+        &self,
+        context: EncryptionContext,
+        loaded: Result<LoadedSealing<S>, KeyringError>,
+        jitter: &Jitter,
+        now: Instant,
+    ) -> Outcome<Arc<SealingEntry<S>>> {
+        match loaded {
+            Ok((key, wrapped)) => {
+                let digest = *context.digest();
+                let entry = Arc::new(SealingEntry {
+                    key: Arc::new(key),
+                    context,
+                    wrapped,
+                    times: Times::new(now, &self.limits, &mut jitter.draw()),
+                    budget: Budget::new(&self.limits),
+                    attempting: AtomicBool::new(false),
+                    failure: Mutex::default(),
+                });
+                self.store.insert(digest, Arc::clone(&entry));
+                Outcome::Loaded(entry)
+            }
+            Err(error) => {
+                self.load_failed(&context, &error, jitter, now);
+                Outcome::Failed(error)
+            }
+        }
+    }
+
+    /// A revocation drops the live key at once; any other failure is noted on it.
+    pub(crate) fn load_failed(
+        &self,
+        context: &EncryptionContext,
+        error: &KeyringError,
+        jitter: &Jitter,
+        now: Instant,
+    ) {
+        self.counters.failures.add(1);
+        if error.is_revocation() {
+            if self.store.remove_one(context.digest(), MissReason::Revoked) {
+                self.revoked.add(1);
+            }
+        } else if let Some(entry) = self.store.peek(context.digest()) {
+            let server_delay = error.provider_error().and_then(|error| error.delay());
+            let mut failure = entry.failure();
+            *failure = Some(Failure::next(
+                failure.as_ref(),
+                error.class(),
+                server_delay,
+                now,
+                &mut jitter.draw(),
+            ));
+            entry.attempting.store(false, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> SealingStats {
+        SealingStats {
+            hits: self.counters.hits.get(),
+            misses: self.counters.misses.snapshot(),
+            stale: self.stale.snapshot(),
+            loads: self.counters.loads.get(),
+            shared_waits: self.counters.shared_waits.get(),
+            refreshes: self.refreshes.get(),
+            failures: self.counters.failures.get(),
+            superseded: self.counters.superseded.get(),
+            dedicated: self.dedicated.get(),
+            revoked: self.revoked.get(),
+            evicted: self.store.evicted.get(),
+            live: self.store.len(),
+            contexts_look_per_record: self.cardinality.looks_per_record(),
+        }
+    }
+}
