@@ -158,7 +158,9 @@ async fn a_hung_load_ends_at_its_deadline_and_blocks_no_other_context() {
     });
     let quick = timeout(Duration::from_millis(20), keyring.sealing_key(&fine, ONE));
     assert!(quick.await.unwrap().is_ok());
+    let started = tokio::time::Instant::now();
     let error = waiting.await.unwrap().unwrap_err();
+    assert!(started.elapsed() <= Duration::from_secs(3));
     assert!(
         matches!(error, KeyringError::LoadTimeout { after } if after.as_secs() == 3),
         "{error}"
@@ -271,6 +273,7 @@ async fn an_invalidation_wins_over_a_load_under_way() {
     keyring.invalidate_context(&context);
     let sealed = waiter.await.unwrap().unwrap();
     assert_eq!(provider.generated(), 2, "the waiter started over");
+    assert_eq!(provider.most_in_flight(), 1, "after the first call was stopped");
     let blob = sealed.wrapped_keys().first().blob()[..8].to_vec();
     assert_eq!(
         blob,

@@ -159,9 +159,12 @@ impl<P, M: Material> Keyring<P, M> {
             Ending::Invalidated,
             |_| true,
             || {
-                sealing
+                let dropped = sealing
                     .store
-                    .remove(MissReason::Invalidated, |_, entry| entry.is_under(key_id))
+                    .remove(MissReason::Invalidated, |_, entry| entry.is_under(key_id));
+                // The keys that stay lost their refreshes to this.
+                sealing.release_attempts();
+                dropped
             },
         );
         opening

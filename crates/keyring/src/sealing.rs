@@ -145,6 +145,13 @@ impl<S> SealingHalf<S> {
         })
     }
 
+    /// After refreshes were ended from outside: whoever comes next may begin them again.
+    pub(crate) fn release_attempts(&self) {
+        for entry in self.store.values() {
+            entry.attempting.store(false, Ordering::Release);
+        }
+    }
+
     pub(crate) fn count_miss(&self, reason: MissReason) {
         self.counters.misses.add(reason);
         if matches!(reason, MissReason::New | MissReason::Cold) {

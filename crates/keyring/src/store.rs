@@ -61,6 +61,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Store<K, V> {
         u64::try_from(self.live.len()).unwrap_or(u64::MAX)
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = V> {
+        self.live.iter().map(|(_, value)| value)
+    }
+
     /// Why there is no entry for a key that [`get`](Self::get) did not find.
     pub(crate) fn why_absent<Q: Hash + ?Sized>(&self, key: &Q) -> MissReason {
         match self.gone.peek(&self.hasher.hash_one(key)) {
