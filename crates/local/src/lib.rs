@@ -1,1 +1,78 @@
-//! Not built yet.
+//! Wrapping keys held in memory or in a key file: a [`KeyProvider`](datakey_provider::KeyProvider) without any KMS.
+//!
+//! For development, tests, and small tools that keep their own key. [`LocalKeys`] is the provider; [`KeyFile`] stores
+//! it. Nothing here waits: every call of the provider finishes when it is first polled, on any executor.
+//!
+//! ```
+//! use datakey_local::{KeyFile, LocalKeys};
+//! use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+//!
+//! # async fn run(folder: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+//! let path = folder.join("orders.key");
+//! KeyFile::create(&path, LocalKeys::generate("orders-2026")?)?;
+//!
+//! let keys = KeyFile::open(&path)?.into_keys();
+//! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+//! let made = keys.generate_data_key(&context).await?;
+//! let wrapped = made.wrapped_keys().first();
+//! assert_eq!(wrapped.key_id(), "local:orders-2026");
+//! assert!(keys.decrypt(&context, wrapped).await?.ct_eq(made.data_key()));
+//!
+//! let other = EncryptionContext::new([("tenant", "other"), ("purpose", "orders")])?;
+//! let refused = keys.decrypt(&other, wrapped).await.unwrap_err();
+//! assert_eq!(refused.class(), ErrorClass::NotAuthentic);
+//!
+//! // Rotation: a new key seals, the old one still opens. The new set goes into a new file.
+//! let keys = keys.with_generated("orders-2027")?;
+//! KeyFile::create(folder.join("orders-2027.key"), keys.clone())?;
+//! assert!(keys.decrypt(&context, wrapped).await.is_ok());
+//! # Ok(()) }
+//! # let folder = std::env::temp_dir().join(format!("datakey-local-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder).unwrap();
+//! # let mut task = std::pin::pin!(run(&folder));
+//! # let waker = std::task::Waker::noop();
+//! # let std::task::Poll::Ready(done) = task.as_mut().poll(&mut std::task::Context::from_waker(waker)) else { panic!() };
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # done.unwrap();
+//! # use std::future::Future as _;
+//! ```
+//!
+//! # The construction
+//!
+//! A data key is sealed with XChaCha20-Poly1305 (`draft-irtf-cfrg-xchacha-03`) under the active wrapping key with a
+//! nonce of 24 random bytes. At that length random nonces do not run out: after 2^64 wraps under one key the chance
+//! that any two were equal is below 2^-64. Key id and encryption context are bound as associated data. The blob of a
+//! wrapped key has [`BLOB_LEN`] bytes: a version (one byte, 1), the nonce (24), the sealed key (32), the tag (16).
+//!
+//! # Defaults and limits
+//!
+//! | what | value | why |
+//! |---|---|---|
+//! | wrapping key | 256 random bits from the operating system | what the cipher takes |
+//! | name of a key | 1 to [`MAX_NAME_LEN`] of `a-z A-Z 0-9 . _ -`, the first a letter or digit | it stands in messages, files and logs |
+//! | key id | `local:` and the name | tells apart from KMS key ARNs |
+//! | keys in a set | 1 to [`MAX_KEYS`] | rotations, not recipients |
+//! | key file | at most [`MAX_KEY_FILE_LEN`] bytes, mode 0600 or stricter | nothing larger is a key file |
+//!
+//! # What this crate does not do
+//!
+//! It is no KMS: whoever reads the key file or the memory of the process has the wrapping keys, and no record is kept
+//! of who used them. It does not protect the file with a passphrase, lock memory, or cache and retry; there is nothing
+//! to wait for. On systems other than Unix a key file has the permissions that its folder gives it.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod format;
+mod key_file;
+mod keys;
+mod place;
+mod wrapping_key;
+
+pub use format::{FormatError, Problem};
+pub use key_file::{KeyFile, KeyFileError, MAX_KEY_FILE_LEN};
+pub use keys::{KEY_ID_SCHEME, LocalKeys, LocalKeysError, MAX_KEYS};
+pub use wrapping_key::{BLOB_LEN, BlobError, MAX_NAME_LEN, WRAPPING_KEY_LEN};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

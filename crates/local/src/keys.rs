@@ -1,0 +1,259 @@
+//! A set of wrapping keys of which one seals and all open.
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use datakey_provider::{
+    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+};
+use thiserror::Error;
+
+use crate::{BLOB_LEN, MAX_NAME_LEN, WRAPPING_KEY_LEN, wrapping_key::WrappingKey};
+
+/// What the key id of every local key starts with.
+pub const KEY_ID_SCHEME: &str = "local:";
+
+/// The most keys in a set.
+pub const MAX_KEYS: usize = 256;
+
+/// A set of wrapping keys: the active one seals, each of them opens what it sealed.
+///
+/// A set does not change; [`with_generated`](Self::with_generated) and its siblings answer a new one that shares the
+/// secrets. Cheap to clone; the secrets are wiped when the last set that holds them is dropped.
+///
+/// ```
+/// # use datakey_local::LocalKeys;
+/// let keys = LocalKeys::generate("2026-01")?.with_generated("2026-02")?;
+/// assert_eq!(keys.active(), "2026-02");
+/// assert_eq!(keys.names().collect::<Vec<_>>(), ["2026-01", "2026-02"]);
+/// assert_eq!(format!("{keys:?}"), r#"LocalKeys { active: "2026-02", names: ["2026-01", "2026-02"] }"#);
+/// # Ok::<(), datakey_local::LocalKeysError>(())
+/// ```
+#[derive(Clone)]
+pub struct LocalKeys {
+    active: Arc<WrappingKey>,
+    keys: Arc<BTreeMap<Box<str>, Arc<WrappingKey>>>,
+}
+
+/// Why a set of local keys cannot be made, or does not have what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LocalKeysError {
+    /// Not a name.
+    #[error(
+        "{0:?} does not name a key; a name has 1 to {MAX_NAME_LEN} letters, digits, dots, dashes and underscores, \
+         and starts with a letter or digit"
+    )]
+    Name(Box<str>),
+    /// The set has a key of that name; a name is never given to a second key.
+    #[error("the set has a key named {0:?}; choose another name for the new key")]
+    Duplicate(Box<str>),
+    /// The set has no key of that name.
+    #[error("there is no local key {0:?}; load the key file that has it")]
+    Unknown(Box<str>),
+    /// The active key cannot be taken out of a set.
+    #[error("{0:?} is the active key; make another one active before taking it out")]
+    Active(Box<str>),
+    /// More than [`MAX_KEYS`].
+    #[error("a set has at most {MAX_KEYS} keys; take out the ones that nothing is sealed under any more")]
+    TooMany,
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Randomness(#[source] getrandom::Error),
+}
+
+impl LocalKeys {
+    /// One new random key, active.
+    ///
+    /// # Errors
+    /// [`LocalKeysError::Name`], or [`LocalKeysError::Randomness`].
+    pub fn generate(name: &str) -> Result<Self, LocalKeysError> {
+        Ok(Self::of(WrappingKey::generate(name)?))
+    }
+
+    /// One key whose secret comes from elsewhere, active. Wiping the source is the caller's part.
+    ///
+    /// ```
+    /// # use datakey_local::LocalKeys;
+    /// # fn secret_store() -> [u8; 32] { [7; 32] }
+    /// let keys = LocalKeys::import("from-the-store", &secret_store())?;
+    /// assert_eq!(keys.active_key_id(), "local:from-the-store");
+    /// # Ok::<(), datakey_local::LocalKeysError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LocalKeysError::Name`].
+    pub fn import(name: &str, secret: &[u8; WRAPPING_KEY_LEN]) -> Result<Self, LocalKeysError> {
+        let secret = DataKey::init(|bytes| bytes.copy_from_slice(secret));
+        Ok(Self::of(WrappingKey::new(name, secret)?))
+    }
+
+    pub(crate) fn of(key: WrappingKey) -> Self {
+        let active = Arc::new(key);
+        let keys = BTreeMap::from([(active.name().into(), Arc::clone(&active))]);
+        Self {
+            active,
+            keys: Arc::new(keys),
+        }
+    }
+
+    /// This set with one more random key, which is the active one: a rotation.
+    ///
+    /// # Errors
+    /// [`LocalKeysError`]: not a name, a name that is taken, too many keys, or no random bytes.
+    pub fn with_generated(&self, name: &str) -> Result<Self, LocalKeysError> {
+        self.with_all_of(&Self::generate(name)?)?.with_active(name)
+    }
+
+    /// This set and the keys of another; this set's active key stays active.
+    ///
+    /// # Errors
+    /// [`LocalKeysError::Duplicate`] when both have a key of the same name, [`LocalKeysError::TooMany`].
+    pub fn with_all_of(&self, other: &Self) -> Result<Self, LocalKeysError> {
+        let mut keys = BTreeMap::clone(&self.keys);
+        for (name, key) in &*other.keys {
+            if keys.insert(name.clone(), Arc::clone(key)).is_some() {
+                return Err(LocalKeysError::Duplicate(name.clone()));
+            }
+        }
+        if keys.len() > MAX_KEYS {
+            return Err(LocalKeysError::TooMany);
+        }
+        Ok(Self {
+            active: Arc::clone(&self.active),
+            keys: Arc::new(keys),
+        })
+    }
+
+    /// This set with another of its keys active: to go back, or to distribute a key before it is used.
+    ///
+    /// # Errors
+    /// [`LocalKeysError::Unknown`].
+    pub fn with_active(&self, name: &str) -> Result<Self, LocalKeysError> {
+        let key = self
+            .keys
+            .get(name)
+            .ok_or_else(|| LocalKeysError::Unknown(name.into()))?;
+        Ok(Self {
+            active: Arc::clone(key),
+            keys: Arc::clone(&self.keys),
+        })
+    }
+
+    /// This set without one of its keys. What was sealed under that key cannot be opened with the new set.
+    ///
+    /// # Errors
+    /// [`LocalKeysError::Unknown`], [`LocalKeysError::Active`].
+    pub fn without(&self, name: &str) -> Result<Self, LocalKeysError> {
+        if name == self.active.name() {
+            return Err(LocalKeysError::Active(name.into()));
+        }
+        let mut keys = BTreeMap::clone(&self.keys);
+        if keys.remove(name).is_none() {
+            return Err(LocalKeysError::Unknown(name.into()));
+        }
+        Ok(Self {
+            active: Arc::clone(&self.active),
+            keys: Arc::new(keys),
+        })
+    }
+
+    /// The name of the key that seals.
+    #[must_use]
+    pub fn active(&self) -> &str {
+        self.active.name()
+    }
+
+    /// The key id of the key that seals: [`KEY_ID_SCHEME`] and its name.
+    #[must_use]
+    pub fn active_key_id(&self) -> &str {
+        self.active.key_id()
+    }
+
+    /// The names of all keys, sorted.
+    #[must_use]
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.keys.keys().map(|name| &**name)
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &WrappingKey> {
+        self.keys.values().map(|key| &**key)
+    }
+
+    fn find(&self, wrapped: &WrappedKey) -> Option<&WrappingKey> {
+        let name = wrapped.key_id().strip_prefix(KEY_ID_SCHEME)?;
+        self.keys.get(name).map(|key| &**key)
+    }
+
+    fn wrap(
+        &self,
+        operation: Operation,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKey, ProviderError> {
+        let key = &self.active;
+        let refused = |class| ProviderError::new(class, operation).with_key_id(key.key_id());
+        let mut nonce = [0; 24];
+        getrandom::fill(&mut nonce).map_err(|error| refused(ErrorClass::Transient).with_source(error))?;
+        let blob: [u8; BLOB_LEN] = key
+            .wrap(context, data_key, &nonce)
+            .map_err(|error| refused(ErrorClass::InvalidRequest).with_source(error))?;
+        WrappedKey::new(key.key_id(), blob)
+            .map_err(|error| refused(ErrorClass::InvalidRequest).with_source(error))
+    }
+}
+
+impl fmt::Debug for LocalKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKeys")
+            .field("active", &self.active())
+            .field("names", &self.names().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SealingProvider for LocalKeys {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKey;
+        let data_key = DataKey::try_init(|bytes| getrandom::fill(bytes)).map_err(|error| {
+            ProviderError::new(ErrorClass::Transient, OPERATION)
+                .with_key_id(self.active_key_id())
+                .with_source(error)
+        })?;
+        let wrapped = self.wrap(OPERATION, context, &data_key)?;
+        Ok(GeneratedDataKey::new(data_key, wrapped))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        Ok(self.wrap(Operation::Encrypt, context, data_key)?.into())
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl OpeningProvider for LocalKeys {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.find(wrapped).map(|_| Rank::LOCAL)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        let refused = |class| ProviderError::new(class, Operation::Decrypt).with_key_id(wrapped.key_id());
+        let key = self.find(wrapped).ok_or_else(|| {
+            refused(ErrorClass::InvalidRequest).with_source(LocalKeysError::Unknown(wrapped.key_id().into()))
+        })?;
+        key.unwrap(context, wrapped.blob())
+            .map_err(|error| refused(ErrorClass::NotAuthentic).with_source(error))
+    }
+}

@@ -1,0 +1,196 @@
+//! One wrapping key: its name, its secret, and how it wraps.
+use std::fmt;
+
+use chacha20poly1305::{
+    AeadInOut as _, Key, KeyInit as _, Tag, XChaCha20Poly1305, XNonce, aead::inout::InOutBuf,
+};
+use datakey_provider::{DATA_KEY_LEN, DataKey, EncryptionContext};
+use thiserror::Error;
+
+use crate::{KEY_ID_SCHEME, LocalKeysError};
+
+/// The length of a wrapping key, in bytes.
+pub const WRAPPING_KEY_LEN: usize = 32;
+
+/// The longest name of a wrapping key, in bytes.
+pub const MAX_NAME_LEN: usize = 64;
+
+/// The length of the blob of a wrapped key, in bytes: version, nonce, sealed data key, tag.
+pub const BLOB_LEN: usize = 1 + NONCE_LEN + DATA_KEY_LEN + TAG_LEN;
+
+const NONCE_LEN: usize = 24;
+const TAG_LEN: usize = 16;
+const BLOB_VERSION: u8 = 1;
+const DOMAIN: &[u8] = b"datakey local wrap v1\0";
+
+/// Why a blob is not a data key that a local wrapping key wrapped; the source of a
+/// [`NotAuthentic`](datakey_provider::ErrorClass::NotAuthentic) error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BlobError {
+    /// The length is not [`BLOB_LEN`].
+    #[error("a data key wrapped by a local key has {BLOB_LEN} bytes, this blob has {0}")]
+    Length(usize),
+    /// The first byte is not a known version.
+    #[error("the blob has version {0}, known is {BLOB_VERSION} only; a newer release may have written it")]
+    Version(u8),
+    /// Altered, or wrapped under another key or another encryption context.
+    #[error("the blob is not what this key wrapped for this encryption context")]
+    NotAuthentic,
+}
+
+/// A name, checked, and 256 secret bits.
+pub(crate) struct WrappingKey {
+    key_id: Box<str>,
+    // `DataKey` is the holder that keeps 32 bytes in one place, wipes them and never prints them.
+    secret: DataKey,
+}
+
+impl WrappingKey {
+    pub(crate) fn new(name: &str, secret: DataKey) -> Result<Self, LocalKeysError> {
+        if !is_name(name) {
+            return Err(LocalKeysError::Name(name.chars().take(MAX_NAME_LEN).collect()));
+        }
+        Ok(Self {
+            key_id: format!("{KEY_ID_SCHEME}{name}").into(),
+            secret,
+        })
+    }
+
+    pub(crate) fn generate(name: &str) -> Result<Self, LocalKeysError> {
+        let secret = DataKey::try_init(|bytes| getrandom::fill(bytes)).map_err(LocalKeysError::Randomness)?;
+        Self::new(name, secret)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.key_id.strip_prefix(KEY_ID_SCHEME).unwrap_or_default()
+    }
+
+    pub(crate) fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    pub(crate) fn secret(&self) -> &[u8; WRAPPING_KEY_LEN] {
+        self.secret.expose_secret()
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(<&Key>::from(self.secret()))
+    }
+
+    fn associated_data(&self, context: &EncryptionContext) -> Vec<u8> {
+        // One byte holds the length: a key id is at most the scheme and MAX_NAME_LEN.
+        let len = u8::try_from(self.key_id.len()).unwrap_or(u8::MAX);
+        [DOMAIN, &[len], self.key_id.as_bytes(), context.encoded()].concat()
+    }
+
+    /// Wraps a data key with a nonce, which must be new for each call.
+    pub(crate) fn wrap(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+        nonce: &[u8; NONCE_LEN],
+    ) -> Result<[u8; BLOB_LEN], BlobError> {
+        let mut blob = [0; BLOB_LEN];
+        blob[0] = BLOB_VERSION;
+        let Some((_, rest)) = blob.split_first_mut() else {
+            return Err(BlobError::Length(0));
+        };
+        let (nonce_part, rest) = rest.split_at_mut(NONCE_LEN);
+        let (sealed, tag_part) = rest.split_at_mut(DATA_KEY_LEN);
+        nonce_part.copy_from_slice(nonce);
+        let buffer = InOutBuf::new(data_key.expose_secret().as_slice(), sealed)
+            .map_err(|_lengths_differ| BlobError::NotAuthentic)?;
+        let tag = self
+            .cipher()
+            .encrypt_inout_detached(<&XNonce>::from(nonce), &self.associated_data(context), buffer)
+            .map_err(|_opaque| BlobError::NotAuthentic)?;
+        tag_part.copy_from_slice(&tag);
+        Ok(blob)
+    }
+
+    pub(crate) fn unwrap(&self, context: &EncryptionContext, blob: &[u8]) -> Result<DataKey, BlobError> {
+        let blob: &[u8; BLOB_LEN] = blob.try_into().map_err(|_len| BlobError::Length(blob.len()))?;
+        let [version, rest @ ..] = blob;
+        if *version != BLOB_VERSION {
+            return Err(BlobError::Version(*version));
+        }
+        let (nonce, rest) = rest.split_at(NONCE_LEN);
+        let (sealed, tag) = rest.split_at(DATA_KEY_LEN);
+        let (Ok(nonce), Ok(tag)) = (XNonce::try_from(nonce), Tag::try_from(tag)) else {
+            return Err(BlobError::Length(blob.len()));
+        };
+        DataKey::try_init(|bytes| {
+            let buffer = InOutBuf::new(sealed, bytes.as_mut_slice())
+                .map_err(|_lengths_differ| BlobError::Length(blob.len()))?;
+            self.cipher()
+                .decrypt_inout_detached(&nonce, &self.associated_data(context), buffer, &tag)
+                .map_err(|_opaque| BlobError::NotAuthentic)
+        })
+    }
+}
+
+impl fmt::Debug for WrappingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WrappingKey({}, ..)", self.key_id)
+    }
+}
+
+/// Names stand in messages, files and logs: short, and without anything that needs quoting.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_LEN
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str, fill: u8) -> WrappingKey {
+        WrappingKey::new(name, DataKey::init(|bytes| bytes.fill(fill))).expect("a valid name")
+    }
+
+    /// Made with libsodium (`crypto_aead_xchacha20poly1305_ietf_encrypt`), so that both directions cannot drift together.
+    #[test]
+    fn blob_is_the_documented_one() {
+        let context = EncryptionContext::new([("tenant", "acme")]).expect("valid");
+        let data_key = DataKey::init(|bytes| bytes.fill(0x42));
+        let blob = key("dev", 7)
+            .wrap(&context, &data_key, &[9; NONCE_LEN])
+            .expect("wraps");
+        assert_eq!(blob.first(), Some(&BLOB_VERSION));
+        assert_eq!(blob.get(1..25), Some([9; 24].as_slice()));
+        let hex: String = blob.iter().skip(25).map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "fc30a0c83ee83b20b6504a7e2a3145a968b1f5d80223dfa3e4cf5a1e91641119e3f4e569e6369d4fb4de40d7ad7dc640"
+        );
+    }
+
+    #[test]
+    fn key_id_is_bound() {
+        let context = EncryptionContext::empty();
+        let data_key = DataKey::init(|bytes| bytes.fill(0x42));
+        let blob = key("one", 7)
+            .wrap(&context, &data_key, &[9; NONCE_LEN])
+            .expect("wraps");
+        assert!(key("one", 7).unwrap(&context, &blob).is_ok());
+        let other_name = key("two", 7).unwrap(&context, &blob);
+        assert_eq!(other_name.err(), Some(BlobError::NotAuthentic));
+        let other_secret = key("one", 8).unwrap(&context, &blob);
+        assert_eq!(other_secret.err(), Some(BlobError::NotAuthentic));
+    }
+
+    #[test]
+    fn names() {
+        for good in ["a", "orders-2026", "A.b_c-9", &"x".repeat(MAX_NAME_LEN)] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "-a", ".a", "a b", "a:b", "a\n", "\u{e9}", &"x".repeat(65)] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+}
