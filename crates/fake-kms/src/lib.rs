@@ -1,1 +1,107 @@
-//! Not built yet.
+//! An AWS KMS emulator for tests: real authenticated wrapping, real quotas, scripted faults, and a ledger of calls.
+//!
+//! Code that talks to KMS is hard to test for what happens in production: the account runs over its request quota, a
+//! key gets disabled, an answer never comes. [`FakeKms`] does all of that on demand, on the clock of `tokio::time`,
+//! so that a test with a paused clock sees hours of throttling in milliseconds. Afterwards the [`Ledger`] tells which
+//! calls were made. It is used in process as a provider ([`FakeKms::provider`]).
+//!
+//! ```
+//! use std::time::Duration;
+//! use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, KmsOperation, Latency, Quota};
+//! use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let fake = FakeKms::builder().region("eu-west-1").quota(Quota::per_second(3)).build()?;
+//! let key = fake.create_key()?;
+//! let provider = fake.provider(&key);
+//! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+//!
+//! // Wrapping is real: another context does not open.
+//! let made = provider.generate_data_key(&context).await?;
+//! let wrapped = made.wrapped_keys().first();
+//! assert!(provider.decrypt(&context, wrapped).await?.ct_eq(made.data_key()));
+//! let refused = provider.decrypt(&EncryptionContext::empty(), wrapped).await.unwrap_err();
+//! assert_eq!(refused.class(), ErrorClass::NotAuthentic);
+//!
+//! // The quota is one for all cryptographic operations, and exact: the fourth call in a second is throttled.
+//! let throttled = provider.generate_data_key(&context).await.unwrap_err();
+//! assert_eq!(throttled.class(), ErrorClass::Throttled);
+//! fake.set_quota(Quota::UNLIMITED);
+//!
+//! // Faults are scripted.
+//! fake.inject(FaultRule::new(KmsErrorCode::Internal).on(KmsOperation::Decrypt).times(1));
+//! assert_eq!(provider.decrypt(&context, wrapped).await.unwrap_err().class(), ErrorClass::Transient);
+//! assert!(provider.decrypt(&context, wrapped).await.is_ok());
+//! fake.disable_key(&key)?;
+//! assert_eq!(provider.decrypt(&context, wrapped).await.unwrap_err().class(), ErrorClass::UnavailableKey);
+//!
+//! assert_eq!(fake.ledger().calls_of(KmsOperation::Decrypt), 5);
+//! assert_eq!(fake.ledger().throttled(), 1);
+//! # Ok(()) }
+//! # let mut task = std::pin::pin!(run());
+//! # let waker = std::task::Waker::noop();
+//! # assert!(matches!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)), std::task::Poll::Ready(Ok(()))));
+//! # use std::future::Future as _;
+//! ```
+//!
+//! # Defaults
+//!
+//! | what | default | why |
+//! |---|---|---|
+//! | Region, account | [`DEFAULT_REGION`], [`DEFAULT_ACCOUNT`] | those of the examples in the AWS documentation |
+//! | [`Quota`] | unlimited | a test sets the one that it is about |
+//! | [`Latency`] | none | likewise |
+//! | seed of latencies and faults | 0 | the same test run twice is the same |
+//! | calls that the ledger keeps in full | [`DEFAULT_LEDGER_CAPACITY`] | bounded memory; counters go on |
+//! | clock at the start | 2026-01-01T00:00:00Z | answers with dates are the same in each run |
+//!
+//! # What is as in KMS
+//!
+//! Key ids, ARNs and aliases; key states; key material that rotates while old ciphertexts still decrypt; ciphertexts
+//! that name their key and are 152 bytes longer than the plaintext (184 for a data key); encryption contexts that must
+//! be equal pair by pair; limits of lengths; error codes, HTTP statuses and which error comes before which.
+//!
+//! # What this crate does not do
+//!
+//! It protects nothing: keys live in memory, whoever reaches it may use it, and signatures, policies and grants are
+//! not looked at. It has symmetric keys only, no multi-Region keys, no imported key material and no custom key stores.
+//! Quotas of operations on keys themselves (`DescribeKey` and the like) are not emulated; nothing is kept on disk.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod arn;
+mod builder;
+mod calls;
+mod context;
+mod engine;
+mod error;
+mod fake;
+mod fault;
+mod latency;
+mod ledger;
+mod operation;
+mod plaintext;
+mod provider;
+mod quota;
+
+pub use builder::{
+    BuildError, DEFAULT_ACCOUNT, DEFAULT_LEDGER_CAPACITY, DEFAULT_REGION, DEFAULT_UNIX_TIME, FakeKmsBuilder,
+};
+pub use context::{KmsContext, MAX_KMS_CONTEXT_LEN};
+pub use engine::{
+    Ciphertext, DataKeyPair, Decrypted, KeyMetadata, KeyState, MAX_CIPHERTEXT_LEN, MAX_PLAINTEXT_LEN,
+    MAX_RANDOM_LEN, ReEncrypted,
+};
+pub use error::{CallError, KmsError, KmsErrorCode};
+pub use fake::FakeKms;
+pub use fault::{Fault, FaultId, FaultRule};
+pub use latency::Latency;
+pub use ledger::{Ledger, LedgerEntry, Outcome};
+pub use operation::KmsOperation;
+pub use plaintext::Plaintext;
+pub use provider::{FakeKmsProvider, NotADataKey};
+pub use quota::Quota;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

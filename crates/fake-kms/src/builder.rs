@@ -1,0 +1,133 @@
+//! The settings of a fake.
+use std::{sync::Arc, time::Duration};
+
+use thiserror::Error;
+
+use crate::{FakeKms, Latency, Quota};
+
+/// The Region of a fake that is told no other.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// The account of a fake that is told no other: the one that the AWS documentation uses in its examples.
+pub const DEFAULT_ACCOUNT: &str = "111122223333";
+
+/// How many calls a ledger keeps in full unless told otherwise.
+pub const DEFAULT_LEDGER_CAPACITY: usize = 10_000;
+
+/// The fake's clock at its start unless told otherwise: 2026-01-01T00:00:00Z, in seconds since 1970.
+pub const DEFAULT_UNIX_TIME: Duration = Duration::from_secs(1_767_225_600);
+
+/// The settings of a [`FakeKms`].
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_fake_kms::{FakeKms, Latency, Quota};
+///
+/// let fake = FakeKms::builder()
+///     .region("ap-southeast-2")
+///     .account("444455556666")
+///     .quota(Quota::token_bucket(500, 50))
+///     .latency(Latency::uniform(Duration::from_millis(3), Duration::from_millis(12)))
+///     .seed(42)
+///     .build()?;
+/// assert_eq!((fake.region(), fake.account()), ("ap-southeast-2", "444455556666"));
+/// assert!(FakeKms::builder().account("acme").build().is_err());
+/// # Ok::<(), datakey_fake_kms::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct FakeKmsBuilder {
+    pub(crate) region: Arc<str>,
+    pub(crate) account: Arc<str>,
+    pub(crate) quota: Quota,
+    pub(crate) latency: Latency,
+    pub(crate) seed: u64,
+    pub(crate) ledger_capacity: usize,
+    pub(crate) unix_time: Duration,
+}
+
+/// Why settings do not make a fake.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Not the name of a Region.
+    #[error("{0:?} is not the name of a Region; it has 1 to 32 lower-case letters, digits and dashes")]
+    Region(Box<str>),
+    /// Not an account number.
+    #[error("{0:?} is not an account; it has twelve digits")]
+    Account(Box<str>),
+}
+
+impl FakeKmsBuilder {
+    /// The Region, which stands in key ARNs. Default: [`DEFAULT_REGION`].
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// The account, which stands in key ARNs. Default: [`DEFAULT_ACCOUNT`].
+    pub fn account(mut self, account: &str) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// The request quota. Default: unlimited.
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.quota = quota;
+        self
+    }
+
+    /// How long answers take. Default: none.
+    pub fn latency(mut self, latency: Latency) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// The seed of latencies and of fault rules with a probability; keys are never seeded. Default: 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How many calls the ledger keeps in full; 0 keeps the counters only. Default: [`DEFAULT_LEDGER_CAPACITY`].
+    pub fn ledger_capacity(mut self, calls: usize) -> Self {
+        self.ledger_capacity = calls;
+        self
+    }
+
+    /// What the fake's clock shows at its start, since 1970, in answers like `CreationDate`. It goes on with
+    /// `tokio::time`. Default: [`DEFAULT_UNIX_TIME`].
+    pub fn unix_time(mut self, since_1970: Duration) -> Self {
+        self.unix_time = since_1970;
+        self
+    }
+
+    /// Starts the fake.
+    ///
+    /// # Errors
+    /// [`BuildError`] when Region or account are not such.
+    pub fn build(self) -> Result<FakeKms, BuildError> {
+        let in_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if !(1..=32).contains(&self.region.len()) || !self.region.bytes().all(in_region) {
+            return Err(BuildError::Region(self.region.as_ref().into()));
+        }
+        if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BuildError::Account(self.account.as_ref().into()));
+        }
+        Ok(FakeKms::from_builder(&self))
+    }
+}
+
+impl Default for FakeKmsBuilder {
+    fn default() -> Self {
+        Self {
+            region: DEFAULT_REGION.into(),
+            account: DEFAULT_ACCOUNT.into(),
+            quota: Quota::UNLIMITED,
+            latency: Latency::NONE,
+            seed: 0,
+            ledger_capacity: DEFAULT_LEDGER_CAPACITY,
+            unix_time: DEFAULT_UNIX_TIME,
+        }
+    }
+}

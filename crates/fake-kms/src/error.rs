@@ -1,0 +1,241 @@
+//! The errors that KMS answers, under its own names.
+use std::{fmt, time::Duration};
+
+use datakey_provider::ErrorClass;
+use thiserror::Error;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $class:ident;)+) => {
+        /// The code of an error, with the HTTP status that KMS sends it with and the class that it belongs to.
+        ///
+        /// Source: the KMS API reference and its service model. `ThrottlingException` is not in the model; it comes
+        /// with status 400 and is told by its code alone.
+        ///
+        /// ```
+        /// use datakey_fake_kms::KmsErrorCode;
+        /// use datakey_provider::ErrorClass;
+        ///
+        /// let code = KmsErrorCode::Throttling;
+        /// assert_eq!((code.as_str(), code.http_status()), ("ThrottlingException", 400));
+        /// assert_eq!(code.class(), ErrorClass::Throttled);
+        /// // A resource quota: waiting does not clear it.
+        /// assert!(!KmsErrorCode::LimitExceeded.class().is_retryable());
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum KmsErrorCode {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl KmsErrorCode {
+            /// Every code, for tables.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The code as KMS spells it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The HTTP status that it is sent with.
+            #[must_use]
+            pub const fn http_status(self) -> u16 {
+                match self { $(Self::$name => $status,)+ }
+            }
+
+            /// What it means to whoever called.
+            #[must_use]
+            pub const fn class(self) -> ErrorClass {
+                match self { $(Self::$name => ErrorClass::$class,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request rate is over the quota.
+    Throttling = "ThrottlingException", 400, Throttled;
+    /// KMS failed.
+    Internal = "KMSInternalException", 500, Transient;
+    /// A part of KMS did not answer KMS in time.
+    DependencyTimeout = "DependencyTimeoutException", 503, Transient;
+    /// The key cannot be used at the moment.
+    KeyUnavailable = "KeyUnavailableException", 500, Transient;
+    /// A resource quota, not a rate.
+    LimitExceeded = "LimitExceededException", 400, InvalidRequest;
+    /// The key is disabled.
+    Disabled = "DisabledException", 409, UnavailableKey;
+    /// The key's state does not allow the operation, such as pending deletion.
+    InvalidState = "KMSInvalidStateException", 409, UnavailableKey;
+    /// No such key or alias.
+    NotFound = "NotFoundException", 404, UnavailableKey;
+    /// The ciphertext was altered, or the encryption context is another.
+    InvalidCiphertext = "InvalidCiphertextException", 400, NotAuthentic;
+    /// The ciphertext was made under another key than the request names.
+    IncorrectKey = "IncorrectKeyException", 400, NotAuthentic;
+    /// The caller may not do this, or the key is none that the caller may know of.
+    AccessDenied = "AccessDeniedException", 400, Denied;
+    /// The session token has expired.
+    ExpiredToken = "ExpiredTokenException", 400, Denied;
+    /// The access key is unknown.
+    UnrecognizedClient = "UnrecognizedClientException", 400, Denied;
+    /// The signature does not fit.
+    InvalidSignature = "InvalidSignatureException", 400, Denied;
+    /// The request is not signed.
+    MissingAuthenticationToken = "MissingAuthenticationTokenException", 400, Denied;
+    /// A grant token is not valid, or not yet.
+    InvalidGrantToken = "InvalidGrantTokenException", 400, Denied;
+    /// The key is of another kind than the operation needs.
+    InvalidKeyUsage = "InvalidKeyUsageException", 400, InvalidRequest;
+    /// The request would have succeeded, had it not been a dry run.
+    DryRun = "DryRunOperationException", 412, InvalidRequest;
+    /// A parameter breaks a constraint.
+    Validation = "ValidationException", 400, InvalidRequest;
+    /// The alias exists.
+    AlreadyExists = "AlreadyExistsException", 400, InvalidRequest;
+    /// Not the name of an alias.
+    InvalidAliasName = "InvalidAliasNameException", 400, InvalidRequest;
+    /// Not an ARN, or not one of a key.
+    InvalidArn = "InvalidArnException", 400, InvalidRequest;
+    /// Not a marker that a listing handed out.
+    InvalidMarker = "InvalidMarkerException", 400, InvalidRequest;
+    /// The parameter or operation is not supported.
+    UnsupportedOperation = "UnsupportedOperationException", 400, InvalidRequest;
+    /// No operation of that name.
+    UnknownOperation = "UnknownOperationException", 400, InvalidRequest;
+    /// The body is not the JSON that the operation takes.
+    Serialization = "SerializationException", 400, InvalidRequest;
+}
+
+impl KmsErrorCode {
+    const fn usual_message(self) -> &'static str {
+        match self {
+            Self::Throttling => {
+                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+            }
+            Self::Internal => "The request failed inside the service; it can be tried again.",
+            Self::DependencyTimeout => "A dependency timed out; the request can be tried again.",
+            Self::KeyUnavailable => "The key is not available at the moment; the request can be tried again.",
+            Self::IncorrectKey => {
+                "The key ID in the request does not identify a CMK that can perform this operation."
+            }
+            Self::DryRun => "The request would have succeeded, but the DryRun parameter is set.",
+            // KMS sends these without a message.
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for KmsErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An error that KMS answers: code, message, and the wait that it asks for. Cheap to clone, never holds plaintext.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KmsError {
+    code: KmsErrorCode,
+    message: Box<str>,
+    retry_after: Option<Duration>,
+}
+
+impl KmsError {
+    /// An error with the message that is usual for its code.
+    #[must_use]
+    pub fn new(code: KmsErrorCode) -> Self {
+        Self::with_message(code, code.usual_message())
+    }
+
+    /// An error with a message of its own; an empty one is not sent.
+    #[must_use]
+    pub fn with_message(code: KmsErrorCode, message: impl Into<Box<str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    /// Adds a wait before the next attempt: over HTTP the header `x-amz-retry-after`, in milliseconds.
+    #[must_use]
+    pub fn with_retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// The code; decide by this.
+    #[must_use]
+    pub fn code(&self) -> KmsErrorCode {
+        self.code
+    }
+
+    /// The message, which may be empty.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The wait that the service asks for.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for KmsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_str())?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for KmsError {}
+
+impl From<KmsErrorCode> for KmsError {
+    fn from(code: KmsErrorCode) -> Self {
+        Self::new(code)
+    }
+}
+
+/// How a call fails for whoever made it: by an answer, or without a usable one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The service answered with an error.
+    #[error(transparent)]
+    Refused(#[from] KmsError),
+    /// No answer came. See [`Fault::Hang`](crate::Fault::Hang).
+    #[error("the fake KMS was told not to answer this call")]
+    TimedOut,
+    /// The connection closed without an answer. See [`Fault::DropConnection`](crate::Fault::DropConnection).
+    #[error("the fake KMS was told to drop the connection of this call")]
+    ConnectionLost,
+    /// What came is no answer of KMS. See [`Fault::Garbage`](crate::Fault::Garbage).
+    #[error("the fake KMS was told to answer this call with garbage")]
+    Garbage,
+}
+
+impl CallError {
+    /// The class that a provider reports it under.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Refused(error) => error.code().class(),
+            Self::TimedOut => ErrorClass::Timeout,
+            Self::ConnectionLost | Self::Garbage => ErrorClass::Transient,
+        }
+    }
+
+    /// The code, when the service answered with one.
+    #[must_use]
+    pub fn code(&self) -> Option<KmsErrorCode> {
+        match self {
+            Self::Refused(error) => Some(error.code()),
+            _ => None,
+        }
+    }
+}

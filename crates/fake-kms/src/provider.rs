@@ -1,0 +1,192 @@
+//! The fake as a provider, without HTTP in between.
+use std::{fmt, sync::Arc};
+
+use datakey_provider::{
+    DATA_KEY_LEN, DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+};
+use thiserror::Error;
+
+use crate::{CallError, FakeKms};
+
+/// A [`FakeKms`] seen through both halves of [`KeyProvider`](datakey_provider::KeyProvider).
+///
+/// Every method is one call of the fake: latency, quota, faults and ledger apply. Decrypting names the key, and only
+/// keys that the provider was given: what is wrapped under any other is refused without a call. Cheap to clone.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, Quota};
+/// use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::builder().quota(Quota::per_second(2)).build()?;
+/// let provider = fake.provider(&fake.create_key()?);
+///
+/// let context = EncryptionContext::new([("tenant", "acme")])?;
+/// let made = provider.generate_data_key(&context).await?;
+/// let opened = provider.decrypt(&context, made.wrapped_keys().first()).await?;
+/// assert!(opened.ct_eq(made.data_key()));
+///
+/// let error = provider.generate_data_key(&context).await.unwrap_err();
+/// assert_eq!((error.class(), error.code()), (ErrorClass::Throttled, Some("ThrottlingException")));
+/// # Ok(()) }
+/// # let mut task = std::pin::pin!(run());
+/// # let waker = std::task::Waker::noop();
+/// # assert!(matches!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)), std::task::Poll::Ready(Ok(()))));
+/// # use std::future::Future as _;
+/// ```
+#[derive(Clone)]
+pub struct FakeKmsProvider {
+    fake: FakeKms,
+    seals_under: Arc<str>,
+    opens: Arc<[Arc<str>]>,
+    rank: Rank,
+}
+
+/// What the fake answered is not a data key; the source of a provider's error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NotADataKey {
+    /// The plaintext has another length.
+    #[error("a data key has {DATA_KEY_LEN} bytes, this plaintext has {0}")]
+    Length(usize),
+}
+
+impl FakeKmsProvider {
+    pub(crate) fn new(fake: FakeKms, key: Arc<str>) -> Self {
+        Self {
+            fake,
+            opens: Arc::new([Arc::clone(&key)]),
+            seals_under: key,
+            rank: Rank::LOCAL,
+        }
+    }
+
+    /// Opens what was wrapped under this key too: for what an earlier key sealed.
+    #[must_use]
+    pub fn with_opening_key(mut self, key_id: &str) -> Self {
+        let more = self.fake.engine().name_of(key_id);
+        self.opens = self.opens.iter().cloned().chain([more]).collect();
+        self
+    }
+
+    /// Answers another rank than [`Rank::LOCAL`] for its keys: for a fake that stands for a far Region.
+    #[must_use]
+    pub fn with_rank(mut self, rank: Rank) -> Self {
+        self.rank = rank;
+        self
+    }
+
+    /// The ARN of the key that seals.
+    #[must_use]
+    pub fn key_arn(&self) -> &str {
+        &self.seals_under
+    }
+
+    /// The fake behind it.
+    #[must_use]
+    pub fn fake(&self) -> &FakeKms {
+        &self.fake
+    }
+
+    fn opens(&self, wrapped: &WrappedKey) -> bool {
+        self.opens.iter().any(|own| **own == *wrapped.key_id())
+    }
+}
+
+impl fmt::Debug for FakeKmsProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeKmsProvider")
+            .field("seals_under", &self.seals_under)
+            .field("opens", &self.opens)
+            .finish_non_exhaustive()
+    }
+}
+
+fn classify(operation: Operation, key_id: &str, error: CallError) -> ProviderError {
+    let mut classified = ProviderError::new(error.class(), operation).with_key_id(key_id);
+    if let CallError::Refused(refusal) = &error {
+        classified = classified.with_code(refusal.code().as_str());
+        if let Some(delay) = refusal.retry_after() {
+            classified = classified.with_delay(delay);
+        }
+    }
+    classified.with_source(error)
+}
+
+fn wrapped(operation: Operation, key_arn: &str, blob: Vec<u8>) -> Result<WrappedKey, ProviderError> {
+    WrappedKey::new(key_arn, blob).map_err(|error| {
+        ProviderError::new(ErrorClass::InvalidRequest, operation)
+            .with_key_id(key_arn)
+            .with_source(error)
+    })
+}
+
+fn data_key(operation: Operation, key_id: &str, plaintext: &[u8]) -> Result<DataKey, ProviderError> {
+    DataKey::from_slice(plaintext).ok_or_else(|| {
+        ProviderError::new(ErrorClass::NotAuthentic, operation)
+            .with_key_id(key_id)
+            .with_source(NotADataKey::Length(plaintext.len()))
+    })
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SealingProvider for FakeKmsProvider {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKey;
+        let made = self
+            .fake
+            .generate_data_key(&self.seals_under, &context.into(), DATA_KEY_LEN)
+            .await
+            .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
+        let data_key = data_key(OPERATION, &made.key_arn, made.plaintext.expose_secret())?;
+        Ok(GeneratedDataKey::new(
+            data_key,
+            wrapped(OPERATION, &made.key_arn, made.ciphertext)?,
+        ))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        const OPERATION: Operation = Operation::Encrypt;
+        let made = self
+            .fake
+            .encrypt(&self.seals_under, &context.into(), data_key.expose_secret())
+            .await
+            .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
+        Ok(wrapped(OPERATION, &made.key_arn, made.ciphertext)?.into())
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl OpeningProvider for FakeKmsProvider {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.opens(wrapped).then_some(self.rank)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        const OPERATION: Operation = Operation::Decrypt;
+        let key_id = wrapped.key_id();
+        if !self.opens(wrapped) {
+            return Err(ProviderError::new(ErrorClass::InvalidRequest, OPERATION).with_key_id(key_id));
+        }
+        let opened = self
+            .fake
+            .decrypt(Some(key_id), &context.into(), wrapped.blob())
+            .await
+            .map_err(|error| classify(OPERATION, key_id, error))?;
+        data_key(OPERATION, key_id, opened.plaintext.expose_secret())
+    }
+}
