@@ -6,3 +6,5 @@ pub mod retry;
 pub mod envelope;
 
 pub mod keyring;
+
+pub mod fake_kms;

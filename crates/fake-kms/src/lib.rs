@@ -3,7 +3,8 @@
 //! Code that talks to KMS is hard to test for what happens in production: the account runs over its request quota, a
 //! key gets disabled, an answer never comes. [`FakeKms`] does all of that on demand, on the clock of `tokio::time`,
 //! so that a test with a paused clock sees hours of throttling in milliseconds. Afterwards the [`Ledger`] tells which
-//! calls were made. It is used in process as a provider ([`FakeKms::provider`]).
+//! calls were made. It is used in process as a provider ([`FakeKms::provider`]), or over HTTP in the protocol of KMS
+//! by any AWS client (feature `http`).
 //!
 //! ```
 //! use std::time::Duration;
@@ -77,6 +78,8 @@ mod engine;
 mod error;
 mod fake;
 mod fault;
+#[cfg(feature = "http")]
+mod http;
 mod latency;
 mod ledger;
 mod operation;
@@ -95,6 +98,8 @@ pub use engine::{
 pub use error::{CallError, KmsError, KmsErrorCode};
 pub use fake::FakeKms;
 pub use fault::{Fault, FaultId, FaultRule};
+#[cfg(feature = "http")]
+pub use http::{FakeKmsServer, MAX_BODY_LEN, SHUTDOWN_GRACE};
 pub use latency::Latency;
 pub use ledger::{Ledger, LedgerEntry, Outcome};
 pub use operation::KmsOperation;

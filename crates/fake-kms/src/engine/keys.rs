@@ -13,6 +13,20 @@ const MAX_DESCRIPTION_LEN: usize = 8192;
 const MAX_ALIAS_LEN: usize = 256;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The most keys that one page of `ListKeys` has.
+#[cfg(feature = "http")]
+pub(crate) const MAX_LISTED_KEYS: usize = 1000;
+
+/// One page of `ListKeys`.
+#[cfg(feature = "http")]
+#[derive(Debug)]
+pub(crate) struct KeyList {
+    /// Ids and ARNs.
+    pub(crate) keys: Vec<(String, Arc<str>)>,
+    /// Where the next page starts.
+    pub(crate) next: Option<String>,
+}
+
 impl Engine {
     pub(crate) fn create_key(&self, description: &str) -> Result<KeyMetadata, KmsError> {
         if description.len() > MAX_DESCRIPTION_LEN {
@@ -30,6 +44,33 @@ impl Engine {
 
     pub(crate) fn describe_key(&self, key_id: &str) -> Result<KeyMetadata, KmsError> {
         Ok(self.find(key_id, Names::All)?.metadata())
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn list_keys(&self, limit: usize, marker: Option<&str>) -> Result<KeyList, KmsError> {
+        if limit == 0 || limit > MAX_LISTED_KEYS {
+            let rule = "Member must have value between 1 and 1000";
+            return Err(constraint("limit", &limit.to_string(), rule));
+        }
+        let after = marker
+            .map(|text| KeyId::parse(text).ok_or(KmsErrorCode::InvalidMarker))
+            .transpose()?;
+        let now = self.clock.unix();
+        let mut all: Vec<(KeyId, Arc<str>)> = super::read(&self.keys)
+            .values()
+            .filter(|key| !key.is_deleted(now) && after.is_none_or(|after| key.id > after))
+            .map(|key| (key.id, Arc::clone(&key.arn)))
+            .collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        let more = all.len() > limit;
+        all.truncate(limit);
+        let next = if more {
+            all.last().map(|(id, _)| id.to_string())
+        } else {
+            None
+        };
+        let keys = all.into_iter().map(|(id, arn)| (id.to_string(), arn)).collect();
+        Ok(KeyList { keys, next })
     }
 
     pub(crate) fn create_alias(&self, name: &str, target: &str) -> Result<(), KmsError> {

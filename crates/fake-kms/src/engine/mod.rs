@@ -19,6 +19,10 @@ pub use crypto::{
     Ciphertext, DataKeyPair, Decrypted, MAX_CIPHERTEXT_LEN, MAX_PLAINTEXT_LEN, MAX_RANDOM_LEN, ReEncrypted,
 };
 pub use key::{KeyMetadata, KeyState};
+#[cfg(feature = "http")]
+pub(crate) use keys::{KeyList, MAX_LISTED_KEYS};
+#[cfg(feature = "http")]
+pub(crate) use store::constraint;
 
 use key::Key;
 

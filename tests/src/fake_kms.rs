@@ -1,0 +1,89 @@
+//! A plain HTTP client for the fake KMS, so that tests see what goes over the wire.
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use datakey_fake_kms::{FakeKms, FakeKmsServer};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    HeaderMap, Request,
+    body::Bytes,
+    client::conn::http1::{SendRequest, handshake},
+};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// One connection to a server.
+#[derive(Debug)]
+pub struct Client {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body, which must be JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
+    }
+
+    /// Status and code of a refusal.
+    pub fn told(&self) -> (u16, String) {
+        (self.status, self.json()["__type"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Client {
+    /// Opens a connection.
+    pub async fn connect(server: &FakeKmsServer) -> Self {
+        let stream = TcpStream::connect(server.addr()).await.unwrap();
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self { sender }
+    }
+
+    /// Sends a request with a target and a body of whatever kind.
+    pub async fn try_send(&mut self, target: &str, body: impl Into<Bytes>) -> Result<Answer, hyper::Error> {
+        self.sender.ready().await?;
+        let request = Request::post("/")
+            .header("host", "kms.test")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .body(Full::new(body.into()))
+            .unwrap();
+        let (head, body) = self.sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        })
+    }
+
+    /// Calls an operation with JSON parameters.
+    pub async fn call(&mut self, operation: &str, parameters: Value) -> Answer {
+        let target = format!("TrentService.{operation}");
+        self.try_send(&target, parameters.to_string()).await.unwrap()
+    }
+}
+
+/// A server for a fake, a connection to it, and a key.
+pub async fn start(fake: &FakeKms) -> (FakeKmsServer, Client, Arc<str>) {
+    let server = FakeKmsServer::start(fake.clone()).await.unwrap();
+    let client = Client::connect(&server).await;
+    (server, client, fake.create_key().unwrap())
+}
+
+/// The bytes of a base64 string.
+pub fn decoded(value: &Value) -> Vec<u8> {
+    STANDARD.decode(value.as_str().expect("a base64 string")).unwrap()
+}
