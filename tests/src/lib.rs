@@ -1,10 +1,18 @@
-//! Fixtures that the tests of the workspace share.
-pub mod kms;
-
-pub mod retry;
+//! Fixtures that the tests of the workspace share, and the pages whose examples are tested with them.
+#![forbid(unsafe_code)]
 
 pub mod envelope;
-
-pub mod keyring;
-
 pub mod fake_kms;
+pub mod keyring;
+pub mod kms;
+pub mod retry;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+/// The examples of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+pub struct Guide;

@@ -163,8 +163,8 @@ fn debug_shows_no_grant_token() {
 #[tokio::test]
 async fn the_environment_makes_a_provider() {
     let server = server(json_answer(&success())).await;
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "from_the_environment"])
+    let output = Command::new(env!("CARGO_BIN_EXE_kms_from_environment"))
+        .args([KEY, REGION])
         .env("AWS_REGION", REGION)
         .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
@@ -175,12 +175,4 @@ async fn the_environment_makes_a_provider() {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(seen(&server).await.len(), 1);
-}
-
-#[tokio::test]
-#[ignore = "run by `the_environment_makes_a_provider` with an environment of its own"]
-async fn from_the_environment() {
-    let kms = KmsProvider::from_env().await.key(KEY).build().unwrap();
-    assert_eq!(kms.region(), REGION);
-    drop(kms.generate_data_key(&context()).await.unwrap());
 }

@@ -216,8 +216,15 @@ async fn retries_that_are_kept_are_the_client_s() {
 /// The folder of the SDK's sources, where cargo says that it is.
 fn sdk_sources() -> PathBuf {
     let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
+    // Without the filter, cargo asks for the sources of other systems' dependencies too, which are not there.
+    let rustc = Command::new("rustc").arg("-vV").output().unwrap();
+    let rustc = String::from_utf8(rustc.stdout).unwrap();
+    let host = rustc
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap();
     let output = Command::new(cargo)
-        .args(["metadata", "--offline", "--format-version", "1"])
+        .args(["metadata", "--format-version", "1", "--filter-platform", host])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

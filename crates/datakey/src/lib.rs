@@ -1,1 +1,109 @@
-//! Not built yet.
+//! Envelope encryption for Rust services on AWS KMS that does not get throttled.
+//!
+//! A service that makes a KMS call for each message meets the KMS request quota, and KMS answers `ThrottlingException`.
+//! This crate seals many messages under one *data key*, asks KMS for a new one when age, number of messages or bytes say
+//! so, and retries the few calls that remain. It puts the workspace's layers together:
+//!
+//! ```text
+//! Sealer / Opener  ->  Keyring (cache)  ->  Retry (backoff, budget, rate)  ->  KmsProvider  ->  AWS KMS
+//! ```
+//!
+//! # Thirty lines that work
+//!
+//! Against the KMS emulator of the feature `fake-kms`, so that it runs anywhere; with KMS, `KmsProvider::from_env()`
+//! takes its place and the rest stays.
+//!
+//! ```
+//! # #[cfg(feature = "fake-kms")] {
+//! use datakey::{Aad, EncryptionContext, OpenError, Opener, Sealer, fake_kms::FakeKms};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let fake = FakeKms::new();
+//! let kms = fake.provider(&fake.create_key()?);
+//!
+//! // What a data key is for. Few values: it is cached per encryption context.
+//! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+//!
+//! // The shop needs only GenerateDataKey.
+//! let sealer = Sealer::new(kms.clone());
+//! let mut posted = Vec::new();
+//! for number in 1..=1_000_u32 {
+//!     let order = format!("order {number}");
+//!     // The order's number is bound to its message, but neither stored in it nor sent to KMS.
+//!     posted.push(sealer.seal(&context, order.as_bytes(), Aad::new(&number.to_be_bytes())).await?);
+//! }
+//!
+//! // Accounting needs only Decrypt, and says what it expects.
+//! let opener = Opener::new(kms);
+//! let opened = opener.open(&context, &posted[16], Aad::new(&17_u32.to_be_bytes())).await?;
+//! assert_eq!(opened, b"order 17");
+//!
+//! // Another order number, another message: refused.
+//! let swapped = opener.open(&context, &posted[16], Aad::new(&18_u32.to_be_bytes())).await;
+//! assert!(matches!(swapped, Err(OpenError::NotAuthentic)));
+//!
+//! // A thousand orders, one call to seal and one to open.
+//! assert_eq!(fake.ledger().calls(), 2);
+//! # Ok(()) }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
+//! # }
+//! ```
+//!
+//! # Defaults
+//!
+//! | what | default | change it with |
+//! |---|---|---|
+//! | suite | ChaCha20-Poly1305 + HKDF-SHA-256 | [`SealerBuilder::suite`] |
+//! | cache of sealing keys | see [`keyring::SealingLimits`] | [`SealerBuilder::limits`], `without_cache` |
+//! | cache of opening keys | see [`keyring::OpeningLimits`] | [`OpenerBuilder::limits`], `without_cache` |
+//! | retry | see [`retry::defaults`] | `retry`, `without_retry` |
+//! | time for one load of a data key | the retry policy's deadline and a second | `load_timeout` |
+//! | ciphers | aws-lc-rs (feature `aws-lc`), else pure Rust; the messages are the same | features |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `kms` | yes | [`kms`]: AWS KMS, with the SDK's HTTPS client |
+//! | `aws-config` | yes | `KmsProvider::from_env` |
+//! | `aws-lc` | yes | ciphers of aws-lc-rs, which the AWS SDK links anyway |
+//! | `local` | no | `local`: wrapping keys in memory or a key file |
+//! | `fake-kms`, `fake-kms-http` | no | `fake_kms`: the KMS emulator, in process and over HTTP |
+//!
+//! # What this crate does not do
+//!
+//! It signs nothing, it is no key management service, it does not read or write messages of the AWS Encryption SDK, and
+//! it does not hide how long a message is or who it is for: the encryption context is in the clear.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod builder;
+mod error;
+mod material;
+mod opener;
+mod sealer;
+mod stream;
+
+pub use datakey_envelope as envelope;
+#[cfg(feature = "fake-kms")]
+pub use datakey_fake_kms as fake_kms;
+pub use datakey_keyring as keyring;
+#[cfg(feature = "kms")]
+pub use datakey_kms as kms;
+#[cfg(feature = "local")]
+pub use datakey_local as local;
+pub use datakey_provider as provider;
+pub use datakey_retry as retry;
+
+pub use builder::{OpenerBuilder, SealerBuilder};
+#[doc(no_inline)]
+pub use datakey_envelope::{Aad, Header, Kind, Params, Suite, is_datakey_message};
+#[doc(no_inline)]
+pub use datakey_keyring::{ConfigError, KeyringError};
+#[doc(no_inline)]
+pub use datakey_provider::{ContextError, ContextMismatch, EncryptionContext, ErrorClass, ProviderError};
+pub use error::{OpenError, SealError};
+pub use material::Envelope;
+pub use opener::Opener;
+pub use sealer::Sealer;
+pub use stream::{OpenReader, RecordReader, RecordWriter, SealWriter, SealedHeader};

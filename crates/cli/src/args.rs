@@ -1,0 +1,164 @@
+//! The command line.
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Envelope encryption on AWS KMS, or on a key file.
+#[derive(Debug, Parser)]
+#[command(name = "datakey", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Print one JSON object on standard output instead of text; errors become JSON on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the demo found an order lost, doubled or altered, or something unforeseen failed
+  2  the command line is wrong
+  3  the input is not a sealed message, or is malformed or cut short
+  4  the message is not authentic: altered, or another key or associated data
+  5  the message's encryption context is not the expected one
+  6  the key cannot be used: not found, denied, disabled, another key, or a bad key file
+  7  the key service is busy or cannot be reached: try again
+  8  a file cannot be read or written, or the output exists already";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Post 69,659 real orders through a throttled KMS in six ways, and compare.
+    Demo(DemoArgs),
+    /// Seal a file or standard input.
+    Seal(SealArgs),
+    /// Open a sealed file or standard input.
+    Open(OpenArgs),
+    /// Show what a sealed message says about itself; needs no key, proves nothing.
+    Inspect(InspectArgs),
+    /// Make a key file for use without a KMS.
+    Keygen(KeygenArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Requests per second that the KMS lets through, shared by both services.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub(crate) quota: u32,
+    /// Run only these strategies.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+}
+
+/// Which key wraps the data key.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, id = "key")]
+pub(crate) struct KeyChoice {
+    /// A key file made by `datakey keygen`.
+    #[arg(long, short = 'k', value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// A KMS key: its ARN, id or alias. Several times for several keys, each of which opens the message.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) kms_key: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    #[command(flatten)]
+    pub(crate) choice: KeyChoice,
+    /// The KMS endpoint, if not that of the region.
+    #[arg(long, value_name = "URL", requires = "kms_key")]
+    pub(crate) endpoint_url: Option<String>,
+    /// The AWS region, if not that of the environment.
+    #[arg(long, requires = "kms_key")]
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BindingArgs {
+    /// A pair of the encryption context: few values, sent to the KMS and stored in the clear.
+    #[arg(long = "context", short = 'c', value_name = "KEY=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Associated data: text that is bound to the message but not stored; give it again to open.
+    #[arg(long, value_name = "TEXT", conflicts_with = "aad_file")]
+    pub(crate) aad: Option<String>,
+    /// Associated data from a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) aad_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SuiteArg {
+    /// ChaCha20-Poly1305
+    #[value(name = "chacha20-poly1305")]
+    ChaCha20Poly1305,
+    /// AES-256-GCM
+    #[value(name = "aes-256-gcm")]
+    Aes256Gcm,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// Where the result goes; `-` is standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the output if it exists.
+    #[arg(long, short)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SealArgs {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) binding: BindingArgs,
+    #[arg(long, value_enum, default_value = "chacha20-poly1305")]
+    pub(crate) suite: SuiteArg,
+    /// Seal each line as a record of its own, readable by number.
+    #[arg(long)]
+    pub(crate) lines: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// What to seal; `-`, the default, is standard input. A file's output is FILE.datakey unless told otherwise.
+    #[arg(default_value = "-")]
+    pub(crate) input: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) binding: BindingArgs,
+    /// Open whatever the message's encryption context is: the message may be meant for somebody or something else.
+    #[arg(long, conflicts_with = "context")]
+    pub(crate) danger_any_context: bool,
+    /// Open only this record of a message sealed with --lines, counted from 0.
+    #[arg(long, value_name = "N")]
+    pub(crate) record: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// What to open; `-`, the default, is standard input. FILE.datakey becomes FILE unless told otherwise.
+    #[arg(default_value = "-")]
+    pub(crate) input: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The sealed message; `-`, the default, is standard input.
+    #[arg(default_value = "-")]
+    pub(crate) input: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArgs {
+    /// The key's name: it becomes the key id `local:NAME`.
+    #[arg(long, short, default_value = "default")]
+    pub(crate) name: String,
+    /// Keep the keys of this file too, so that what they sealed still opens; the new key seals from then on.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rotate: Option<PathBuf>,
+    /// The new key file; an existing one is never overwritten.
+    pub(crate) output: PathBuf,
+}

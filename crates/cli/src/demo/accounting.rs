@@ -1,0 +1,155 @@
+//! The accounting service: takes batches over HTTP, opens each order, enters it into the books.
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
+
+use datakey::{Aad, EncryptionContext, OpenError, Opener, kms::KmsProvider};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Method, Request, Response, StatusCode, body::Bytes, body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use super::{books::Books, wire};
+
+/// The largest batch that is accepted, in bytes.
+const MAX_BATCH: usize = 16 << 20;
+
+/// The service, listening on loopback until it is dropped.
+pub(crate) struct Accounting {
+    address: SocketAddr,
+    books: Arc<Books>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+struct Desk {
+    opener: Opener<KmsProvider>,
+    expected: EncryptionContext,
+    books: Arc<Books>,
+}
+
+impl Accounting {
+    /// Starts the service on a free loopback port.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub(crate) async fn start(opener: Opener<KmsProvider>, expected: EncryptionContext) -> io::Result<Self> {
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let books = Arc::new(Books::default());
+        let desk = Arc::new(Desk {
+            opener,
+            expected,
+            books: Arc::clone(&books),
+        });
+        Ok(Self {
+            address,
+            books,
+            server: tokio::spawn(serve(listener, desk)),
+        })
+    }
+
+    /// Where to post.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What has been opened so far.
+    pub(crate) fn books(&self) -> &Books {
+        &self.books
+    }
+}
+
+impl Drop for Accounting {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+    // Dropping the set, with the service, ends the connections too.
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let _latency_only = stream.set_nodelay(true);
+        let desk = Arc::clone(&desk);
+        connections.spawn(async move {
+            let service = service_fn(move |request| answer(Arc::clone(&desk), request));
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            let _closed_by_the_shop = connection.await;
+        });
+    }
+}
+
+async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    if request.method() != Method::POST {
+        return Ok(status(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    let Ok(body) = Limited::new(request.into_body(), MAX_BATCH).collect().await else {
+        return Ok(status(StatusCode::BAD_REQUEST));
+    };
+    let body = body.to_bytes();
+    let entered = match path.as_str() {
+        "/orders" => desk.orders(&body).await,
+        "/records" => desk.records(&body).await,
+        _ => return Ok(status(StatusCode::NOT_FOUND)),
+    };
+    Ok(status(if entered.is_ok() {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    }))
+}
+
+fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+impl Desk {
+    async fn orders(&self, mut batch: &[u8]) -> Result<(), wire::BadBatch> {
+        while let Some((number, message)) = wire::next(&mut batch)? {
+            match self
+                .opener
+                .open(&self.expected, message, Aad::new(&number.to_be_bytes()))
+                .await
+            {
+                Ok(transaction) => self.books.enter(number, transaction),
+                Err(error) => self.books.note_error(&kind(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn records(&self, batch: &[u8]) -> Result<(), wire::BadBatch> {
+        let (numbers, message) = wire::split_records(batch)?;
+        let aad: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
+        match self
+            .opener
+            .open_records(&self.expected, message, Aad::new(&aad))
+            .await
+        {
+            Ok(records) if records.len() == numbers.len() => {
+                for (number, record) in numbers.iter().zip(records) {
+                    self.books.enter(*number, record);
+                }
+            }
+            Ok(_) => numbers
+                .iter()
+                .for_each(|_| self.books.note_error("another number of records")),
+            Err(error) => numbers.iter().for_each(|_| self.books.note_error(&kind(&error))),
+        }
+        Ok(())
+    }
+}
+
+/// The kind of an error in a word: the class of the provider's error, where it is one.
+pub(crate) fn kind(error: &OpenError) -> String {
+    error
+        .class()
+        .map_or_else(|| error.to_string(), |class| class.as_str().to_owned())
+}

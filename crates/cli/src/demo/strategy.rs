@@ -1,0 +1,180 @@
+//! The ways to seal every order that are compared.
+use aws_sdk_kms::{
+    Client,
+    config::{
+        BehaviorVersion, Credentials, Region,
+        retry::{RetryConfig, RetryPartition},
+    },
+};
+use datakey::{
+    ConfigError, Opener, OpenerBuilder, Sealer, SealerBuilder,
+    kms::{BuildError, KmsProvider},
+};
+
+/// One way to seal every order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Strategy {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    /// Which share of the orders it gets: every n-th, so that the whole demo takes less than a minute.
+    pub(crate) every: usize,
+    /// Whether losing an order breaks its promise.
+    pub(crate) claims_delivery: bool,
+    pub(crate) records: bool,
+    sdk: SdkRetry,
+    retry: bool,
+    cache: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SdkRetry {
+    Off,
+    Standard,
+    Adaptive,
+}
+
+/// Strategies that are too slow for all orders get one in so many.
+pub(crate) const SHARE: usize = 20;
+
+const ONE_CALL_PER_ORDER: Strategy = Strategy {
+    name: "naive",
+    what: "one KMS call per order, no retry",
+    every: SHARE,
+    claims_delivery: false,
+    records: false,
+    sdk: SdkRetry::Off,
+    retry: false,
+    cache: false,
+};
+
+/// All of them, from the worst to the best.
+pub(crate) const ALL: [Strategy; 6] = [
+    ONE_CALL_PER_ORDER,
+    Strategy {
+        name: "sdk-standard",
+        what: "the AWS SDK's standard retry",
+        sdk: SdkRetry::Standard,
+        ..ONE_CALL_PER_ORDER
+    },
+    Strategy {
+        name: "sdk-adaptive",
+        what: "the AWS SDK's adaptive retry",
+        sdk: SdkRetry::Adaptive,
+        ..ONE_CALL_PER_ORDER
+    },
+    Strategy {
+        name: "retry",
+        what: "datakey's retry alone",
+        retry: true,
+        claims_delivery: true,
+        ..ONE_CALL_PER_ORDER
+    },
+    Strategy {
+        name: "keyring",
+        what: "datakey's keyring over its retry",
+        every: 1,
+        retry: true,
+        cache: true,
+        claims_delivery: true,
+        ..ONE_CALL_PER_ORDER
+    },
+    Strategy {
+        name: "keyring-records",
+        what: "keyring, a records message a batch",
+        every: 1,
+        records: true,
+        retry: true,
+        cache: true,
+        claims_delivery: true,
+        ..ONE_CALL_PER_ORDER
+    },
+];
+
+/// Which of the two services a stack is for: each has a client and SDK retry state of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Side {
+    Shop,
+    Accounting,
+}
+
+/// A stack that could not be built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StackError {
+    #[error("the KMS provider could not be built: {0}")]
+    Kms(#[from] BuildError),
+    #[error("the layers could not be built: {0}")]
+    Layers(#[from] ConfigError),
+}
+
+/// Where the KMS is, and which key to use.
+#[derive(Debug, Clone)]
+pub(crate) struct Kms {
+    pub(crate) url: String,
+    pub(crate) key: String,
+}
+
+impl Strategy {
+    /// The shop's stack.
+    ///
+    /// # Errors
+    /// [`StackError`]
+    pub(crate) fn sealer(&self, kms: &Kms) -> Result<Sealer<KmsProvider>, StackError> {
+        let builder = SealerBuilder::new(self.provider(kms, Side::Shop)?);
+        let builder = if self.retry {
+            builder
+        } else {
+            builder.without_retry()
+        };
+        Ok(if self.cache {
+            builder
+        } else {
+            builder.without_cache()
+        }
+        .build()?)
+    }
+
+    /// The accounting service's stack.
+    ///
+    /// # Errors
+    /// [`StackError`]
+    pub(crate) fn opener(&self, kms: &Kms) -> Result<Opener<KmsProvider>, StackError> {
+        let builder = OpenerBuilder::new(self.provider(kms, Side::Accounting)?);
+        let builder = if self.retry {
+            builder
+        } else {
+            builder.without_retry()
+        };
+        Ok(if self.cache {
+            builder
+        } else {
+            builder.without_cache()
+        }
+        .build()?)
+    }
+
+    fn provider(&self, kms: &Kms, side: Side) -> Result<KmsProvider, StackError> {
+        let retry = match self.sdk {
+            SdkRetry::Off => RetryConfig::disabled(),
+            SdkRetry::Standard => RetryConfig::standard(),
+            SdkRetry::Adaptive => RetryConfig::adaptive(),
+        };
+        // The SDK keeps its token bucket and its rate limiter in process-wide statics, by partition.
+        let partition = RetryPartition::new(format!("{}-{side:?}", self.name));
+        let config = aws_sdk_kms::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(Credentials::new("AKIDDEMO", "demo", None, None, "demo"))
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(&kms.url)
+            .retry_config(retry)
+            .retry_partition(partition)
+            .build();
+        let provider = KmsProvider::from_client(&Client::from_conf(config)).key(&kms.key);
+        let keep = self.sdk != SdkRetry::Off;
+        Ok(if keep {
+            provider.danger_keep_sdk_retries()
+        } else {
+            provider
+        }
+        .build()?)
+    }
+}

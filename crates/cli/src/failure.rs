@@ -1,0 +1,144 @@
+//! What can go wrong in a command, with the exit code and the advice that go with it.
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
+
+use datakey::{ContextError, ErrorClass, KeyringError, OpenError, SealError};
+use serde_json::json;
+use thiserror::Error;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error("{count} of the strategies that promise delivery lost, doubled or altered an order")]
+    Demo { count: usize },
+    #[error("{0}")]
+    Usage(String),
+    #[error("the encryption context is not valid: {0}")]
+    Context(#[from] ContextError),
+    #[error("{path:?} exists already; choose another output, or replace it with --force")]
+    OutputExists { path: PathBuf },
+    #[error("{path:?} is a folder; name a file in it with --output")]
+    OutputIsFolder { path: PathBuf },
+    #[error("{path:?} cannot be read: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path:?} cannot be written: {source}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    KeyFile(Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("{what}: {source}")]
+    Other {
+        what: &'static str,
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl Failure {
+    /// A file that cannot be read.
+    pub(crate) fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// A file that cannot be written.
+    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// A key file that cannot be used.
+    pub(crate) fn key_file(source: impl Error + Send + Sync + 'static) -> Self {
+        Self::KeyFile(source.into())
+    }
+
+    /// Something that has no exit code of its own.
+    pub(crate) fn other(what: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Other {
+            what,
+            source: source.into(),
+        }
+    }
+
+    /// An error of a reader or writer in the middle of a message: ours if it carries one, else of the file.
+    pub(crate) fn from_read(path: &Path, error: io::Error) -> Self {
+        match error.downcast::<OpenError>() {
+            Ok(open) => Self::Open(open),
+            Err(error) => Self::read(path, error),
+        }
+    }
+
+    /// The exit code; the table stands in the command's help.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Demo { .. } | Self::Other { .. } => 1,
+            Self::Usage(_) | Self::Context(_) => 2,
+            Self::OutputExists { .. }
+            | Self::OutputIsFolder { .. }
+            | Self::Read { .. }
+            | Self::Write { .. } => 8,
+            Self::KeyFile(_) => 6,
+            Self::Seal(error) => error.class().map_or(1, class_code),
+            Self::Open(error) => open_code(error),
+        }
+    }
+
+    /// The error as JSON: what it is in a word, the message, the exit code.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        json!({ "error": { "kind": self.kind(), "message": self.chain(), "exit_code": self.exit_code() } })
+    }
+
+    /// The message with its causes, each said once.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.exit_code() {
+            1 => "failed",
+            2 => "usage",
+            3 => "malformed",
+            4 => "not_authentic",
+            5 => "other_context",
+            6 => "key",
+            7 => "key_service",
+            _ => "file",
+        }
+    }
+}
+
+fn open_code(error: &OpenError) -> u8 {
+    match error {
+        OpenError::Format(_) | OpenError::OtherKind { .. } | OpenError::NoSuchRecord { .. } => 3,
+        OpenError::Context(_) => 5,
+        OpenError::Keyring(KeyringError::NotRecognised { .. }) => 6,
+        OpenError::NotAuthentic => 4,
+        other => other.class().map_or(1, class_code),
+    }
+}
+
+fn class_code(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::NotAuthentic => 4,
+        class if class.is_retryable() => 7,
+        _ => 6,
+    }
+}

@@ -1,0 +1,127 @@
+//! Input: a file or standard input, with a progress bar on a terminal.
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::failure::Failure;
+
+/// What a sealed file's name ends in.
+pub(crate) const SUFFIX: &str = "datakey";
+
+/// An open input.
+pub(crate) struct Input {
+    reader: Box<dyn Read + Send>,
+    /// The length in bytes, where it is known.
+    pub(crate) len: Option<u64>,
+    bar: ProgressBar,
+}
+
+impl Input {
+    /// Opens a file, or standard input for `-`.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is a folder.
+    pub(crate) fn open(path: &Path, quiet: bool) -> Result<Self, Failure> {
+        let (reader, len): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(path).map_err(|source| Failure::read(path, source))?;
+            let metadata = file.metadata().map_err(|source| Failure::read(path, source))?;
+            if metadata.is_dir() {
+                return Err(Failure::read(path, io::ErrorKind::IsADirectory.into()));
+            }
+            (Box::new(file), metadata.is_file().then_some(metadata.len()))
+        };
+        Ok(Self {
+            reader,
+            len,
+            bar: bar(len, quiet),
+        })
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.bar.inc(read as u64);
+        Ok(read)
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A bar on standard error when that is a terminal and there is enough to do.
+fn bar(len: Option<u64>, quiet: bool) -> ProgressBar {
+    const WORTH_A_BAR: u64 = 16 << 20;
+    if quiet || len.is_some_and(|len| len < WORTH_A_BAR) {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    let bar = ProgressBar::with_draw_target(len, ProgressDrawTarget::stderr());
+    match style {
+        Ok(style) if len.is_some() => bar.with_style(style),
+        _ => bar,
+    }
+}
+
+/// The output that was named, or the one that follows from the input.
+pub(crate) fn output_for_seal(input: &Path, named: Option<&Path>) -> PathBuf {
+    match named {
+        Some(named) => named.to_owned(),
+        None if input == Path::new("-") => PathBuf::from("-"),
+        None => {
+            let mut name = input.as_os_str().to_owned();
+            name.push(".");
+            name.push(SUFFIX);
+            PathBuf::from(name)
+        }
+    }
+}
+
+/// The output that was named, or the input's name without its suffix.
+///
+/// # Errors
+/// When the input's name does not end in the suffix, so that no output follows from it.
+pub(crate) fn output_for_open(input: &Path, named: Option<&Path>) -> Result<PathBuf, Failure> {
+    match named {
+        Some(named) => Ok(named.to_owned()),
+        None if input == Path::new("-") => Ok(PathBuf::from("-")),
+        None if input.extension().is_some_and(|extension| extension == SUFFIX) => {
+            Ok(input.with_extension(""))
+        }
+        None => Err(Failure::Usage(format!(
+            "the name of {} does not end in .{SUFFIX}; say with --output where the result goes",
+            input.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_follow_from_inputs() {
+        let path = |text: &str| PathBuf::from(text);
+        assert_eq!(output_for_seal(&path("a/b.csv"), None), path("a/b.csv.datakey"));
+        assert_eq!(output_for_seal(&path("-"), None), path("-"));
+        assert_eq!(output_for_seal(&path("a"), Some(Path::new("b"))), path("b"));
+        assert_eq!(
+            output_for_open(&path("a/b.csv.datakey"), None).unwrap(),
+            path("a/b.csv")
+        );
+        assert_eq!(output_for_open(&path("-"), None).unwrap(), path("-"));
+        assert!(matches!(
+            output_for_open(&path("a.csv"), None),
+            Err(Failure::Usage(_))
+        ));
+    }
+}

@@ -1,0 +1,145 @@
+//! `datakey seal`.
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+
+use datakey::{Aad, EncryptionContext, SealError, Sealer, Suite};
+use serde_json::json;
+
+use crate::{
+    args::{SealArgs, SuiteArg},
+    binding,
+    failure::Failure,
+    input::{self, Input},
+    keys::{self, Provider},
+    output::Output,
+    print,
+};
+
+/// What was sealed.
+struct Sealed {
+    bytes: u64,
+    records: Option<u32>,
+}
+
+/// Seals the input to the output, whole or not at all.
+pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
+    let context = binding::context(&args.binding)?;
+    let aad = binding::associated_data(&args.binding)?;
+    let place = input::output_for_seal(&args.input, args.output.output.as_deref());
+    let output = Output::start(&place, args.output.force)?;
+    let mut source = Input::open(&args.input, json)?;
+    let sealer = sealer(keys::provider(&args.key).await?, args.suite)?;
+    let to_stdout = matches!(output, Output::Stdout(_));
+
+    let job = Job {
+        args,
+        sealer,
+        context: &context,
+        aad: Aad::new(&aad),
+        place: &place,
+    };
+    let (sealed, output) = if args.lines {
+        job.lines(&mut source, output).await?
+    } else {
+        job.bytes(&mut source, output).await?
+    };
+    drop(source);
+    output.commit()?;
+
+    let value = json!({ "output": place, "plaintext_bytes": sealed.bytes, "records": sealed.records });
+    let records = sealed
+        .records
+        .map(|count| format!(", {count} records"))
+        .unwrap_or_default();
+    let text = format!("sealed {} bytes{records} to {}", sealed.bytes, place.display());
+    if to_stdout {
+        print::note(json, &value, &text);
+        return Ok(());
+    }
+    print::result(json, &value, &text)
+}
+
+fn sealer(provider: Provider, suite: SuiteArg) -> Result<Sealer<Provider>, Failure> {
+    let suite = match suite {
+        SuiteArg::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
+        SuiteArg::Aes256Gcm => Suite::Aes256Gcm,
+    };
+    Sealer::builder(provider)
+        .suite(suite)
+        .build()
+        .map_err(|error| Failure::other("the sealer cannot be built", error))
+}
+
+struct Job<'a> {
+    args: &'a SealArgs,
+    sealer: Sealer<Provider>,
+    context: &'a EncryptionContext,
+    aad: Aad<'a>,
+    place: &'a std::path::Path,
+}
+
+impl Job<'_> {
+    async fn bytes(&self, source: &mut Input, output: Output) -> Result<(Sealed, Output), Failure> {
+        let mut writer = self.sealer.writer(self.context, self.aad, None, output).await?;
+        let bytes = copy(source, &mut writer, self.args, self.place)?;
+        let output = writer.finish().map_err(|error| self.write_error(error))?;
+        Ok((Sealed { bytes, records: None }, output))
+    }
+
+    /// Each line is a record, without the line feed that ends it.
+    async fn lines(&self, source: &mut Input, output: Output) -> Result<(Sealed, Output), Failure> {
+        let mut writer = self
+            .sealer
+            .record_writer(self.context, self.aad, None, output)
+            .await?;
+        let mut lines = BufReader::with_capacity(1 << 20, source);
+        let (mut line, mut bytes) = (Vec::new(), 0_u64);
+        loop {
+            line.clear();
+            let read = lines
+                .read_until(b'\n', &mut line)
+                .map_err(|error| Failure::read(&self.args.input, error))?;
+            if read == 0 {
+                break;
+            }
+            let record = line.strip_suffix(b"\n").unwrap_or(&line);
+            bytes = bytes.saturating_add(record.len() as u64);
+            writer.push(record).map_err(|error| self.write_error(error))?;
+        }
+        let records = Some(writer.count());
+        let output = writer.finish().map_err(|error| self.write_error(error))?;
+        Ok((Sealed { bytes, records }, output))
+    }
+
+    fn write_error(&self, error: io::Error) -> Failure {
+        match error.downcast::<SealError>() {
+            Ok(seal) => Failure::Seal(seal),
+            Err(error) => Failure::write(self.place, error),
+        }
+    }
+}
+
+/// Copies, telling errors of the two sides apart.
+fn copy(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    args: &SealArgs,
+    place: &std::path::Path,
+) -> Result<u64, Failure> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut total = 0_u64;
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(total),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Failure::read(&args.input, error)),
+        };
+        let portion = buffer.get(..read).unwrap_or_default();
+        to.write_all(portion)
+            .map_err(|error| match error.downcast::<SealError>() {
+                Ok(seal) => Failure::Seal(seal),
+                Err(error) => Failure::write(place, error),
+            })?;
+        total = total.saturating_add(read as u64);
+    }
+}

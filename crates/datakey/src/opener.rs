@@ -1,0 +1,237 @@
+//! The opening side: needs only Decrypt.
+use std::{fmt, io, ops::Range};
+
+use datakey_envelope::{Aad, Header, Message, OpeningKey};
+use datakey_keyring::{Held, Keyring};
+use datakey_provider::{EncryptionContext, OpeningProvider};
+use datakey_retry::Retry;
+use tokio::io::AsyncRead;
+
+use crate::{Envelope, OpenError, OpenReader, OpenerBuilder, RecordReader, SealedHeader};
+
+/// Opens messages with cached data keys. Cheap to clone; clones share the cache.
+///
+/// The provider needs only its opening half: with KMS, only `Decrypt`.
+///
+/// Whoever opens says which encryption context it expects: each expected pair must be in the message's context,
+/// otherwise the message is refused before any KMS call. Expecting the empty context is met only by messages without
+/// one.
+///
+/// ```
+/// use datakey::{Aad, EncryptionContext, OpenError, Opener, provider::OpeningProvider};
+///
+/// async fn accounting(provider: impl OpeningProvider + 'static, message: &[u8]) -> Result<Vec<u8>, OpenError> {
+///     let opener = Opener::new(provider);
+///     let expected = EncryptionContext::new([("purpose", "orders")]).expect("short pairs");
+///     opener.open(&expected, message, Aad::from("order 17")).await
+/// }
+/// ```
+pub struct Opener<P> {
+    keyring: Keyring<Retry<P>, Envelope>,
+}
+
+/// What a reader expects of a message's encryption context.
+#[derive(Clone, Copy)]
+enum Expected<'a> {
+    Pairs(&'a EncryptionContext),
+    Anything,
+}
+
+impl<P: OpeningProvider + 'static> Opener<P> {
+    /// Caches and retries with the defaults.
+    #[must_use]
+    pub fn new(provider: P) -> Self {
+        OpenerBuilder::new(provider).build_default()
+    }
+
+    /// Chooses cache limits and retry policy.
+    pub fn builder(provider: P) -> OpenerBuilder<P> {
+        OpenerBuilder::new(provider)
+    }
+
+    /// Opens with a keyring made elsewhere, to share it between several openers and sealers.
+    #[must_use]
+    pub const fn with_keyring(keyring: Keyring<Retry<P>, Envelope>) -> Self {
+        Self { keyring }
+    }
+
+    /// The keyring: statistics, `invalidate`, `shutdown`.
+    #[must_use]
+    pub const fn keyring(&self) -> &Keyring<Retry<P>, Envelope> {
+        &self.keyring
+    }
+
+    /// Opens one message.
+    ///
+    /// # Errors
+    /// [`OpenError`] says whether the message, its context, its authenticity or the key is at fault.
+    pub async fn open(
+        &self,
+        expected: &EncryptionContext,
+        message: &[u8],
+        aad: Aad<'_>,
+    ) -> Result<Vec<u8>, OpenError> {
+        let mut out = Vec::new();
+        self.open_into(expected, message, aad, &mut out).await?;
+        Ok(out)
+    }
+
+    /// Opens one message and appends the plaintext to `out`: all of it or nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_into(
+        &self,
+        expected: &EncryptionContext,
+        message: &[u8],
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), OpenError> {
+        let message = Message::decode(message)?;
+        let key = self.key(message.header(), Expected::Pairs(expected)).await?;
+        Ok(key.open(&message, aad, out)?)
+    }
+
+    /// Opens one message whatever its encryption context, and returns that too.
+    ///
+    /// The message is authentic, but may be meant for another tenant or purpose: look at the context before the
+    /// plaintext.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn danger_open_any_context(
+        &self,
+        message: &[u8],
+        aad: Aad<'_>,
+    ) -> Result<(EncryptionContext, Vec<u8>), OpenError> {
+        let message = Message::decode(message)?;
+        let key = self.key(message.header(), Expected::Anything).await?;
+        let mut out = Vec::new();
+        key.open(&message, aad, &mut out)?;
+        Ok((key.context().clone(), out))
+    }
+
+    /// Opens a whole records message, all of it or nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_records(
+        &self,
+        expected: &EncryptionContext,
+        message: &[u8],
+        aad: Aad<'_>,
+    ) -> Result<Vec<Vec<u8>>, OpenError> {
+        let mut out = Vec::new();
+        let records = self.open_records_into(expected, message, aad, &mut out).await?;
+        Ok(records
+            .into_iter()
+            .map(|range| out.get(range).unwrap_or_default().to_vec())
+            .collect())
+    }
+
+    /// Opens a whole records message, appends the records to `out` one after the other, and returns where each of them
+    /// stands: all or nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_records_into(
+        &self,
+        expected: &EncryptionContext,
+        message: &[u8],
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Range<usize>>, OpenError> {
+        let message = Message::decode(message)?;
+        let key = self.key(message.header(), Expected::Pairs(expected)).await?;
+        Ok(key.open_records(&message, aad, out)?)
+    }
+
+    /// The key of one message, to open it piecemeal with the envelope's own interface.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn opening_key(
+        &self,
+        expected: &EncryptionContext,
+        header: &Header<'_>,
+    ) -> Result<Held<OpeningKey>, OpenError> {
+        self.key(header, Expected::Pairs(expected)).await
+    }
+
+    /// As [`opening_key`](Self::opening_key), whatever the message's encryption context; see
+    /// [`danger_open_any_context`](Self::danger_open_any_context).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn danger_opening_key_any_context(
+        &self,
+        header: &Header<'_>,
+    ) -> Result<Held<OpeningKey>, OpenError> {
+        self.key(header, Expected::Anything).await
+    }
+
+    /// A reader of the plaintext of a byte stream, in the memory of a frame. Reads the header of `inner` first.
+    ///
+    /// What it yields is authentic; that it is *whole* is known at the end of the stream and not before. A message that
+    /// is cut short ends in an error, never in a plain end of file.
+    ///
+    /// # Errors
+    /// Errors of `inner`; an [`OpenError`] within [`io::ErrorKind::InvalidData`].
+    pub async fn reader<R: AsyncRead + Unpin>(
+        &self,
+        expected: &EncryptionContext,
+        aad: Aad<'_>,
+        mut inner: R,
+    ) -> io::Result<OpenReader<R>> {
+        let header = SealedHeader::read_async(&mut inner).await?;
+        let key = self
+            .opening_key(expected, &header.header())
+            .await
+            .map_err(crate::error::into_io)?;
+        OpenReader::new(&key, &header, aad, inner)
+    }
+
+    /// A reader of the records of a records message, one by one. Reads the header of `inner` first.
+    ///
+    /// # Errors
+    /// As [`reader`](Self::reader).
+    pub async fn record_reader<R: AsyncRead + Unpin>(
+        &self,
+        expected: &EncryptionContext,
+        aad: Aad<'_>,
+        mut inner: R,
+    ) -> io::Result<RecordReader<R>> {
+        let header = SealedHeader::read_async(&mut inner).await?;
+        let key = self
+            .opening_key(expected, &header.header())
+            .await
+            .map_err(crate::error::into_io)?;
+        RecordReader::new(&key, &header, aad, inner)
+    }
+
+    async fn key(&self, header: &Header<'_>, expected: Expected<'_>) -> Result<Held<OpeningKey>, OpenError> {
+        let context = header.context()?;
+        if let Expected::Pairs(expected) = expected {
+            context.check_expected(expected)?;
+        }
+        let wrapped = header.wrapped_keys()?;
+        match self.keyring.try_opening_key(&context, &wrapped) {
+            Some(key) => Ok(key),
+            None => Ok(self.keyring.opening_key(&context, &wrapped).await?),
+        }
+    }
+}
+
+impl<P> Clone for Opener<P> {
+    fn clone(&self) -> Self {
+        Self {
+            keyring: self.keyring.clone(),
+        }
+    }
+}
+
+impl<P> fmt::Debug for Opener<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,224 @@
+//! The sealing side: needs only GenerateDataKey.
+use std::fmt;
+
+use datakey_envelope::{Aad, SealingKey};
+use datakey_keyring::{Held, Keyring, Usage};
+use datakey_provider::{EncryptionContext, SealingProvider};
+use datakey_retry::Retry;
+
+use crate::{Envelope, RecordWriter, SealError, SealWriter, SealerBuilder};
+
+/// Seals messages under cached data keys. Cheap to clone; clones share the cache.
+///
+/// The provider needs only its sealing half, and of that, with one KMS key, only `GenerateDataKey`.
+///
+/// ```
+/// use datakey::{Aad, EncryptionContext, SealError, Sealer, provider::SealingProvider};
+///
+/// async fn seal_orders(provider: impl SealingProvider + 'static) -> Result<Vec<Vec<u8>>, SealError> {
+///     let sealer = Sealer::new(provider);
+///     let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).expect("short pairs");
+///     let mut sealed = Vec::new();
+///     for number in 1..=10_000_u32 {
+///         let order = format!("order {number}");
+///         sealed.push(sealer.seal(&context, order.as_bytes(), Aad::new(&number.to_be_bytes())).await?);
+///     }
+///     Ok(sealed) // one KMS call was made
+/// }
+/// ```
+pub struct Sealer<P> {
+    keyring: Keyring<Retry<P>, Envelope>,
+}
+
+impl<P: SealingProvider + 'static> Sealer<P> {
+    /// Caches and retries with the defaults.
+    #[must_use]
+    pub fn new(provider: P) -> Self {
+        SealerBuilder::new(provider).build_default()
+    }
+
+    /// Chooses suite, cache limits, retry policy.
+    pub fn builder(provider: P) -> SealerBuilder<P> {
+        SealerBuilder::new(provider)
+    }
+
+    /// Seals with a keyring made elsewhere, to share it between several sealers and openers.
+    #[must_use]
+    pub const fn with_keyring(keyring: Keyring<Retry<P>, Envelope>) -> Self {
+        Self { keyring }
+    }
+
+    /// The keyring: statistics, `warm`, `invalidate`, `shutdown`.
+    #[must_use]
+    pub const fn keyring(&self) -> &Keyring<Retry<P>, Envelope> {
+        &self.keyring
+    }
+
+    /// Seals one message.
+    ///
+    /// # Errors
+    /// [`SealError`]: no data key, or the message is over a limit of the format.
+    pub async fn seal(
+        &self,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+        aad: Aad<'_>,
+    ) -> Result<Vec<u8>, SealError> {
+        let mut out = Vec::new();
+        self.seal_into(context, plaintext, aad, &mut out).await?;
+        Ok(out)
+    }
+
+    /// Seals one message and appends it to `out`, which is as before if that fails. A buffer that is used again is not
+    /// allocated again.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub async fn seal_into(
+        &self,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SealError> {
+        let key = self.key(context, message(plaintext)).await?;
+        Ok(key.seal(plaintext, aad, out)?)
+    }
+
+    /// Seals one message if a data key is at hand: no waiting, no KMS call. `None` if there is none, whereupon
+    /// [`seal_into`](Self::seal_into) gets one.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub fn try_seal_into(
+        &self,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+        aad: Aad<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<Result<(), SealError>> {
+        let key = self.keyring.try_sealing_key(context, message(plaintext))?;
+        Some(key.seal(plaintext, aad, out).map_err(SealError::from))
+    }
+
+    /// Seals many messages, each of which opens on its own, under one data key reserved for all of them at once.
+    ///
+    /// For a batch that is opened as a whole, [`seal_records`](Self::seal_records) is smaller and faster.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal); then none of them is sealed.
+    pub async fn seal_many<'m>(
+        &self,
+        context: &EncryptionContext,
+        messages: &[(&'m [u8], Aad<'m>)],
+    ) -> Result<Vec<Vec<u8>>, SealError> {
+        let bytes = messages
+            .iter()
+            .map(|(plaintext, _)| len(plaintext))
+            .fold(0, u64::saturating_add);
+        let key = self
+            .key(context, Usage::batch(messages.len() as u64, bytes))
+            .await?;
+        let mut sealed = Vec::with_capacity(messages.len());
+        for (plaintext, aad) in messages {
+            let mut out = Vec::new();
+            key.seal(plaintext, *aad, &mut out)?;
+            sealed.push(out);
+        }
+        Ok(sealed)
+    }
+
+    /// Seals a batch of records as one message: one header and one wrapped key for all, and each record can be read
+    /// by its index.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub async fn seal_records<R: AsRef<[u8]>>(
+        &self,
+        context: &EncryptionContext,
+        records: &[R],
+        aad: Aad<'_>,
+    ) -> Result<Vec<u8>, SealError> {
+        let bytes = records
+            .iter()
+            .map(|record| len(record.as_ref()))
+            .fold(0, u64::saturating_add);
+        let key = self.key(context, Usage::message(bytes)).await?;
+        let mut out = Vec::new();
+        let plain_len = usize::try_from(bytes).unwrap_or(usize::MAX);
+        out.reserve(
+            key.sealed_records_len(records.len(), plain_len)
+                .unwrap_or_default(),
+        );
+        key.seal_records(records, aad, &mut out)?;
+        Ok(out)
+    }
+
+    /// A writer that seals what is written to it, in the memory of a frame: `Write` if `inner` is `Write`, `AsyncWrite` if
+    /// it is `AsyncWrite`.
+    ///
+    /// `at_most` bounds the plaintext, in bytes, and is reserved on the data key. With `None` the length is unknown,
+    /// and the message gets a data key of its own, which costs a KMS call.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal). Nothing is written to `inner` before the first write.
+    pub async fn writer<W>(
+        &self,
+        context: &EncryptionContext,
+        aad: Aad<'_>,
+        at_most: Option<u64>,
+        inner: W,
+    ) -> Result<SealWriter<W>, SealError> {
+        let key = self.key(context, usage(at_most)).await?;
+        SealWriter::new(&key, aad, at_most, inner)
+    }
+
+    /// A writer of one records message, record by record. `at_most` as in [`writer`](Self::writer).
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub async fn record_writer<W>(
+        &self,
+        context: &EncryptionContext,
+        aad: Aad<'_>,
+        at_most: Option<u64>,
+        inner: W,
+    ) -> Result<RecordWriter<W>, SealError> {
+        let key = self.key(context, usage(at_most)).await?;
+        RecordWriter::new(&key, aad, at_most, inner)
+    }
+
+    async fn key(&self, context: &EncryptionContext, usage: Usage) -> Result<Held<SealingKey>, SealError> {
+        // The common case takes no await point.
+        match self.keyring.try_sealing_key(context, usage) {
+            Some(key) => Ok(key),
+            None => Ok(self.keyring.sealing_key(context, usage).await?),
+        }
+    }
+}
+
+fn message(plaintext: &[u8]) -> Usage {
+    Usage::message(len(plaintext))
+}
+
+fn usage(at_most: Option<u64>) -> Usage {
+    at_most.map_or_else(Usage::unknown_length, Usage::message)
+}
+
+fn len(bytes: &[u8]) -> u64 {
+    bytes.len() as u64
+}
+
+impl<P> Clone for Sealer<P> {
+    fn clone(&self) -> Self {
+        Self {
+            keyring: self.keyring.clone(),
+        }
+    }
+}
+
+impl<P> fmt::Debug for Sealer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,14 @@
+//! Streaming: the envelope's incremental sealers and openers behind `Read`, `Write`, `AsyncRead` and `AsyncWrite`.
+//!
+//! What is sealed and opened is decided by the envelope, on slices and without waiting; here bytes are only moved.
+
+mod header;
+mod pending;
+mod read;
+mod records;
+mod write;
+
+pub use header::SealedHeader;
+pub use read::OpenReader;
+pub use records::{RecordReader, RecordWriter};
+pub use write::SealWriter;

@@ -1,0 +1,166 @@
+//! Writers that seal what is written to them.
+use std::{
+    fmt,
+    io::{self, Write},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use datakey_envelope::{Aad, SealingKey, StreamSealer};
+use pin_project_lite::pin_project;
+use tokio::io::AsyncWrite;
+
+use super::pending::Pending;
+use crate::{SealError, error::into_io};
+
+/// The most plaintext that one write takes: bounds what is sealed before it is written.
+const PORTION: usize = 256 << 10;
+
+pin_project! {
+    /// Seals what is written to it, in constant memory: [`Write`] around a `Write`, [`AsyncWrite`] around an `AsyncWrite`.
+    ///
+    /// The message is whole only after [`finish`](Self::finish), or `shutdown` on the async side. A writer that is dropped
+    /// before leaves a message cut short, which no reader opens to its end.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use datakey::{Aad, EncryptionContext, Sealer, provider::SealingProvider};
+    ///
+    /// async fn seal_file<P: SealingProvider + 'static>(sealer: &Sealer<P>) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let context = EncryptionContext::new([("purpose", "archive")])?;
+    ///     let sealed = std::fs::File::create_new("orders.csv.datakey")?;
+    ///     let mut writer = sealer.writer(&context, Aad::EMPTY, Some(1 << 30), sealed).await?;
+    ///     writeln!(writer, "order,total")?;
+    ///     writer.finish()?.sync_all()?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub struct SealWriter<W> {
+        #[pin]
+        inner: W,
+        sealer: Option<StreamSealer>,
+        pending: Pending,
+        left: Option<u64>,
+    }
+}
+
+impl<W> SealWriter<W> {
+    /// Seals to `inner` under a key; `at_most` bounds the plaintext in bytes, as it was reserved.
+    ///
+    /// # Errors
+    /// When the message cannot be begun, for want of random bytes.
+    pub fn new(key: &SealingKey, aad: Aad<'_>, at_most: Option<u64>, inner: W) -> Result<Self, SealError> {
+        let mut pending = Pending::default();
+        let sealer = pending.fill(|out| key.stream_sealer(aad, out))?;
+        Ok(Self {
+            inner,
+            sealer: Some(sealer),
+            pending,
+            left: at_most,
+        })
+    }
+
+    /// The writer that the sealed bytes go to.
+    pub const fn get_ref(&self) -> &W {
+        &self.inner
+    }
+}
+
+/// Seals the next portion of what is to be written into `pending`; returns how much of it that was.
+fn portion(
+    sealer: &mut Option<StreamSealer>,
+    pending: &mut Pending,
+    left: &mut Option<u64>,
+    plaintext: &[u8],
+) -> io::Result<usize> {
+    let sealer = sealer.as_mut().ok_or_else(finished)?;
+    let portion = plaintext.get(..PORTION).unwrap_or(plaintext);
+    take(left, portion.len())?;
+    pending
+        .fill(|out| sealer.push(portion, out))
+        .map_err(|error| into_io(SealError::Envelope(error)))?;
+    Ok(portion.len())
+}
+
+/// Takes bytes off what was reserved.
+pub(super) fn take(left: &mut Option<u64>, len: usize) -> io::Result<()> {
+    if let Some(left) = left {
+        *left = left.checked_sub(len as u64).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "more is written than was reserved; give a higher bound when the writer is made",
+            )
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) fn finished() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the message is finished")
+}
+
+/// Seals the last frame into `pending`, once.
+fn seal_last(sealer: &mut Option<StreamSealer>, pending: &mut Pending) -> io::Result<()> {
+    match sealer.take() {
+        None => Ok(()),
+        Some(last) => pending
+            .fill(|out| last.finish(out))
+            .map_err(|error| into_io(SealError::Envelope(error))),
+    }
+}
+
+impl<W: Write> SealWriter<W> {
+    /// Seals the last frame, writes what is left, flushes, and gives the inner writer back.
+    ///
+    /// # Errors
+    /// Errors of the inner writer.
+    pub fn finish(mut self) -> io::Result<W> {
+        seal_last(&mut self.sealer, &mut self.pending)?;
+        self.pending.write_to(&mut self.inner)?;
+        self.inner.flush()?;
+        Ok(self.inner)
+    }
+}
+
+impl<W: Write> Write for SealWriter<W> {
+    fn write(&mut self, plaintext: &[u8]) -> io::Result<usize> {
+        self.pending.write_to(&mut self.inner)?;
+        portion(&mut self.sealer, &mut self.pending, &mut self.left, plaintext)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pending.write_to(&mut self.inner)?;
+        self.inner.flush()
+    }
+}
+
+impl<W: AsyncWrite> AsyncWrite for SealWriter<W> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, plaintext: &[u8]) -> Poll<io::Result<usize>> {
+        let mut this = self.project();
+        ready!(this.pending.poll_write_to(this.inner.as_mut(), cx))?;
+        Poll::Ready(portion(this.sealer, this.pending, this.left, plaintext))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        ready!(this.pending.poll_write_to(this.inner.as_mut(), cx))?;
+        this.inner.poll_flush(cx)
+    }
+
+    /// Seals the last frame, writes what is left and shuts the inner writer down.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        seal_last(this.sealer, this.pending)?;
+        ready!(this.pending.poll_write_to(this.inner.as_mut(), cx))?;
+        this.inner.poll_shutdown(cx)
+    }
+}
+
+impl<W> fmt::Debug for SealWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealWriter")
+            .field("finished", &self.sealer.is_none())
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
+    }
+}
