@@ -45,6 +45,9 @@ pub(crate) struct DemoArgs {
     /// Requests per second that the KMS lets through, shared by both services.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub(crate) quota: u32,
+    /// Give the strategies that make a call for each order one order in so many.
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) every: u32,
     /// Run only these strategies.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) only: Vec<String>,

@@ -49,13 +49,14 @@ pub(crate) async fn run(args: &DemoArgs, json: bool) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut outcomes = Vec::new();
     for strategy in strategies {
-        outcomes.push(one(&strategy, &orders, args.quota, json).await?);
+        outcomes.push(one(&strategy, &orders, args, json).await?);
     }
     let advice = Report::conclude(&outcomes);
     let report = Report {
         orders: orders.len() as u64,
         total_usd: orders::sum(&orders).to_string(),
         kms_quota_per_second: args.quota.into(),
+        every: args.every,
         kms_latency_ms: KMS_LATENCY.as_secs_f64() * 1e3,
         workers: WORKERS,
         orders_per_batch: BATCH,
@@ -103,18 +104,17 @@ fn opening_line(args: &DemoArgs, orders: &[Order]) -> String {
 }
 
 fn text(report: &Report) -> String {
-    let shares: Vec<String> = report
+    let mut lines = vec![report.table().to_string()];
+    if let Some(share) = report
         .strategies
         .iter()
-        .filter(|outcome| outcome.orders < report.orders)
-        .map(|outcome| outcome.strategy.to_owned())
-        .collect();
-    let mut lines = vec![report.table().to_string()];
-    if !shares.is_empty() {
+        .find(|outcome| outcome.orders < report.orders)
+    {
         lines.push(format!(
-            "One order in {} for {}: too slow for all of them.",
-            strategy::SHARE,
-            shares.join(", ")
+            "* one order in {}, {} of them: too slow for all. KMS calls are sealing + opening; the latency of an order \
+             is from when the shop takes it up until accounting has answered for its batch.",
+            report.every,
+            report::group(share.orders),
         ));
     }
     for outcome in &report.strategies {
@@ -126,26 +126,31 @@ fn text(report: &Report) -> String {
             ));
         }
     }
-    if let Some(whole) = report
+    if report
         .strategies
         .iter()
-        .find(|outcome| outcome.orders == report.orders && outcome.is_whole())
+        .any(|outcome| outcome.orders == report.orders && outcome.is_whole())
     {
         lines.push(format!(
-            "Accounting's books add up to {} USD, to the cent.",
-            whole.total_usd
+            "Accounting's books of all orders add up to {} USD, to the cent.",
+            report.total_usd
         ));
     }
     lines.push(format!("{} ({:.0} s)", report.advice, report.seconds));
     lines.join("\n")
 }
 
-async fn one(strategy: &Strategy, orders: &[Order], quota: u32, json: bool) -> Result<Outcome, Failure> {
-    let orders: Arc<[Order]> = orders::share(orders, strategy.every).into();
+async fn one(strategy: &Strategy, orders: &[Order], args: &DemoArgs, json: bool) -> Result<Outcome, Failure> {
+    let every = if strategy.all_orders {
+        1
+    } else {
+        usize::try_from(args.every).unwrap_or(usize::MAX)
+    };
+    let orders: Arc<[Order]> = orders::share(orders, every).into();
     let unforeseen =
         |error: Box<dyn std::error::Error + Send + Sync>| Failure::other("the KMS emulator", error);
     let fake = FakeKms::builder()
-        .quota(Quota::per_second(quota.into()))
+        .quota(Quota::per_second(args.quota.into()))
         .latency(Latency::fixed(KMS_LATENCY))
         .build()
         .map_err(|error| unforeseen(error.into()))?;
@@ -155,6 +160,7 @@ async fn one(strategy: &Strategy, orders: &[Order], quota: u32, json: bool) -> R
         .map_err(|error| unforeseen(error.into()))?;
     let kms = Kms {
         url: server.url(),
+        region: fake.region().to_owned(),
         key: key.to_string(),
     };
 

@@ -50,6 +50,8 @@ pub(crate) struct Latency {
 pub(crate) struct Report {
     pub(crate) orders: u64,
     pub(crate) total_usd: String,
+    /// The slow strategies get one order in so many.
+    pub(crate) every: u32,
     pub(crate) kms_quota_per_second: u64,
     pub(crate) kms_latency_ms: f64,
     pub(crate) workers: usize,
@@ -104,32 +106,31 @@ fn quantile(sorted: &[Duration], percent: usize) -> f64 {
 }
 
 impl Report {
-    /// The table, as wide as it needs to be.
+    /// The table, about 110 columns wide.
     pub(crate) fn table(&self) -> Table {
+        let titles = [
+            "",
+            "sealed",
+            "posted",
+            "verified",
+            "lost",
+            "KMS calls",
+            "throttled",
+            "errors",
+            "time",
+            "p50",
+            "p99",
+        ];
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(
-            [
-                "strategy",
-                "orders",
-                "sealed",
-                "posted",
-                "verified",
-                "lost",
-                "KMS calls",
-                "throttled",
-                "errors",
-                "time",
-                "p50",
-                "p99",
-            ]
-            .map(|title| Cell::new(title).set_alignment(CellAlignment::Right)),
-        );
-        if let Some(column) = table.column_mut(0) {
-            column.set_cell_alignment(CellAlignment::Left);
-        }
+        table
+            .load_style(presets::UTF8_BORDERS_ONLY)
+            .set_header(titles.map(|title| Cell::new(title).set_alignment(CellAlignment::Right)));
         for outcome in &self.strategies {
-            table.add_row(row(outcome));
+            table.add_row(row(outcome, self.orders));
         }
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((1, 0));
+        });
         table
     }
 
@@ -155,7 +156,7 @@ impl Report {
     }
 }
 
-fn row(outcome: &Outcome) -> Vec<Cell> {
+fn row(outcome: &Outcome, all: u64) -> Vec<Cell> {
     let number = |count: u64| Cell::new(group(count)).set_alignment(CellAlignment::Right);
     let bad = |count: u64| {
         if count == 0 {
@@ -166,9 +167,9 @@ fn row(outcome: &Outcome) -> Vec<Cell> {
     };
     let text = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
     let calls = outcome.kms_calls;
+    let share = if outcome.orders < all { " *" } else { "" };
     vec![
-        Cell::new(outcome.what),
-        number(outcome.orders),
+        Cell::new(format!("{}{share}", outcome.what)),
         number(outcome.sealed),
         number(outcome.posted),
         number(outcome.verified),

@@ -1,4 +1,6 @@
 //! The ways to seal every order that are compared.
+use std::time::Duration;
+
 use aws_sdk_kms::{
     Client,
     config::{
@@ -9,6 +11,7 @@ use aws_sdk_kms::{
 use datakey::{
     ConfigError, Opener, OpenerBuilder, Sealer, SealerBuilder,
     kms::{BuildError, KmsProvider},
+    retry::Policy,
 };
 
 /// One way to seal every order.
@@ -16,8 +19,9 @@ use datakey::{
 pub(crate) struct Strategy {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
-    /// Which share of the orders it gets: every n-th, so that the whole demo takes less than a minute.
-    pub(crate) every: usize,
+    /// Whether it is fast enough for all orders; otherwise it gets a share of them, so that the demo takes less than a
+    /// minute.
+    pub(crate) all_orders: bool,
     /// Whether losing an order breaks its promise.
     pub(crate) claims_delivery: bool,
     pub(crate) records: bool,
@@ -33,13 +37,10 @@ enum SdkRetry {
     Adaptive,
 }
 
-/// Strategies that are too slow for all orders get one in so many.
-pub(crate) const SHARE: usize = 20;
-
 const ONE_CALL_PER_ORDER: Strategy = Strategy {
     name: "naive",
-    what: "one KMS call per order, no retry",
-    every: SHARE,
+    what: "naive, no retry",
+    all_orders: false,
     claims_delivery: false,
     records: false,
     sdk: SdkRetry::Off,
@@ -52,27 +53,27 @@ pub(crate) const ALL: [Strategy; 6] = [
     ONE_CALL_PER_ORDER,
     Strategy {
         name: "sdk-standard",
-        what: "the AWS SDK's standard retry",
+        what: "AWS SDK, standard",
         sdk: SdkRetry::Standard,
         ..ONE_CALL_PER_ORDER
     },
     Strategy {
         name: "sdk-adaptive",
-        what: "the AWS SDK's adaptive retry",
+        what: "AWS SDK, adaptive",
         sdk: SdkRetry::Adaptive,
         ..ONE_CALL_PER_ORDER
     },
     Strategy {
         name: "retry",
-        what: "datakey's retry alone",
+        what: "datakey, retry alone",
         retry: true,
         claims_delivery: true,
         ..ONE_CALL_PER_ORDER
     },
     Strategy {
         name: "keyring",
-        what: "datakey's keyring over its retry",
-        every: 1,
+        what: "datakey, keyring",
+        all_orders: true,
         retry: true,
         cache: true,
         claims_delivery: true,
@@ -80,8 +81,8 @@ pub(crate) const ALL: [Strategy; 6] = [
     },
     Strategy {
         name: "keyring-records",
-        what: "keyring, a records message a batch",
-        every: 1,
+        what: "datakey, records",
+        all_orders: true,
         records: true,
         retry: true,
         cache: true,
@@ -106,10 +107,19 @@ pub(crate) enum StackError {
     Layers(#[from] ConfigError),
 }
 
+/// How long a call may take that the SDK retries: it must not be our own limit that ends it.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// No retry of ours and no time limit of ours.
+fn patient() -> Policy {
+    Policy::never().without_attempt_timeout()
+}
+
 /// Where the KMS is, and which key to use.
 #[derive(Debug, Clone)]
 pub(crate) struct Kms {
     pub(crate) url: String,
+    pub(crate) region: String,
     pub(crate) key: String,
 }
 
@@ -123,7 +133,7 @@ impl Strategy {
         let builder = if self.retry {
             builder
         } else {
-            builder.without_retry()
+            builder.retry(patient()).load_timeout(PATIENCE)
         };
         Ok(if self.cache {
             builder
@@ -142,7 +152,7 @@ impl Strategy {
         let builder = if self.retry {
             builder
         } else {
-            builder.without_retry()
+            builder.retry(patient()).load_timeout(PATIENCE)
         };
         Ok(if self.cache {
             builder
@@ -163,18 +173,16 @@ impl Strategy {
         let config = aws_sdk_kms::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(Credentials::new("AKIDDEMO", "demo", None, None, "demo"))
-            .region(Region::new("eu-central-1"))
+            .region(Region::new(kms.region.clone()))
             .endpoint_url(&kms.url)
             .retry_config(retry)
             .retry_partition(partition)
             .build();
         let provider = KmsProvider::from_client(&Client::from_conf(config)).key(&kms.key);
-        let keep = self.sdk != SdkRetry::Off;
-        Ok(if keep {
-            provider.danger_keep_sdk_retries()
-        } else {
-            provider
-        }
-        .build()?)
+        let provider = match self.sdk {
+            SdkRetry::Off => provider,
+            _ => provider.danger_keep_sdk_retries().attempt_timeout(PATIENCE),
+        };
+        Ok(provider.build()?)
     }
 }
