@@ -106,7 +106,7 @@ impl<P: SealingProvider + 'static> Sealer<P> {
     /// For a batch that is opened as a whole, [`seal_records`](Self::seal_records) is smaller and faster.
     ///
     /// # Errors
-    /// As [`seal`](Self::seal); then none of them is sealed.
+    /// As [`seal`](Self::seal); then none of them is sealed. No messages take no data key.
     pub async fn seal_many<'m>(
         &self,
         context: &EncryptionContext,
