@@ -111,6 +111,9 @@ where
     let source = match error {
         // The source of these is the parser's, which may quote the body.
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => None,
+        quoting if quotes_request(&quoting) => {
+            Some(Arc::from(Box::<dyn Error + Send + Sync>::from(NOT_MADE)))
+        }
         other => other.into_source().ok().map(Arc::from),
     };
     KmsFailure {
@@ -121,7 +124,29 @@ where
     }
 }
 
+/// What is told of a request that the SDK could not make ready to be sent.
+const NOT_MADE: &str = "the request could not be made; check the endpoint URL of the client";
+
+/// Whether the SDK's error shows the request, as it does when an endpoint is no address: the body of `Encrypt` is the
+/// plaintext data key.
+fn quotes_request(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if format!("{error} {error:?}").contains("SdkBody") {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 fn stage<E: Error + 'static>(error: &SdkError<E>) -> Stage {
+    match error {
+        // These hold the response, which has a body too; `facts` keeps neither.
+        SdkError::ServiceError(_) | SdkError::ResponseError(_) => {}
+        _ if quotes_request(error) => return Stage::Construction,
+        _ => {}
+    }
     match error {
         SdkError::ConstructionFailure(_) => Stage::Construction,
         SdkError::TimeoutError(_) => Stage::Timeout,
