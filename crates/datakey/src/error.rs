@@ -44,8 +44,8 @@ pub enum OpenError {
     Keyring(#[from] KeyringError),
     /// The message is not what was sealed. Which part differs is not told.
     #[error(
-        "the message is not authentic: it was altered, or sealed with other associated data or under another key; \
-         check the associated data and where the message came from, and do not use it otherwise"
+        "the message is not authentic: it was altered or cut short, or sealed with other associated data or under \
+         another key; check the associated data and where the message came from, and do not use it otherwise"
     )]
     NotAuthentic,
     /// The message is of the other kind than the call is for.

@@ -26,6 +26,16 @@ use crate::{Envelope, OpenError, OpenReader, OpenerBuilder, RecordReader, Sealed
 ///     opener.open(&expected, message, Aad::from("order 17")).await
 /// }
 /// ```
+///
+/// A service whose provider can only seal does not compile an open:
+///
+/// ```compile_fail,E0277
+/// use datakey::{Opener, Sealer, provider::SealingProvider};
+///
+/// fn both<P: SealingProvider + Clone + 'static>(provider: P) -> (Sealer<P>, Opener<P>) {
+///     (Sealer::new(provider.clone()), Opener::new(provider))
+/// }
+/// ```
 pub struct Opener<P> {
     keyring: Keyring<Retry<P>, Envelope>,
 }

@@ -106,12 +106,15 @@ impl<P: SealingProvider + 'static> Sealer<P> {
     /// For a batch that is opened as a whole, [`seal_records`](Self::seal_records) is smaller and faster.
     ///
     /// # Errors
-    /// As [`seal`](Self::seal); then none of them is sealed. No messages take no data key.
+    /// As [`seal`](Self::seal); then none of them is sealed. No messages need no data key and are no error.
     pub async fn seal_many<'m>(
         &self,
         context: &EncryptionContext,
         messages: &[(&'m [u8], Aad<'m>)],
     ) -> Result<Vec<Vec<u8>>, SealError> {
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
         let bytes = messages
             .iter()
             .map(|(plaintext, _)| len(plaintext))

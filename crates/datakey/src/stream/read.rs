@@ -20,8 +20,9 @@ pin_project! {
     /// Opens what it reads, in constant memory: [`Read`] around a `Read`, [`AsyncRead`] around an `AsyncRead`.
     ///
     /// Only authenticated plaintext comes out. That the message is whole is known at the end of file: a message that is cut
-    /// short ends in [`io::ErrorKind::InvalidData`] with an [`OpenError`] inside, never in a plain end of file. After an
-    /// error, every further read fails in the same way.
+    /// short ends in [`io::ErrorKind::InvalidData`] with an [`OpenError`] inside, never in a plain end of file. After such
+    /// an error every further read fails in the same way; errors of the inner reader are passed on, and reading may be
+    /// tried again.
     ///
     /// Made by [`Opener::reader`](crate::Opener::reader), or synchronously as [`SealedHeader`] shows.
     pub struct OpenReader<R> {

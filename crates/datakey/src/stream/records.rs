@@ -55,11 +55,13 @@ impl<W> RecordWriter<W> {
     }
 
     fn seal(&mut self, record: &[u8]) -> io::Result<()> {
-        take(&mut self.left, record.len())?;
+        let left = take(self.left, record.len())?;
         let sealer = &mut self.sealer;
         self.pending
             .fill(|out| sealer.push_record(record, out))
-            .map_err(|error| into_io(SealError::Envelope(error)))
+            .map_err(|error| into_io(SealError::Envelope(error)))?;
+        self.left = left;
+        Ok(())
     }
 }
 
@@ -73,7 +75,8 @@ impl<W: Write> RecordWriter<W> {
     /// Seals and writes one record.
     ///
     /// # Errors
-    /// Errors of the inner writer; a record over the limit.
+    /// A record over the limit, or over what was reserved: it is not in the message, which goes on without it. Errors
+    /// of the inner writer: the record is in the message and is written with what follows, so do not push it again.
     pub fn push(&mut self, record: &[u8]) -> io::Result<()> {
         self.seal(record)?;
         self.pending.write_to(&mut self.inner)
@@ -229,7 +232,10 @@ impl<R: Read> RecordReader<R> {
             if let Some(found) = self.step(record)? {
                 return Ok(found);
             }
-            let read = self.inner.read(&mut self.sealed)?;
+            let read = match self.inner.read(&mut self.sealed) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
             if self.read(read)? {
                 return Ok(false);
             }

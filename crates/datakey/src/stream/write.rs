@@ -22,6 +22,8 @@ pin_project! {
     /// The message is whole only after [`finish`](Self::finish), or `shutdown` on the async side. A writer that is dropped
     /// before leaves a message cut short, which no reader opens to its end.
     ///
+    /// Writing more than was reserved is [`io::ErrorKind::FileTooLarge`]; what was taken before remains in the message.
+    ///
     /// ```
     /// use std::io::Write;
     /// use datakey::{Aad, EncryptionContext, Sealer, provider::SealingProvider};
@@ -41,6 +43,8 @@ pin_project! {
         sealer: Option<StreamSealer>,
         pending: Pending,
         left: Option<u64>,
+        // Why the last frame could not be sealed: then the message never becomes whole.
+        failed: Option<SealError>,
     }
 }
 
@@ -57,6 +61,7 @@ impl<W> SealWriter<W> {
             sealer: Some(sealer),
             pending,
             left: at_most,
+            failed: None,
         })
     }
 
@@ -75,38 +80,45 @@ fn portion(
 ) -> io::Result<usize> {
     let sealer = sealer.as_mut().ok_or_else(finished)?;
     let portion = plaintext.get(..PORTION).unwrap_or(plaintext);
-    take(left, portion.len())?;
+    let rest = take(*left, portion.len())?;
     pending
         .fill(|out| sealer.push(portion, out))
         .map_err(|error| into_io(SealError::Envelope(error)))?;
+    *left = rest;
     Ok(portion.len())
 }
 
-/// Takes bytes off what was reserved.
-pub(super) fn take(left: &mut Option<u64>, len: usize) -> io::Result<()> {
-    if let Some(left) = left {
-        *left = left.checked_sub(len as u64).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "more is written than was reserved; give a higher bound when the writer is made",
-            )
-        })?;
-    }
-    Ok(())
+/// What remains of what was reserved when so many bytes are taken off it.
+pub(super) fn take(left: Option<u64>, len: usize) -> io::Result<Option<u64>> {
+    let Some(left) = left else {
+        return Ok(None);
+    };
+    left.checked_sub(len as u64).map(Some).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "more is written than was reserved; give a higher bound when the writer is made",
+        )
+    })
 }
 
-pub(super) fn finished() -> io::Error {
+fn finished() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the message is finished")
 }
 
-/// Seals the last frame into `pending`, once.
-fn seal_last(sealer: &mut Option<StreamSealer>, pending: &mut Pending) -> io::Result<()> {
-    match sealer.take() {
-        None => Ok(()),
-        Some(last) => pending
+/// Seals the last frame into `pending`, once. What failed once fails again: a second `shutdown` must not pass for the
+/// end of a message that has none.
+fn seal_last(
+    sealer: &mut Option<StreamSealer>,
+    pending: &mut Pending,
+    failed: &mut Option<SealError>,
+) -> io::Result<()> {
+    if let Some(last) = sealer.take() {
+        *failed = pending
             .fill(|out| last.finish(out))
-            .map_err(|error| into_io(SealError::Envelope(error))),
+            .map_err(SealError::Envelope)
+            .err();
     }
+    failed.clone().map_or(Ok(()), |error| Err(into_io(error)))
 }
 
 impl<W: Write> SealWriter<W> {
@@ -115,7 +127,7 @@ impl<W: Write> SealWriter<W> {
     /// # Errors
     /// Errors of the inner writer.
     pub fn finish(mut self) -> io::Result<W> {
-        seal_last(&mut self.sealer, &mut self.pending)?;
+        seal_last(&mut self.sealer, &mut self.pending, &mut self.failed)?;
         self.pending.write_to(&mut self.inner)?;
         self.inner.flush()?;
         Ok(self.inner)
@@ -150,7 +162,7 @@ impl<W: AsyncWrite> AsyncWrite for SealWriter<W> {
     /// Seals the last frame, writes what is left and shuts the inner writer down.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        seal_last(this.sealer, this.pending)?;
+        seal_last(this.sealer, this.pending, this.failed)?;
         ready!(this.pending.poll_write_to(this.inner.as_mut(), cx))?;
         this.inner.poll_shutdown(cx)
     }
