@@ -5,6 +5,7 @@ pub mod envelope;
 pub mod fake_kms;
 pub mod keyring;
 pub mod kms;
+pub mod pipeline;
 pub mod retry;
 
 /// The examples of the README.
