@@ -1,16 +1,31 @@
-//! What is left of a key's messages and bytes.
-use std::sync::atomic::{AtomicU64, Ordering};
+//! What is left of a key's messages and bytes, and what of it is leased to whom.
+//!
+//! # Why no limit is overrun
+//! What is left stands behind a lock. Whoever needs more than its lease takes it from there, and with it a lease for the
+//! next messages: a lease is off the count before anybody uses it.
+//!
+//! # Why nothing is lost
+//! When what is left does not suffice, all leases are called back under the same lock, and only then is the key used up.
+//! A key with few messages left leases none: each message is taken from the count itself.
+use crate::{
+    MissReason, SealingLimits, Usage,
+    sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError},
+};
 
-use crate::{MissReason, SealingLimits, Usage};
-
-/// A key counts as running low when less than this part of a limit is left: one eighth.
+/// A key counts as running low when less than this part of a limit is left unleased: one eighth.
 const LOW_PART: u64 = 8;
+
+/// A lease is this part of what is left. With every stripe holding one, at most a quarter of a key is leased.
+const LEASE_PART: u64 = 64;
+
+/// Fewer messages than this are not worth a lease.
+const LEAST_LEASE: u64 = 16;
 
 /// What is left of one key. Reservations never add up to more than the limits.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    messages: Pool,
-    bytes: Pool,
+    left: Mutex<Amount>,
+    limit: Amount,
 }
 
 /// How a reservation left the key.
@@ -21,111 +36,175 @@ pub(crate) enum Reserved {
     Low,
 }
 
-#[derive(Debug)]
-struct Pool {
-    left: AtomicU64,
-    low: u64,
+/// Messages and bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Amount {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
 }
 
-impl Pool {
-    const fn new(limit: u64) -> Self {
+impl Amount {
+    const fn low_part(self) -> Self {
         Self {
-            left: AtomicU64::new(limit),
-            low: limit / LOW_PART,
+            messages: self.messages / LOW_PART,
+            bytes: self.bytes / LOW_PART,
         }
     }
 
-    /// Takes `amount`, or nothing; answers what is left.
-    fn take(&self, amount: u64) -> Option<u64> {
-        // The counter guards no other memory, so relaxed ordering is enough.
-        let before = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(amount)
-            })
-            .ok()?;
-        before.checked_sub(amount)
+    const fn lease_part(self) -> Self {
+        Self {
+            messages: self.messages / LEASE_PART,
+            bytes: self.bytes / LEASE_PART,
+        }
+    }
+
+    const fn saturating_sub(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_sub(other.messages),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
+
+    const fn saturating_add(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_add(other.messages),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+}
+
+/// Messages and bytes that are reserved for one stripe of threads, in one word: 16 bits of messages over 48 of bytes.
+#[derive(Debug)]
+pub(crate) struct Lease(AtomicU64);
+
+const BYTE_BITS: u32 = 48;
+const MOST_MESSAGES: u64 = (1 << (u64::BITS - BYTE_BITS)) - 1;
+const MOST_BYTES: u64 = (1 << BYTE_BITS) - 1;
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self(AtomicU64::new(0))
+    }
+}
+
+impl Lease {
+    const fn pack(amount: Amount) -> u64 {
+        (amount.messages << BYTE_BITS) | amount.bytes
+    }
+
+    const fn unpack(word: u64) -> Amount {
+        Amount {
+            messages: word >> BYTE_BITS,
+            bytes: word & MOST_BYTES,
+        }
+    }
+
+    /// The most that fits into a word.
+    fn capped(amount: Amount) -> Amount {
+        Amount {
+            messages: amount.messages.min(MOST_MESSAGES),
+            bytes: amount.bytes.min(MOST_BYTES),
+        }
+    }
+
+    /// Takes a usage off the lease, or nothing. A usage of unknown length never fits.
+    pub(crate) fn take(&self, usage: Usage) -> bool {
+        let Some(bytes) = usage.bytes() else {
+            return false;
+        };
+        let messages = usage.messages();
+        // The word guards no other memory, so relaxed ordering is enough.
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            let own = Self::unpack(word);
+            let left = Amount {
+                messages: own.messages.checked_sub(messages)?,
+                bytes: own.bytes.checked_sub(bytes)?,
+            };
+            Some(Self::pack(left))
+        });
+        taken.is_ok()
+    }
+
+    fn call_back(&self) -> Amount {
+        Self::unpack(self.0.swap(0, Ordering::Relaxed))
+    }
+
+    /// Only under the lock of the budget, and after a [`call_back`](Self::call_back): others only ever take.
+    fn grant(&self, amount: Amount) {
+        self.0.store(Self::pack(amount), Ordering::Relaxed);
+    }
+
+    fn own(&self) -> Amount {
+        Self::unpack(self.0.load(Ordering::Relaxed))
     }
 }
 
 impl Budget {
-    pub(crate) const fn new(limits: &SealingLimits) -> Self {
+    pub(crate) fn new(limits: &SealingLimits) -> Self {
+        let limit = Amount {
+            messages: limits.max_messages(),
+            bytes: limits.max_bytes(),
+        };
         Self {
-            messages: Pool::new(limits.max_messages()),
-            bytes: Pool::new(limits.max_bytes()),
+            left: Mutex::new(limit),
+            limit,
         }
     }
 
-    /// Reserves a usage, or tells which limit stands in the way. A usage of unknown length never fits.
-    ///
-    /// When messages fit and bytes do not, the messages are given back; in between, another caller may find fewer
-    /// messages than there are. That moves the next key forward, never past a limit.
-    pub(crate) fn reserve(&self, usage: Usage) -> Result<Reserved, MissReason> {
-        let bytes = usage.bytes().ok_or(MissReason::UnknownLength)?;
-        let messages_left = self.messages.take(usage.messages()).ok_or(MissReason::Messages)?;
-        let Some(bytes_left) = self.bytes.take(bytes) else {
-            self.messages.left.fetch_add(usage.messages(), Ordering::Relaxed);
-            return Err(MissReason::Bytes);
+    fn left(&self) -> MutexGuard<'_, Amount> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reserves a usage and renews the caller's lease, or tells which limit stands in the way. A usage of unknown
+    /// length never fits. `leases` are those of all stripes, the caller's own included.
+    pub(crate) fn reserve<'l, L: Iterator<Item = &'l Lease>>(
+        &self,
+        usage: Usage,
+        own: &Lease,
+        leases: impl FnOnce() -> L,
+    ) -> Result<Reserved, MissReason> {
+        let wanted = Amount {
+            messages: usage.messages(),
+            bytes: usage.bytes().ok_or(MissReason::UnknownLength)?,
         };
-        let low = messages_left < self.messages.low || bytes_left < self.bytes.low;
-        Ok(if low { Reserved::Low } else { Reserved::Plenty })
+        let mut left = self.left();
+        *left = left.saturating_add(own.call_back());
+        if lacks(*left, wanted).is_some() {
+            for lease in leases() {
+                *left = left.saturating_add(lease.call_back());
+            }
+        }
+        if let Some(reason) = lacks(*left, wanted) {
+            return Err(reason);
+        }
+        *left = left.saturating_sub(wanted);
+        let lease = Lease::capped(left.lease_part());
+        if lease.messages >= LEAST_LEASE {
+            *left = left.saturating_sub(lease);
+            own.grant(lease);
+        }
+        let low = self.limit.low_part();
+        Ok(if left.messages < low.messages || left.bytes < low.bytes {
+            Reserved::Low
+        } else {
+            Reserved::Plenty
+        })
+    }
+
+    /// What was handed out so far.
+    pub(crate) fn used<'l>(&self, leases: impl Iterator<Item = &'l Lease>) -> Amount {
+        let left = self.left();
+        let leased = leases.fold(Amount::default(), |sum, lease| sum.saturating_add(lease.own()));
+        self.limit.saturating_sub(left.saturating_add(leased))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn budget(messages: u64, bytes: u64) -> Budget {
-        Budget::new(
-            &SealingLimits::default()
-                .with_max_messages(messages)
-                .with_max_bytes(bytes),
-        )
-    }
-
-    #[test]
-    fn a_limit_is_met_exactly() {
-        let budget = budget(3, 30);
-        for _ in 0..3 {
-            assert!(budget.reserve(Usage::message(10)).is_ok());
-        }
-        assert_eq!(budget.reserve(Usage::message(0)), Err(MissReason::Messages));
-    }
-
-    #[test]
-    fn a_refused_reservation_takes_nothing() {
-        let budget = budget(3, 30);
-        assert_eq!(budget.reserve(Usage::batch(2, 31)), Err(MissReason::Bytes));
-        assert_eq!(budget.reserve(Usage::batch(4, 1)), Err(MissReason::Messages));
-        assert_eq!(
-            budget.reserve(Usage::unknown_length()),
-            Err(MissReason::UnknownLength)
-        );
-        assert!(budget.reserve(Usage::batch(3, 30)).is_ok());
-    }
-
-    #[test]
-    fn the_largest_numbers_do_not_overflow() {
-        let budget = budget(u64::MAX, u64::MAX);
-        assert!(budget.reserve(Usage::batch(u64::MAX, u64::MAX)).is_ok());
-        assert_eq!(
-            budget.reserve(Usage::batch(u64::MAX, 0)),
-            Err(MissReason::Messages)
-        );
-        assert_eq!(budget.reserve(Usage::batch(0, u64::MAX)), Err(MissReason::Bytes));
-    }
-
-    #[test]
-    fn low_is_said_below_one_eighth() {
-        let budget = budget(80, 1_000);
-        assert_eq!(budget.reserve(Usage::batch(70, 0)), Ok(Reserved::Plenty));
-        assert_eq!(budget.reserve(Usage::batch(1, 0)), Ok(Reserved::Low));
-    }
-
-    #[test]
-    fn a_key_for_few_messages_is_not_low_from_the_start() {
-        let budget = budget(1, 1_000);
-        assert_eq!(budget.reserve(Usage::message(1)), Ok(Reserved::Plenty));
+fn lacks(left: Amount, wanted: Amount) -> Option<MissReason> {
+    if left.messages < wanted.messages {
+        Some(MissReason::Messages)
+    } else if left.bytes < wanted.bytes {
+        Some(MissReason::Bytes)
+    } else {
+        None
     }
 }

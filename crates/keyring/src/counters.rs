@@ -6,7 +6,7 @@ use std::{
 
 use datakey_provider::ErrorClass;
 
-use crate::{MissReason, Misses, StaleServes};
+use crate::{MissReason, Misses, StaleServes, handle::STRIPES};
 
 /// A count that slow paths add to. Guards no other memory.
 #[derive(Debug, Default)]
@@ -22,12 +22,15 @@ impl Counter {
     }
 }
 
-const STRIPES: usize = 16;
-
 static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static STRIPE: Cell<usize> = Cell::new(NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % STRIPES);
+}
+
+/// The stripe of this thread.
+pub(crate) fn stripe() -> usize {
+    STRIPE.with(Cell::get)
 }
 
 /// A cache line of its own, on processors that fetch lines in pairs too.
@@ -41,8 +44,7 @@ pub(crate) struct Striped([Line; STRIPES]);
 
 impl Striped {
     pub(crate) fn add(&self, amount: u64) {
-        let stripe = STRIPE.with(Cell::get);
-        if let Some(line) = self.0.get(stripe) {
+        if let Some(line) = self.0.get(stripe()) {
             line.0.fetch_add(amount, Ordering::Relaxed);
         }
     }

@@ -19,15 +19,14 @@
 //! # Landing
 //! The key enters the store, and the flight leaves the map, under one lock, and whoever joins looks into the store
 //! under that lock again: nobody misses both. The lock is never held across an await, nor while a task is started.
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-};
+use std::{collections::HashMap, hash::Hash};
 
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
-use crate::KeyringError;
+use crate::{
+    KeyringError,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 /// How a load ended.
 #[derive(Debug, Clone)]
@@ -36,6 +35,20 @@ pub(crate) enum Outcome<T> {
     Failed(KeyringError),
     /// An invalidation came first: start over.
     Superseded,
+}
+
+/// How a load ended, and what had to go for it: dropped, and so wiped, outside the lock.
+#[derive(Debug)]
+pub(crate) struct Landed<T> {
+    pub(crate) outcome: Outcome<T>,
+    pub(crate) gone: Vec<T>,
+}
+
+impl<T> From<Outcome<T>> for Landed<T> {
+    fn from(outcome: Outcome<T>) -> Self {
+        let gone = Vec::new();
+        Self { outcome, gone }
+    }
 }
 
 /// Why flights are ended from outside.
@@ -75,7 +88,7 @@ pub(crate) enum Joined<K: Eq + Hash, T: Clone, L, F> {
 }
 
 /// What is done with the result of a load, under the lock of the map, unless an invalidation came first.
-type Effect<T, L> = Box<dyn FnOnce(Result<L, KeyringError>) -> Outcome<T> + Send>;
+type Effect<T, L> = Box<dyn FnOnce(Result<L, KeyringError>) -> Landed<T> + Send>;
 
 impl<K, T> Default for Flights<K, T> {
     fn default() -> Self {
@@ -93,12 +106,16 @@ impl<K: Clone + Eq + Hash, T: Clone> Flights<K, T> {
         self.lock().len()
     }
 
+    pub(crate) fn is_under_way(&self, key: &K) -> bool {
+        self.lock().contains_key(key)
+    }
+
     /// Looks again under the lock, then joins the flight for `key`, or opens one whose result `effect` receives.
     pub(crate) fn join<L, F>(
         self: &Arc<Self>,
         key: &K,
         look: impl FnOnce() -> Option<F>,
-        effect: impl FnOnce(Result<L, KeyringError>) -> Outcome<T> + Send + 'static,
+        effect: impl FnOnce(Result<L, KeyringError>) -> Landed<T> + Send + 'static,
     ) -> Joined<K, T, L, F> {
         let mut flights = self.lock();
         if let Some(found) = look() {
@@ -221,9 +238,10 @@ impl<K: Eq + Hash, T: Clone, L> Landing<K, T, L> {
             .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
         if current {
             flights.remove(&self.key);
-            let outcome = effect(result);
+            let landed = effect(result);
             drop(flights);
-            self.flight.end(outcome);
+            self.flight.end(landed.outcome);
+            drop(landed.gone);
         }
     }
 }

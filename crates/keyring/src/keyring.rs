@@ -142,7 +142,7 @@ impl<P, M: Material> Keyring<P, M> {
         );
         opening
             .end(Ending::Invalidated, |_, own| own == context)
-            .saturating_add(usize::from(sealed))
+            .saturating_add(usize::from(sealed.is_some()))
     }
 
     /// Forgets the keys that are wrapped under a key id, in all contexts: for a wrapping key that was disabled or
@@ -169,7 +169,7 @@ impl<P, M: Material> Keyring<P, M> {
         );
         opening
             .end(Ending::Invalidated, |wrapped, _| wrapped.key_id() == key_id)
-            .saturating_add(sealed)
+            .saturating_add(sealed.len())
     }
 
     /// Forgets all keys and remembered refusals. Answers how many kept keys were dropped.
@@ -207,7 +207,7 @@ impl<P, M: Material> Keyring<P, M> {
             |_| true,
             || sealing.store.remove(MissReason::Invalidated, |_, _| true),
         );
-        opening.end(ending, |_, _| true).saturating_add(sealed)
+        opening.end(ending, |_, _| true).saturating_add(sealed.len())
     }
 }
 

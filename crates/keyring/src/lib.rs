@@ -109,16 +109,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod budget;
+#[cfg(test)]
+mod budget_cases;
 mod builder;
 mod counters;
 mod error;
+mod explain;
 mod flight;
 mod gate;
+mod handle;
 mod held;
 mod jitter;
 mod keyring;
 mod limits;
 mod material;
+mod nearby;
 mod open;
 mod opening;
 mod seal;
@@ -126,10 +131,12 @@ mod sealing;
 mod standing;
 mod stats;
 mod store;
+mod sync;
 mod usage;
 
 pub use builder::KeyringBuilder;
 pub use error::KeyringError;
+pub use explain::{Explanation, KeyStanding, OpeningKey, SealingKey};
 pub use held::Held;
 pub use keyring::Keyring;
 pub use limits::{

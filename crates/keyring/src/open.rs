@@ -11,7 +11,7 @@ use crate::{
     opening::{Opened, OpeningId, WalkId},
 };
 
-type Opening<M> = Opened<<M as Material>::Opening>;
+type Opening<M> = Arc<Opened<<M as Material>::Opening>>;
 
 impl<P: OpeningProvider + 'static, M: Material> Keyring<P, M> {
     /// The key that opens a message, if one of its wrapped keys was unwrapped a while ago: without waiting, without
@@ -39,7 +39,11 @@ impl<P: OpeningProvider + 'static, M: Material> Keyring<P, M> {
         let now = Instant::now();
         let held = wrapped
             .iter()
-            .find_map(|wrapped| half.look(context, wrapped, now).ok()?.live(now))?;
+            .find_map(|wrapped| half.look_nearby(context, wrapped, now))
+            .or_else(|| {
+                let live = |wrapped| half.look(context, wrapped, now).ok()?.live(now);
+                wrapped.iter().find_map(live)
+            })?;
         half.counters.hits.add(1);
         Some(held)
     }
@@ -153,7 +157,7 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
         };
         let settle = {
             let (shared, id) = (Arc::clone(self), id.clone());
-            move |loaded| shared.opening.settle(id, loaded, Instant::now())
+            move |loaded| shared.opening.settle(&id, loaded, Instant::now())
         };
         let waiter = match half.flights.join(&id, look, settle) {
             Joined::Found(found) => return Ok(found?),
@@ -184,8 +188,8 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
         };
         let look = || self.is_shut_down().then_some(KeyringError::ShutDown);
         let settle = |walked| match walked {
-            Ok(opened) => Outcome::Loaded(opened),
-            Err(error) => Outcome::Failed(error),
+            Ok(opened) => Outcome::Loaded(opened).into(),
+            Err(error) => Outcome::Failed(error).into(),
         };
         let waiter = match half.walks.join(&id, look, settle) {
             Joined::Found(error) => return Err(error.into()),
@@ -250,7 +254,7 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
                 context: context.clone(),
             };
             match self.alone(Arc::clone(self).unwrap_key(id)).await {
-                Ok(key) => return Ok(Held::new(Arc::new(key))),
+                Ok(key) => return Ok(Held::alone(key)),
                 Err(error) => {
                     self.opening.counters.failures.add(1);
                     failures.push(error);

@@ -6,11 +6,13 @@ use quick_cache::{Equivalent, sync::Cache};
 use tokio::time::Instant;
 
 use crate::{
-    Held, KeyringError, MissReason, OpeningLimits, OpeningStats,
-    counters::{Counter, HalfCounters},
-    flight::{Ending, Flights, Outcome},
+    Held, KeyringError, MissReason, OpeningKey, OpeningLimits, OpeningStats,
+    counters::{Counter, HalfCounters, stripe},
+    flight::{Ending, Flights, Landed, Outcome},
+    handle::Handles,
+    nearby::{self, Owner, Spot},
     standing::later,
-    store::Store,
+    store::{Kept, Store},
 };
 
 /// What an opening key is kept under.
@@ -35,22 +37,35 @@ impl Equivalent<OpeningId> for Borrowed<'_> {
 
 /// An unwrapped key, until it expires.
 pub(crate) struct Opened<O> {
-    key: Arc<O>,
+    handles: Handles<O>,
+    created: Instant,
     expires: Instant,
 }
 
 impl<O> Opened<O> {
     pub(crate) fn live(&self, now: Instant) -> Option<Held<O>> {
-        (now < self.expires).then(|| Held::new(Arc::clone(&self.key)))
+        (now < self.expires).then(|| {
+            let handle = self.handles.of(stripe());
+            handle.count_use();
+            Held::new(handle)
+        })
     }
 }
 
-impl<O> Clone for Opened<O> {
-    fn clone(&self) -> Self {
-        Self {
-            key: Arc::clone(&self.key),
-            expires: self.expires,
+impl<O> Opened<O> {
+    pub(crate) fn describe(&self, id: &OpeningId, now: Instant) -> OpeningKey {
+        OpeningKey {
+            context: id.context.clone(),
+            key_id: id.wrapped.key_id().into(),
+            age: now.saturating_duration_since(self.created),
+            uses: self.handles.uses(),
         }
+    }
+}
+
+impl<O> Kept for Arc<Opened<O>> {
+    fn retire(&self) {
+        self.handles.retire();
     }
 }
 
@@ -71,10 +86,11 @@ pub(crate) struct WalkId {
 
 /// The opening half's state.
 pub(crate) struct OpeningHalf<O> {
+    owner: Owner,
     pub(crate) limits: OpeningLimits,
-    pub(crate) store: Store<OpeningId, Opened<O>>,
-    pub(crate) flights: Arc<Flights<OpeningId, Opened<O>>>,
-    pub(crate) walks: Arc<Flights<WalkId, Opened<O>>>,
+    pub(crate) store: Store<OpeningId, Arc<Opened<O>>>,
+    pub(crate) flights: Arc<Flights<OpeningId, Arc<Opened<O>>>>,
+    pub(crate) walks: Arc<Flights<WalkId, Arc<Opened<O>>>>,
     pub(crate) counters: HalfCounters,
     pub(crate) not_recognised: Counter,
     pub(crate) refused_from_memory: Counter,
@@ -82,9 +98,10 @@ pub(crate) struct OpeningHalf<O> {
     refusals: Cache<([u8; 32], [u8; 32]), Refusal>,
 }
 
-impl<O> OpeningHalf<O> {
+impl<O: 'static> OpeningHalf<O> {
     pub(crate) fn new(limits: OpeningLimits) -> Self {
         Self {
+            owner: Owner::new(),
             limits,
             store: Store::new(limits.max_keys()),
             flights: Arc::default(),
@@ -96,16 +113,45 @@ impl<O> OpeningHalf<O> {
         }
     }
 
+    /// The last bytes of a wrapped key are a cipher's tag with every provider there is, so they differ.
+    fn spot(&self, context: &EncryptionContext, wrapped: &WrappedKey) -> Spot {
+        let start = context.digest().first_chunk().copied().unwrap_or_default();
+        let end = wrapped.blob().last_chunk().copied().unwrap_or_default();
+        let bits = u64::from_ne_bytes(start) ^ u64::from_ne_bytes(end);
+        Spot::new(self.owner, bits)
+    }
+
+    /// The hit that costs least: a key that this thread used a moment ago.
+    pub(crate) fn look_nearby(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        now: Instant,
+    ) -> Option<Held<O>> {
+        let same = |id: &OpeningId| id.wrapped == *wrapped && id.context == *context;
+        let handle = nearby::find(self.spot(context, wrapped), now, same)?;
+        handle.count_use();
+        Some(Held::new(handle))
+    }
+
     /// The live key, or why there is none.
     pub(crate) fn look(
         &self,
         context: &EncryptionContext,
         wrapped: &WrappedKey,
         now: Instant,
-    ) -> Result<Opened<O>, MissReason> {
+    ) -> Result<Arc<Opened<O>>, MissReason> {
         let id = Borrowed { wrapped, context };
         match self.store.get(&id) {
-            Some(opened) if now < opened.expires => Ok(opened),
+            Some(opened) if now < opened.expires => {
+                let (spot, handle) = (self.spot(context, wrapped), opened.handles.of(stripe()));
+                let id = OpeningId {
+                    wrapped: wrapped.clone(),
+                    context: context.clone(),
+                };
+                nearby::keep(spot, now, opened.expires, id, &handle);
+                Ok(opened)
+            }
             Some(_) => Err(MissReason::Age),
             None => Err(self.store.why_absent(&id)),
         }
@@ -128,18 +174,21 @@ impl<O> OpeningHalf<O> {
     /// Takes in the result of a load. Runs under the lock of the flights.
     pub(crate) fn settle(
         &self,
-        id: OpeningId,
+        id: &OpeningId,
         loaded: Result<O, KeyringError>,
         now: Instant,
-    ) -> Outcome<Opened<O>> {
+    ) -> Landed<Arc<Opened<O>>> {
         match loaded {
             Ok(key) => {
-                let opened = Opened {
-                    key: Arc::new(key),
+                let opened = Arc::new(Opened {
+                    handles: Handles::new(key),
+                    created: now,
                     expires: later(now, self.limits.ttl()),
-                };
-                self.store.insert(id, opened.clone());
-                Outcome::Loaded(opened)
+                });
+                Landed {
+                    gone: self.store.insert(id, Arc::clone(&opened)),
+                    outcome: Outcome::Loaded(opened),
+                }
             }
             Err(error) => {
                 self.counters.failures.add(1);
@@ -149,9 +198,9 @@ impl<O> OpeningHalf<O> {
                         error: error.clone(),
                         lapses,
                     };
-                    self.refusals.insert(digests(&id), refusal);
+                    self.refusals.insert(digests(id), refusal);
                 }
-                Outcome::Failed(error)
+                Outcome::Failed(error).into()
             }
         }
     }
@@ -177,7 +226,7 @@ impl<O> OpeningHalf<O> {
         let walk_concerned =
             |walk: &WalkId| walk.able.iter().any(|wrapped| concerned(wrapped, &walk.context));
         self.walks.end(ending, walk_concerned, || ());
-        dropped
+        dropped.len()
     }
 
     pub(crate) fn stats(&self) -> OpeningStats {

@@ -6,13 +6,13 @@ use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
     Held, Keyring, KeyringError, Material, MissReason, Usage,
-    flight::{Joined, Outcome, Waiter},
+    flight::{Joined, Landed, Outcome, Waiter},
     keyring::{MAX_RESTARTS, Shared},
     sealing::{LoadedSealing, SealingEntry, Served},
 };
 
 type Loaded<S> = Result<LoadedSealing<S>, KeyringError>;
-type Landed<S> = Outcome<Arc<SealingEntry<S>>>;
+type Settled<S> = Landed<Arc<SealingEntry<S>>>;
 
 /// A key at once, or a load to wait for.
 enum Next<S> {
@@ -41,9 +41,13 @@ impl<P: SealingProvider + 'static, M: Material> Keyring<P, M> {
         if self.shared.uncached {
             return None;
         }
-        let served = half.look(context, usage, Instant::now()).ok()?;
+        let now = Instant::now();
+        let held = match half.look_nearby(context, usage, now) {
+            Some(held) => held,
+            None => self.shared.hand_out(half.look(context, usage, now).ok()?),
+        };
         half.counters.hits.add(1);
-        Some(self.shared.hand_out(served))
+        Some(held)
     }
 
     /// A key for a context, with `usage` reserved on it: the live one, or one that is loaded now.
@@ -221,7 +225,7 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
     fn settle_sealing(
         self: &Arc<Self>,
         context: &EncryptionContext,
-    ) -> impl FnOnce(Loaded<M::Sealing>) -> Landed<M::Sealing> + Send + use<P, M> {
+    ) -> impl FnOnce(Loaded<M::Sealing>) -> Settled<M::Sealing> + Send + use<P, M> {
         let (shared, context) = (Arc::clone(self), context.clone());
         move |loaded| {
             shared
@@ -281,10 +285,9 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
         self.sealing.dedicated.add(1);
         let loaded = self.alone(Arc::clone(self).generate(context.clone())).await;
         match loaded {
-            Ok((key, _)) => Ok(Held::new(Arc::new(key))),
+            Ok((key, _)) => Ok(Held::alone(key)),
             Err(error) => {
-                self.sealing
-                    .load_failed(context, &error, &self.jitter, Instant::now());
+                let _wiped_here_unless_held = self.sealing.own_load_failed(context, &error);
                 Err(error)
             }
         }

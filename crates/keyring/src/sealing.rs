@@ -8,18 +8,20 @@ use datakey_provider::{EncryptionContext, WrappedKeys};
 use tokio::time::Instant;
 
 use crate::{
-    Held, KeyringError, MissReason, SealingLimits, SealingStats, Usage,
+    Held, KeyStanding, KeyringError, MissReason, SealingKey, SealingLimits, SealingStats, Usage,
     budget::{Budget, Reserved},
-    counters::{Cardinality, Counter, HalfCounters, StaleCounters},
-    flight::{Flights, Outcome},
+    counters::{Cardinality, Counter, HalfCounters, StaleCounters, stripe},
+    flight::{Flights, Landed, Outcome},
+    handle::{Handle, Handles},
     jitter::Jitter,
+    nearby::{self, Owner, Spot},
     standing::{Failure, Standing, Times, standing},
-    store::Store,
+    store::{Kept, Store},
 };
 
 /// A live key and all that decides about its use.
 pub(crate) struct SealingEntry<S> {
-    key: Arc<S>,
+    handles: Handles<S>,
     context: EncryptionContext,
     wrapped: WrappedKeys,
     times: Times,
@@ -40,6 +42,7 @@ pub(crate) struct Served<S> {
 
 /// The sealing half's state.
 pub(crate) struct SealingHalf<S> {
+    owner: Owner,
     pub(crate) limits: SealingLimits,
     pub(crate) store: Store<[u8; 32], Arc<SealingEntry<S>>>,
     pub(crate) flights: Arc<Flights<EncryptionContext, Arc<SealingEntry<S>>>>,
@@ -72,6 +75,27 @@ impl<S> SealingEntry<S> {
         standing(&self.times, self.failure().as_ref(), attempting, now)
     }
 
+    pub(crate) fn describe(&self, now: Instant) -> SealingKey {
+        let used = self.budget.used(self.handles.leases());
+        SealingKey {
+            context: self.context.clone(),
+            key_ids: self
+                .wrapped
+                .iter()
+                .map(|wrapped| wrapped.key_id().into())
+                .collect(),
+            age: now.saturating_duration_since(self.times.created),
+            messages: used.messages,
+            bytes: used.bytes,
+            standing: match self.standing(now) {
+                Standing::Fresh => KeyStanding::Fresh,
+                Standing::Due => KeyStanding::Due,
+                Standing::Stale { because, .. } => KeyStanding::Stale(because),
+                Standing::Expired => KeyStanding::Expired,
+            },
+        }
+    }
+
     /// Whether a key that runs low may be replaced now.
     fn may_refresh(&self, now: Instant) -> bool {
         !self.attempting.load(Ordering::Acquire)
@@ -85,14 +109,36 @@ impl<S> SealingEntry<S> {
 
     /// Reserves on a key that was just loaded; `None` when others were faster or it is too old by now.
     pub(crate) fn reserve_fresh(&self, usage: Usage, now: Instant) -> Option<Held<S>> {
-        (now < self.times.hard && self.budget.reserve(usage).is_ok())
-            .then(|| Held::new(Arc::clone(&self.key)))
+        if now >= self.times.hard {
+            return None;
+        }
+        let (handle, _) = self.reserve(usage).ok()?;
+        Some(Held::new(handle))
+    }
+
+    /// Reserves through this thread's handle.
+    fn reserve(&self, usage: Usage) -> Result<(Arc<Handle<S>>, Reserved), MissReason> {
+        let handle = self.handles.of(stripe());
+        let reserved = if handle.lease.take(usage) {
+            Reserved::Plenty
+        } else {
+            self.budget
+                .reserve(usage, &handle.lease, || self.handles.leases())?
+        };
+        Ok((handle, reserved))
     }
 }
 
-impl<S> SealingHalf<S> {
+impl<S> Kept for Arc<SealingEntry<S>> {
+    fn retire(&self) {
+        self.handles.retire();
+    }
+}
+
+impl<S: 'static> SealingHalf<S> {
     pub(crate) fn new(limits: SealingLimits) -> Self {
         Self {
+            owner: Owner::new(),
             limits,
             store: Store::new(limits.max_contexts()),
             flights: Arc::default(),
@@ -118,6 +164,23 @@ impl<S> SealingHalf<S> {
         }
     }
 
+    fn spot(&self, digest: &[u8; 32]) -> Spot {
+        let bits = digest.first_chunk().copied().unwrap_or_default();
+        Spot::new(self.owner, u64::from_ne_bytes(bits))
+    }
+
+    /// The hit that costs least: a key that this thread used a moment ago, not due yet, with a lease that suffices.
+    pub(crate) fn look_nearby(
+        &self,
+        context: &EncryptionContext,
+        usage: Usage,
+        now: Instant,
+    ) -> Option<Held<S>> {
+        let digest = context.digest();
+        let handle = nearby::find(self.spot(digest), now, |own: &[u8; 32]| own == digest)?;
+        handle.lease.take(usage).then(|| Held::new(handle))
+    }
+
     /// Finds the live key and reserves on it, or says what stands in the way.
     pub(crate) fn look(
         &self,
@@ -134,13 +197,17 @@ impl<S> SealingHalf<S> {
             Standing::Stale { because, due } => (due, Some(because)),
             Standing::Expired => return Err(MissReason::Age),
         };
-        let reserved = entry.budget.reserve(usage)?;
+        let (handle, reserved) = entry.reserve(usage)?;
         if let Some(because) = stale {
             self.stale.add(because);
         }
         let refresh = due || (reserved == Reserved::Low && entry.may_refresh(now));
+        if now < entry.times.refresh {
+            let digest = context.digest();
+            nearby::keep(self.spot(digest), now, entry.times.refresh, *digest, &handle);
+        }
         Ok(Served {
-            held: Held::new(Arc::clone(&entry.key)),
+            held: Held::new(handle),
             refresh: refresh.then_some(entry),
         })
     }
@@ -166,12 +233,12 @@ impl<S> SealingHalf<S> {
         loaded: Result<LoadedSealing<S>, KeyringError>,
         jitter: &Jitter,
         now: Instant,
-    ) -> Outcome<Arc<SealingEntry<S>>> {
+    ) -> Landed<Arc<SealingEntry<S>>> {
         match loaded {
             Ok((key, wrapped)) => {
                 let digest = *context.digest();
                 let entry = Arc::new(SealingEntry {
-                    key: Arc::new(key),
+                    handles: Handles::new(key),
                     context,
                     wrapped,
                     times: Times::new(now, &self.limits, &mut jitter.draw()),
@@ -179,30 +246,30 @@ impl<S> SealingHalf<S> {
                     attempting: AtomicBool::new(false),
                     failure: Mutex::default(),
                 });
-                self.store.insert(digest, Arc::clone(&entry));
-                Outcome::Loaded(entry)
+                Landed {
+                    gone: self.store.insert(&digest, Arc::clone(&entry)),
+                    outcome: Outcome::Loaded(entry),
+                }
             }
-            Err(error) => {
-                self.load_failed(&context, &error, jitter, now);
-                Outcome::Failed(error)
-            }
+            Err(error) => Landed {
+                gone: self.load_failed(&context, &error, jitter, now),
+                outcome: Outcome::Failed(error),
+            },
         }
     }
 
-    /// A revocation drops the live key at once; any other failure is noted on it.
-    pub(crate) fn load_failed(
+    /// A revocation drops the live key at once; any other failure is noted on it. Answers what was dropped.
+    fn load_failed(
         &self,
         context: &EncryptionContext,
         error: &KeyringError,
         jitter: &Jitter,
         now: Instant,
-    ) {
-        self.counters.failures.add(1);
-        if error.is_revocation() {
-            if self.store.remove_one(context.digest(), MissReason::Revoked) {
-                self.revoked.add(1);
-            }
-        } else if let Some(entry) = self.store.peek(context.digest()) {
+    ) -> Vec<Arc<SealingEntry<S>>> {
+        if let Some(revoked) = self.own_load_failed(context, error) {
+            return vec![revoked];
+        }
+        if let Some(entry) = self.store.peek(context.digest()) {
             let server_delay = error.provider_error().and_then(|error| error.delay());
             let mut failure = entry.failure();
             *failure = Some(Failure::next(
@@ -214,6 +281,23 @@ impl<S> SealingHalf<S> {
             ));
             entry.attempting.store(false, Ordering::Release);
         }
+        Vec::new()
+    }
+
+    /// The failure of a load for one caller, which says nothing about the live key unless it is a revocation. Answers
+    /// what that dropped.
+    pub(crate) fn own_load_failed(
+        &self,
+        context: &EncryptionContext,
+        error: &KeyringError,
+    ) -> Option<Arc<SealingEntry<S>>> {
+        self.counters.failures.add(1);
+        if !error.is_revocation() {
+            return None;
+        }
+        let revoked = self.store.remove_one(context.digest(), MissReason::Revoked)?;
+        self.revoked.add(1);
+        Some(revoked)
     }
 
     pub(crate) fn stats(&self) -> SealingStats {

@@ -20,6 +20,7 @@ const REFRESH_TO: u32 = 950;
 /// When a key is due, old, and too old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
+    pub(crate) created: Instant,
     pub(crate) refresh: Instant,
     pub(crate) soft: Instant,
     pub(crate) hard: Instant,
@@ -29,6 +30,7 @@ impl Times {
     pub(crate) fn new(created: Instant, limits: &SealingLimits, draw: &mut Draw) -> Self {
         let part = draw.between(REFRESH_FROM, REFRESH_TO);
         Self {
+            created,
             refresh: later(created, thousandths(limits.soft_age(), part)),
             soft: later(created, limits.soft_age()),
             hard: later(created, limits.hard_age()),
@@ -145,6 +147,7 @@ mod tests {
 
     fn times(start: Instant) -> Times {
         Times {
+            created: start,
             refresh: later(start, seconds(80)),
             soft: later(start, seconds(100)),
             hard: later(start, seconds(300)),

@@ -26,7 +26,13 @@ impl<K, V> Lifecycle<K, V> for Collect {
     }
 }
 
-/// Keys by what they are for, at most so many.
+/// What is kept: told when it is no longer to be handed out.
+pub(crate) trait Kept {
+    fn retire(&self);
+}
+
+/// Keys by what they are for, at most so many. Whatever leaves is retired first, and given to the caller to drop, so
+/// that no key is wiped under a lock.
 #[derive(Debug)]
 pub(crate) struct Store<K, V> {
     live: Cache<K, V, UnitWeighter, DefaultHashBuilder, Collect>,
@@ -36,7 +42,7 @@ pub(crate) struct Store<K, V> {
     pub(crate) evicted: Counter,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone> Store<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone + Kept> Store<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         let hasher = DefaultHashBuilder::default();
         let weight = u64::try_from(capacity).unwrap_or(u64::MAX);
@@ -65,6 +71,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Store<K, V> {
         self.live.iter().map(|(_, value)| value)
     }
 
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (K, V)> {
+        self.live.iter()
+    }
+
     /// Why there is no entry for a key that [`get`](Self::get) did not find.
     pub(crate) fn why_absent<Q: Hash + ?Sized>(&self, key: &Q) -> MissReason {
         match self.gone.peek(&self.hasher.hash_one(key)) {
@@ -74,33 +84,50 @@ impl<K: Clone + Eq + Hash, V: Clone> Store<K, V> {
         }
     }
 
-    pub(crate) fn insert(&self, key: K, value: V) {
-        self.gone.remove(&self.hasher.hash_one(&key));
+    /// Answers what had to go.
+    #[must_use]
+    pub(crate) fn insert(&self, key: &K, value: V) -> Vec<V> {
+        self.gone.remove(&self.hasher.hash_one(key));
         let mut evictions = Evictions::default();
-        self.live.insert_with_lifecycle(key, value, &mut evictions);
-        for (key, _wiped_here_unless_held) in evictions.0 {
-            self.evicted.add(1);
-            self.gone.insert(self.hasher.hash_one(&key), MissReason::Evicted);
-        }
+        self.live
+            .insert_with_lifecycle(key.clone(), value, &mut evictions);
+        let retire = |(other, value): (K, V)| {
+            value.retire();
+            // A value that was replaced under its own key comes this way too.
+            if other != *key {
+                self.evicted.add(1);
+                self.gone
+                    .insert(self.hasher.hash_one(&other), MissReason::Evicted);
+            }
+            value
+        };
+        evictions.0.into_iter().map(retire).collect()
     }
 
-    /// Removes the entries that `concerned` picks; answers how many.
-    pub(crate) fn remove(&self, reason: MissReason, concerned: impl Fn(&K, &V) -> bool) -> usize {
+    /// Removes the entries that `concerned` picks.
+    #[must_use]
+    pub(crate) fn remove(&self, reason: MissReason, concerned: impl Fn(&K, &V) -> bool) -> Vec<V> {
         let keys: Vec<K> = self
             .live
             .iter()
             .filter(|(key, value)| concerned(key, value))
             .map(|(key, _)| key)
             .collect();
-        keys.iter().filter(|key| self.remove_one(*key, reason)).count()
+        keys.iter()
+            .filter_map(|key| self.remove_one(key, reason))
+            .collect()
     }
 
-    /// Removes one entry; answers whether it was there.
-    pub(crate) fn remove_one<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q, reason: MissReason) -> bool {
-        let removed = self.live.remove(key).is_some();
-        if removed {
-            self.gone.insert(self.hasher.hash_one(key), reason);
-        }
-        removed
+    /// Removes one entry.
+    #[must_use]
+    pub(crate) fn remove_one<Q: Hash + Equivalent<K> + ?Sized>(
+        &self,
+        key: &Q,
+        reason: MissReason,
+    ) -> Option<V> {
+        let (_, value) = self.live.remove(key)?;
+        value.retire();
+        self.gone.insert(self.hasher.hash_one(key), reason);
+        Some(value)
     }
 }

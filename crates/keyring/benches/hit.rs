@@ -1,0 +1,170 @@
+//! What a hit costs, on one thread and on two, beside what holds a key for peers. Figures are per hit and thread: twice
+//! the throughput on two threads is the same figure as on one.
+#![forbid(unsafe_code)]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has to stop")]
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, RwLock},
+};
+
+use datakey_keyring::{Keyring, Usage};
+use datakey_provider::{
+    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, SealingProvider,
+    WrappedKey, WrappedKeys, async_trait,
+};
+use divan::{Bencher, black_box};
+use tokio::time::Instant;
+
+fn main() {
+    divan::main();
+}
+
+/// Wraps nothing: every key is the same, under a blob as long as one of KMS.
+struct Instantly;
+
+fn wrapped() -> WrappedKeys {
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let wrapped = WrappedKey::new(arn, [9; 184]);
+    wrapped.expect("an ARN and 184 bytes are within limits").into()
+}
+
+fn key() -> DataKey {
+    DataKey::init(|bytes| bytes.fill(7))
+}
+
+#[async_trait]
+impl SealingProvider for Instantly {
+    async fn generate_data_key(&self, _: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
+        Ok(GeneratedDataKey::new(key(), wrapped()))
+    }
+
+    async fn encrypt(&self, _: &EncryptionContext, _: &DataKey) -> Result<WrappedKeys, ProviderError> {
+        Ok(wrapped())
+    }
+}
+
+#[async_trait]
+impl OpeningProvider for Instantly {
+    fn rank(&self, _: &WrappedKey) -> Option<Rank> {
+        Some(Rank::LOCAL)
+    }
+
+    async fn decrypt(&self, _: &EncryptionContext, _: &WrappedKey) -> Result<DataKey, ProviderError> {
+        Ok(key())
+    }
+}
+
+fn context() -> EncryptionContext {
+    EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).expect("two short pairs")
+}
+
+/// A keyring that has the keys of a context.
+fn warm(context: &EncryptionContext) -> Keyring<Instantly> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let runtime = runtime.expect("a runtime on this thread");
+    let keyring = Keyring::new(Instantly);
+    runtime.block_on(async {
+        let sealed = keyring.sealing_key(context, Usage::message(300)).await;
+        drop(sealed.expect("the provider answers"));
+        let opened = keyring.opening_key(context, &wrapped()).await;
+        drop(opened.expect("the provider answers"));
+    });
+    keyring
+}
+
+const THREADS: [usize; 2] = [1, 2];
+
+#[divan::bench(threads = THREADS)]
+fn keyring_sealing(bencher: Bencher<'_, '_>) {
+    let context = context();
+    let keyring = warm(&context);
+    bencher.bench(|| {
+        let held = keyring.try_sealing_key(black_box(&context), Usage::message(300));
+        black_box(held.expect("the key is warm"));
+    });
+}
+
+#[divan::bench(threads = THREADS)]
+fn keyring_opening(bencher: Bencher<'_, '_>) {
+    let (context, wrapped) = (context(), wrapped());
+    let keyring = warm(&context);
+    bencher.bench(|| {
+        let held = keyring.try_opening_key(black_box(&context), black_box(&wrapped));
+        black_box(held.expect("the key is warm"));
+    });
+}
+
+/// The floor: the same entry in the same store, and the clock.
+#[divan::bench(threads = THREADS)]
+fn peer_quick_cache_and_clock(bencher: Bencher<'_, '_>) {
+    let context = context();
+    let cache = quick_cache::sync::Cache::new(1024);
+    cache.insert(*context.digest(), Arc::new(key()));
+    bencher.bench(|| {
+        black_box(Instant::now());
+        black_box(cache.get(black_box(context.digest())).expect("it was inserted"));
+    });
+}
+
+/// The floor of opening: the wrapped key is part of what is looked up.
+#[divan::bench(threads = THREADS)]
+fn peer_quick_cache_by_wrapped_key_and_clock(bencher: Bencher<'_, '_>) {
+    let (context, wrapped) = (context(), wrapped());
+    let cache = quick_cache::sync::Cache::new(1024);
+    let id = (wrapped.first().clone(), context);
+    cache.insert(id.clone(), Arc::new(key()));
+    bencher.bench(|| {
+        black_box(Instant::now());
+        black_box(cache.get(black_box(&id)).expect("it was inserted"));
+    });
+}
+
+#[divan::bench(threads = THREADS)]
+fn peer_moka_and_clock(bencher: Bencher<'_, '_>) {
+    let context = context();
+    let cache = moka::sync::Cache::new(1024);
+    cache.insert(*context.digest(), Arc::new(key()));
+    bencher.bench(|| {
+        black_box(Instant::now());
+        black_box(cache.get(black_box(context.digest())).expect("it was inserted"));
+    });
+}
+
+#[divan::bench(threads = THREADS)]
+fn peer_mutexed_lru_and_clock(bencher: Bencher<'_, '_>) {
+    let context = context();
+    let capacity = NonZeroUsize::new(1024).expect("1,024 is not zero");
+    let cache = Mutex::new(lru::LruCache::new(capacity));
+    cache
+        .lock()
+        .expect("nobody panics")
+        .put(*context.digest(), Arc::new(key()));
+    bencher.bench(|| {
+        black_box(Instant::now());
+        let found = cache
+            .lock()
+            .expect("nobody panics")
+            .get(context.digest())
+            .cloned();
+        black_box(found.expect("it was inserted"));
+    });
+}
+
+#[divan::bench(threads = THREADS)]
+fn peer_rwlock_map_and_clock(bencher: Bencher<'_, '_>) {
+    let context = context();
+    let map = RwLock::new(HashMap::from([(*context.digest(), Arc::new(key()))]));
+    bencher.bench(|| {
+        black_box(Instant::now());
+        let found = map.read().expect("nobody panics").get(context.digest()).cloned();
+        black_box(found.expect("it was inserted"));
+    });
+}
+
+#[divan::bench(threads = THREADS)]
+fn clock(bencher: Bencher<'_, '_>) {
+    bencher.bench(|| black_box(Instant::now()));
+}
