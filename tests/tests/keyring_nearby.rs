@@ -99,10 +99,12 @@ async fn idle_threads_keep_no_key_alive() {
 async fn a_key_in_use_on_one_thread_is_known_to_be_in_use() {
     let (keyring, _) = counting(16);
     for n in 0..400 {
-        keyring.sealing_key(&context("hot"), ONE).await.unwrap();
-        advance(Duration::from_millis(110)).await;
-        keyring.sealing_key(&context("hot"), ONE).await.unwrap();
-        keyring.sealing_key(&context(format!("t{n}")), ONE).await.unwrap();
+        let other = context(format!("t{n}"));
+        for _ in 0..3 {
+            keyring.sealing_key(&context("hot"), ONE).await.unwrap();
+            keyring.sealing_key(&other, ONE).await.unwrap();
+            advance(Duration::from_millis(110)).await;
+        }
     }
     let stats = keyring.stats().sealing;
     assert!(stats.evicted > 300, "{stats:?}");
