@@ -1,6 +1,7 @@
 //! The two ciphers behind one small interface, whichever library they come from.
 //!
-//! Everything works in place on slices; a tag stands apart from its data.
+//! Everything goes from one slice to another of the same length, so that data is read once and written once; a tag
+//! stands apart from its data.
 use crate::{Suite, schedule::KEY_LEN};
 
 #[cfg(feature = "aws-lc")]
@@ -26,17 +27,34 @@ pub(crate) struct Refused;
 pub(crate) struct Cipher(backend::Cipher);
 
 impl Cipher {
+    #[inline]
     pub(crate) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Result<Self, Refused> {
         backend::Cipher::new(suite, key).map(Self)
     }
 
-    /// Turns plaintext into ciphertext.
-    pub(crate) fn seal(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        self.0.seal(nonce, ad, data)
+    /// Writes the ciphertext of `plaintext`, which is as long, and its tag.
+    #[inline]
+    pub(crate) fn seal(
+        &self,
+        nonce: &Nonce,
+        ad: &[u8],
+        plaintext: &[u8],
+        ciphertext: &mut [u8],
+        tag: &mut Tag,
+    ) -> Result<(), Refused> {
+        self.0.seal(nonce, ad, plaintext, ciphertext, tag)
     }
 
-    /// Turns ciphertext into plaintext. What `data` holds after a refusal is not to be used.
-    pub(crate) fn open(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused> {
-        self.0.open(nonce, ad, data, tag)
+    /// Writes the plaintext of `ciphertext`, which is as long. What is there after a refusal is not to be used.
+    #[inline]
+    pub(crate) fn open(
+        &self,
+        nonce: &Nonce,
+        ad: &[u8],
+        ciphertext: &[u8],
+        tag: &Tag,
+        plaintext: &mut [u8],
+    ) -> Result<(), Refused> {
+        self.0.open(nonce, ad, ciphertext, tag, plaintext)
     }
 }

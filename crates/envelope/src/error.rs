@@ -62,6 +62,12 @@ pub enum OpenError {
          context or associated data; check those three, and do not use the message otherwise"
     )]
     NotAuthentic,
+    /// The buffer that was given is too short for the plaintext. Nothing was opened.
+    #[error("the plaintext takes {needed} bytes, and the buffer has fewer; give a longer one")]
+    BufferTooShort {
+        /// The length of the plaintext, in bytes.
+        needed: usize,
+    },
     /// The message is sound so far, but of the other kind than the call is for.
     #[error("the message holds {found}, and this call opens {expected}; use the call for {found}")]
     OtherKind {
@@ -94,6 +100,12 @@ pub enum SealError {
         len: usize,
         /// The limit, in bytes.
         limit: usize,
+    },
+    /// The buffer that was given is too short for what is to be written.
+    #[error("what is written takes {needed} bytes, and the buffer has fewer; give a longer one")]
+    BufferTooShort {
+        /// The length of what is to be written, in bytes.
+        needed: usize,
     },
     /// More than [`MAX_RECORDS`](crate::MAX_RECORDS).
     #[error("{}; start another message", Rule::RecordCount)]

@@ -2,12 +2,12 @@
 use alloc::vec::Vec;
 
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize as _;
 
 use crate::{
     Aad, OpenError, SALT_LEN, SealError,
-    cipher::{Cipher, Nonce},
+    cipher::{Cipher, Nonce, TAG_LEN, Tag},
     read,
+    room::Room,
     schedule::{MessageSecret, Prepared},
 };
 
@@ -36,65 +36,80 @@ fn nonce(counter: u64, position: Position) -> Nonce {
     ]
 }
 
-/// A cipher and the number of the next frame. Not `Clone`: two of them would use a nonce twice.
-struct Frames {
-    cipher: Cipher,
-    counter: u64,
-}
+/// The number of the next frame. Not `Clone`: two of them under one key would use a nonce twice.
+struct Counter(u64);
 
-impl Frames {
+impl Counter {
     /// The nonce of the next frame; `None` once the counter is spent.
     fn next_nonce(&mut self, position: Position) -> Option<Nonce> {
-        let nonce = nonce(self.counter, position);
-        self.counter = self.counter.checked_add(1)?;
+        let nonce = nonce(self.0, position);
+        self.0 = self.0.checked_add(1)?;
         Some(nonce)
     }
 }
 
 /// Seals the frames of one message.
-pub(crate) struct FrameSealer(Frames);
+pub(crate) struct FrameSealer {
+    cipher: Cipher,
+    counter: Counter,
+}
 
 impl FrameSealer {
+    #[inline]
     pub(crate) fn new(suite: crate::Suite, secret: MessageSecret) -> Result<Self, SealError> {
         let cipher = Cipher::new(suite, &secret.into_key()).map_err(|_refused| SealError::Cipher)?;
-        Ok(Self(Frames { cipher, counter: 0 }))
+        Ok(Self {
+            cipher,
+            counter: Counter(0),
+        })
     }
 
-    /// Appends the next frame: ciphertext and tag.
-    pub(crate) fn append(
+    /// Writes the next frame: ciphertext and tag.
+    pub(crate) fn write(
         &mut self,
         plaintext: &[u8],
         position: Position,
-        out: &mut Vec<u8>,
+        out: &mut impl Room,
     ) -> Result<(), SealError> {
-        let start = out.len();
-        out.extend_from_slice(plaintext);
-        let data = out.get_mut(start..).unwrap_or_default();
-        let nonce = self.0.next_nonce(position).ok_or(SealError::Cipher)?;
-        let tag = self
-            .0
-            .cipher
-            .seal(&nonce, &[], data)
-            .map_err(|_refused| SealError::Cipher)?;
-        out.extend_from_slice(&tag);
-        Ok(())
+        let nonce = self.counter.next_nonce(position).ok_or(SealError::Cipher)?;
+        let sealed = out.room(plaintext.len().saturating_add(TAG_LEN));
+        seal(&self.cipher, &nonce, plaintext, sealed.unwrap_or_default())
     }
 
     /// The tag of an empty last frame over associated data.
-    pub(crate) fn last_tag(&mut self, ad: &[u8]) -> Result<[u8; 16], SealError> {
-        let nonce = self.0.next_nonce(Position::Last).ok_or(SealError::Cipher)?;
-        self.0
-            .cipher
-            .seal(&nonce, ad, &mut [])
-            .map_err(|_refused| SealError::Cipher)
+    pub(crate) fn last_tag(&mut self, ad: &[u8]) -> Result<Tag, SealError> {
+        let nonce = self.counter.next_nonce(Position::Last).ok_or(SealError::Cipher)?;
+        let mut tag = [0; TAG_LEN];
+        let sealed = self.cipher.seal(&nonce, ad, &[], &mut [], &mut tag);
+        sealed.map(|()| tag).map_err(|_refused| SealError::Cipher)
     }
 }
 
+fn seal(cipher: &Cipher, nonce: &Nonce, plaintext: &[u8], sealed: &mut [u8]) -> Result<(), SealError> {
+    let (ciphertext, tag) = sealed.split_last_chunk_mut().ok_or(SealError::Cipher)?;
+    cipher
+        .seal(nonce, &[], plaintext, ciphertext, tag)
+        .map_err(|_refused| SealError::Cipher)
+}
+
+/// Compares in constant time, eight bytes at a step.
+fn equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    let (one, other) = (one.as_chunks().0.iter(), other.as_chunks().0.iter());
+    let differs = one.zip(other).fold(0, |bits, (a, b)| {
+        bits | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
+    });
+    differs.ct_eq(&0).into()
+}
+
 /// Opens the frames of one message whose commitment was found to be right.
-pub(crate) struct FrameOpener(Frames);
+pub(crate) struct FrameOpener {
+    cipher: Cipher,
+    counter: Counter,
+}
 
 impl FrameOpener {
     /// Derives the message's secrets and compares the commitment before there is any cipher to open with.
+    #[inline]
     pub(crate) fn new(
         suite: crate::Suite,
         prepared: &Prepared,
@@ -103,49 +118,50 @@ impl FrameOpener {
         commitment: &[u8; 32],
     ) -> Result<Self, OpenError> {
         let secret = prepared.message(salt, aad);
-        if !bool::from(secret.commitment().ct_eq(commitment)) {
+        if !equal(&secret.commitment(), commitment) {
             return Err(OpenError::NotAuthentic);
         }
         let cipher = Cipher::new(suite, &secret.into_key()).map_err(|_refused| OpenError::NotAuthentic)?;
-        Ok(Self(Frames { cipher, counter: 0 }))
+        Ok(Self {
+            cipher,
+            counter: Counter(0),
+        })
     }
 
-    /// Opens the next frame and appends its plaintext; what it appends after a failure is for the caller to wipe.
-    pub(crate) fn append(
+    /// Opens the next frame and writes its plaintext; what is written after a failure is for the caller to wipe.
+    pub(crate) fn write(
         &mut self,
         sealed: &[u8],
         position: Position,
-        out: &mut Vec<u8>,
+        out: &mut impl Room,
     ) -> Result<(), OpenError> {
         let (ciphertext, tag) = read::frame(sealed)?;
-        let start = out.len();
-        out.extend_from_slice(ciphertext);
-        let data = out.get_mut(start..).unwrap_or_default();
-        let nonce = self.0.next_nonce(position).ok_or(OpenError::NotAuthentic)?;
-        let opened = self.0.cipher.open(&nonce, &[], data, tag);
-        opened.map_err(|_refused| OpenError::NotAuthentic)
+        let nonce = self.counter.next_nonce(position).ok_or(OpenError::NotAuthentic)?;
+        let plaintext = out.room(ciphertext.len()).unwrap_or_default();
+        open(&self.cipher, &nonce, ciphertext, tag, plaintext)
     }
 
     /// Checks the tag of an empty last frame over associated data.
-    pub(crate) fn check_last_tag(&mut self, ad: &[u8], tag: &[u8; 16]) -> Result<(), OpenError> {
-        let nonce = self.0.next_nonce(Position::Last).ok_or(OpenError::NotAuthentic)?;
-        let opened = self.0.cipher.open(&nonce, ad, &mut [], tag);
+    pub(crate) fn check_last_tag(&mut self, ad: &[u8], tag: &Tag) -> Result<(), OpenError> {
+        let nonce = self
+            .counter
+            .next_nonce(Position::Last)
+            .ok_or(OpenError::NotAuthentic)?;
+        let opened = self.cipher.open(&nonce, ad, &[], tag, &mut []);
         opened.map_err(|_refused| OpenError::NotAuthentic)
     }
 }
 
-/// Lets `write` append to `out`; when it fails, wipes what it appended and gives `out` its former length.
-pub(crate) fn all_or_nothing<T, E>(
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
-) -> Result<T, E> {
-    let start = out.len();
-    let written = write(out);
-    if written.is_err() {
-        out.get_mut(start..).unwrap_or_default().zeroize();
-        out.truncate(start);
-    }
-    written
+fn open(
+    cipher: &Cipher,
+    nonce: &Nonce,
+    ciphertext: &[u8],
+    tag: &Tag,
+    plaintext: &mut [u8],
+) -> Result<(), OpenError> {
+    cipher
+        .open(nonce, &[], ciphertext, tag, plaintext)
+        .map_err(|_refused| OpenError::NotAuthentic)
 }
 
 /// Cuts input that arrives in any portions into frames of one length, holding back what may be the last.
@@ -193,6 +209,17 @@ impl Chunks {
         Ok(())
     }
 
+    /// The length of each frame.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many frames a portion of this length completes.
+    pub(crate) fn completes(&self, input_len: usize) -> usize {
+        let held = self.pending.len().saturating_add(input_len);
+        held.saturating_sub(1).checked_div(self.len).unwrap_or_default()
+    }
+
     /// What is held back: the last frame, once there is no more input.
     pub(crate) fn last(&self) -> &[u8] {
         &self.pending
@@ -213,24 +240,19 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_counter_is_refused() {
-        let cipher = Cipher::new(crate::Suite::Aes256Gcm, &[7; 32]).unwrap_or_else(|_| panic!("a key"));
-        let mut frames = Frames {
-            cipher,
-            counter: u64::MAX,
-        };
-        assert!(frames.next_nonce(Position::Inner).is_none());
+    fn commitments_are_equal_in_all_bytes_or_not_at_all() {
+        let one = core::array::from_fn(|at| u8::try_from(at).unwrap_or_default());
+        assert!(equal(&one, &one));
+        for bit in 0..256 {
+            let mut other = one;
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!equal(&one, &other), "bit {bit}");
+        }
     }
 
     #[test]
-    fn a_failure_wipes_what_was_appended() {
-        let mut out = b"kept".to_vec();
-        let failed: Result<(), ()> = all_or_nothing(&mut out, |out| {
-            out.extend_from_slice(b"secret");
-            Err(())
-        });
-        assert!(failed.is_err());
-        assert_eq!(out, b"kept");
+    fn a_spent_counter_is_refused() {
+        assert!(Counter(u64::MAX).next_nonce(Position::Inner).is_none());
     }
 
     #[test]
@@ -238,11 +260,13 @@ mod tests {
         let mut chunks = Chunks::new(4);
         let mut seen: Vec<Vec<u8>> = Vec::new();
         for part in [&b"ab"[..], b"", b"cd", b"efghij", b"kl"] {
+            let expected = seen.len() + chunks.completes(part.len());
             let pushed: Result<(), ()> = chunks.push(part, |frame| {
                 seen.push(frame.to_vec());
                 Ok(())
             });
             assert!(pushed.is_ok());
+            assert_eq!(seen.len(), expected);
         }
         assert_eq!(seen, [b"abcd".to_vec(), b"efgh".to_vec()]);
         assert_eq!(chunks.last(), b"ijkl");

@@ -7,6 +7,7 @@ use datakey_provider::{EncryptionContext, WrappedKey, WrappedKeys};
 use crate::{
     FormatError, FrameLen, Kind, Rule, Suite, geometry,
     read::{self, Cursor},
+    room::Room,
 };
 
 /// The first four bytes of every message. `DA` starts no text in UTF-8, and no message of the AWS Encryption SDK.
@@ -190,7 +191,7 @@ impl<'a> Header<'a> {
             salt: self.salt,
             commitment: self.commitment,
         };
-        fixed.encode(out);
+        fixed.encode(out).unwrap_or_default();
         encode_shared(&context, &keys, out);
         Ok(())
     }
@@ -305,12 +306,12 @@ pub(crate) struct Fixed<'a> {
 }
 
 impl Fixed<'_> {
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut impl Room) -> Option<()> {
         let [a, b, c, d] = MAGIC;
         let exponent = self.frame_len.exponent();
-        out.extend_from_slice(&[a, b, c, d, VERSION, self.suite.id(), self.kind.id(), exponent]);
-        out.extend_from_slice(self.salt);
-        out.extend_from_slice(self.commitment);
+        out.put(&[a, b, c, d, VERSION, self.suite.id(), self.kind.id(), exponent])?;
+        out.put(self.salt)?;
+        out.put(self.commitment)
     }
 }
 

@@ -101,6 +101,7 @@ mod error;
 mod geometry;
 mod header;
 mod read;
+mod room;
 mod rule;
 mod suite;
 

@@ -1,14 +1,15 @@
 //! Opening: a data key, then messages.
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, ops::Range};
 
 use datakey_provider::{DataKey, EncryptionContext};
 
 use crate::{
-    Aad, Header, Kind, Message, OpenError,
-    frame::{FrameOpener, Position, all_or_nothing},
+    Aad, FrameLen, Header, Kind, Message, OpenError, Params, Suite,
+    frame::{FrameOpener, Position},
     geometry,
-    schedule::{Keyed, Profile},
+    room::{self, Room, all_or_nothing},
+    schedule::{Keyed, Prepared, Profile},
 };
 
 mod records;
@@ -52,6 +53,8 @@ pub use stream::StreamOpener;
 /// ```
 pub struct OpeningKey {
     keyed: Keyed,
+    /// For the messages of writers that keep to the default frame lengths.
+    prepared: Box<[(Suite, Kind, Prepared)]>,
     context: EncryptionContext,
 }
 
@@ -59,8 +62,22 @@ impl OpeningKey {
     /// Prepares a data key that was unwrapped with this context.
     #[must_use]
     pub fn new(data_key: &DataKey, context: &EncryptionContext) -> Self {
+        let keyed = Keyed::new(data_key);
+        let usual = Suite::ALL
+            .into_iter()
+            .flat_map(|suite| [(suite, Kind::Bytes), (suite, Kind::Records)]);
+        let prepared = usual.map(|(suite, kind)| {
+            let profile = Profile {
+                suite,
+                kind,
+                frame_len: usual_frame_len(kind),
+                context_digest: context.digest(),
+            };
+            (suite, kind, keyed.prepare(&profile))
+        });
         Self {
-            keyed: Keyed::new(data_key),
+            prepared: prepared.collect(),
+            keyed,
             context: context.clone(),
         }
     }
@@ -76,23 +93,26 @@ impl OpeningKey {
     /// # Errors
     /// [`OpenError`]; `out` then has its former length, and what was written behind it is wiped.
     pub fn open(&self, message: &Message<'_>, aad: Aad<'_>, out: &mut Vec<u8>) -> Result<(), OpenError> {
-        let (header, mut rest) = (message.header(), message.body());
-        expect_kind(header, Kind::Bytes)?;
-        let body_len = u64::try_from(rest.len()).unwrap_or(u64::MAX);
-        let plain_len = geometry::plain_len(body_len, header.frame_len())?;
-        let mut frames = self.begin(header, aad)?;
-        all_or_nothing(out, |out| {
-            // No more than the body that is there.
-            out.reserve(usize::try_from(plain_len).unwrap_or_default());
-            let sealed_len = stream::sealed_frame_len(header);
-            while let Some((frame, more)) = rest.split_at_checked(sealed_len)
-                && !more.is_empty()
-            {
-                frames.append(frame, Position::Inner, out)?;
-                rest = more;
-            }
-            frames.append(rest, Position::Last, out)
-        })
+        let plain_len = plain_len(message)?;
+        let frames = &mut self.begin(message.header(), aad)?;
+        // No more than the body that is there is asked for.
+        room::append(out, plain_len, Whole { frames, message })
+    }
+
+    /// Opens a whole byte stream into the front of `out` and returns the length of the plaintext: all of it or
+    /// nothing. [`Header::plain_len`] tells the length before. For large messages it is faster than appending to a
+    /// vector, whose new bytes have to be zeroed first.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`OpenError::BufferTooShort`] tells the length, and everything that is found wrong while frames
+    /// are opened wipes `out`.
+    pub fn open_into(&self, message: &Message<'_>, aad: Aad<'_>, out: &mut [u8]) -> Result<usize, OpenError> {
+        let needed = plain_len(message)?;
+        let out = out
+            .get_mut(..needed)
+            .ok_or(OpenError::BufferTooShort { needed })?;
+        let frames = &mut self.begin(message.header(), aad)?;
+        room::fill(out, Whole { frames, message }).map(|()| needed)
     }
 
     /// Opens a whole records message, appends the plaintext of all records to `out` one after the other, and says
@@ -142,13 +162,56 @@ impl OpeningKey {
         if !header.has_context(&self.context) {
             return Err(OpenError::NotAuthentic);
         }
-        let prepared = self.keyed.prepare(&Profile {
-            suite: header.suite(),
-            kind: header.kind(),
-            frame_len: header.frame_len(),
-            context_digest: self.context.digest(),
-        });
-        FrameOpener::new(header.suite(), &prepared, header.salt(), aad, header.commitment())
+        let (suite, kind) = (header.suite(), header.kind());
+        let open =
+            |prepared: &Prepared| FrameOpener::new(suite, prepared, header.salt(), aad, header.commitment());
+        let mut usual = self.prepared.iter();
+        match usual.find(|(a_suite, a_kind, _)| (*a_suite, *a_kind) == (suite, kind)) {
+            Some((_, _, prepared)) if header.frame_len() == usual_frame_len(kind) => open(prepared),
+            _ => open(&self.keyed.prepare(&Profile {
+                suite,
+                kind,
+                frame_len: header.frame_len(),
+                context_digest: self.context.digest(),
+            })),
+        }
+    }
+}
+
+const fn usual_frame_len(kind: Kind) -> FrameLen {
+    match kind {
+        Kind::Bytes => Params::new().frame_len(),
+        Kind::Records => Params::new().record_limit(),
+    }
+}
+
+/// The length of the plaintext of a byte stream that is there as a whole.
+fn plain_len(message: &Message<'_>) -> Result<usize, OpenError> {
+    let header = message.header();
+    expect_kind(header, Kind::Bytes)?;
+    let body_len = u64::try_from(message.body().len()).unwrap_or(u64::MAX);
+    let plain_len = geometry::plain_len(body_len, header.frame_len())?;
+    // Shorter than the body, which is in memory.
+    Ok(usize::try_from(plain_len).unwrap_or_default())
+}
+
+/// A whole byte stream, still to be opened.
+struct Whole<'a> {
+    frames: &'a mut FrameOpener,
+    message: &'a Message<'a>,
+}
+
+impl room::Write<OpenError> for Whole<'_> {
+    fn write(self, out: &mut impl Room) -> Result<(), OpenError> {
+        let mut rest = self.message.body();
+        let sealed_len = stream::sealed_frame_len(self.message.header());
+        while let Some((frame, more)) = rest.split_at_checked(sealed_len)
+            && !more.is_empty()
+        {
+            self.frames.write(frame, Position::Inner, out)?;
+            rest = more;
+        }
+        self.frames.write(rest, Position::Last, out)
     }
 }
 

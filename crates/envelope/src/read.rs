@@ -161,7 +161,9 @@ fn wrapped_key<'a>(cursor: &mut Cursor<'a>) -> Result<WrappedKeyRef<'a>, FormatE
         return Err(broken(Rule::KeyIdLength));
     }
     let key_id = str::from_utf8(cursor.take(len)?).map_err(|_not_text| broken(Rule::KeyIdText))?;
-    if key_id.chars().any(char::is_control) {
+    // Most key ids are printable ASCII, which is seen sooner byte by byte.
+    let printable = key_id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !printable && key_id.chars().any(char::is_control) {
         return Err(broken(Rule::KeyIdText));
     }
     let len = cursor.u16()?;

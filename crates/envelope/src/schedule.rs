@@ -5,9 +5,14 @@
 //! each expansion is `P || M || purpose`. `P` and `M` are one block of SHA-256 each, so that the state after `P` is
 //! kept for all messages of a data key, and the state after `M` for the two expansions of a message.
 use alloc::boxed::Box;
+use core::mem;
 
 use datakey_provider::DataKey;
-use hmac::{Hmac, KeyInit as _, Mac as _, digest::FixedOutput as _};
+use hmac::{
+    KeyInit as _,
+    block_api::HmacCore,
+    digest::block_api::{Buffer, FixedOutputCore as _, UpdateCore as _},
+};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -15,7 +20,7 @@ use crate::{Aad, FrameLen, Kind, SALT_LEN, Suite};
 
 pub(crate) const KEY_LEN: usize = 32;
 const LABEL: [u8; 29] = *b"datakey envelope format v1\0\0\0";
-const FILL: [u8; 8] = [0; 8];
+const BLOCK_LEN: usize = 64;
 // The one output block of each expansion ends its input with the counter 1 (RFC 5869 section 2.3).
 const AEAD_KEY: &[u8] = b"aead key\x01";
 const COMMITMENT: &[u8] = b"commitment\x01";
@@ -30,22 +35,30 @@ pub(crate) struct Profile<'a> {
 }
 
 impl Profile<'_> {
-    fn block(&self) -> [u8; 64] {
-        let mut block = [0; 64];
-        let parts = LABEL
-            .iter()
-            .copied()
-            .chain([self.suite.id(), self.kind.id(), self.frame_len.exponent()])
-            .chain(self.context_digest.iter().copied());
-        for (to, from) in block.iter_mut().zip(parts) {
-            *to = from;
-        }
-        block
+    fn block(&self) -> [u8; BLOCK_LEN] {
+        let ids = [self.suite.id(), self.kind.id(), self.frame_len.exponent()];
+        block([&LABEL, &ids, self.context_digest])
     }
 }
 
+/// Parts of a block one after the other; the rest is zero.
+fn block(parts: [&[u8]; 3]) -> [u8; BLOCK_LEN] {
+    let mut block = [0; BLOCK_LEN];
+    let mut rest = block.as_mut_slice();
+    for part in parts {
+        if let Some((to, more)) = mem::take(&mut rest).split_at_mut_checked(part.len()) {
+            to.copy_from_slice(part);
+            rest = more;
+        }
+    }
+    block
+}
+
 /// HMAC keyed with a data key. Boxed once; the hash states are wiped when dropped.
-pub(crate) struct Keyed(Box<Hmac<Sha256>>);
+///
+/// These are states between two blocks, without the buffer for a part of one that `Hmac` carries along: `P` and `M` are
+/// one block each, and copying the buffers was a tenth of what a small message costs.
+pub(crate) struct Keyed(Box<HmacCore<Sha256>>);
 
 impl Keyed {
     pub(crate) fn new(data_key: &DataKey) -> Self {
@@ -53,48 +66,47 @@ impl Keyed {
             clippy::expect_used,
             reason = "HMAC takes keys of every length (RFC 2104 section 2)"
         )]
-        let mac = Hmac::new_from_slice(data_key.expose_secret()).expect("HMAC takes keys of every length");
+        let mac =
+            HmacCore::new_from_slice(data_key.expose_secret()).expect("HMAC takes keys of every length");
         Self(Box::new(mac))
     }
 
     pub(crate) fn prepare(&self, profile: &Profile<'_>) -> Prepared {
         let mut mac = self.0.clone();
-        mac.update(&profile.block());
+        mac.update_blocks(&[profile.block().into()]);
         Prepared(mac)
     }
 }
 
 /// The state after `P`.
-pub(crate) struct Prepared(Box<Hmac<Sha256>>);
+pub(crate) struct Prepared(Box<HmacCore<Sha256>>);
 
 impl Prepared {
+    #[inline]
     pub(crate) fn message(&self, salt: &[u8; SALT_LEN], aad: Aad<'_>) -> MessageSecret {
-        let mut block = [0; 64];
-        let parts = salt.iter().copied().chain(aad.digest()).chain(FILL);
-        for (to, from) in block.iter_mut().zip(parts) {
-            *to = from;
-        }
         let mut mac = (*self.0).clone();
-        mac.update(&block);
+        mac.update_blocks(&[block([salt, &aad.digest(), &[]]).into()]);
         MessageSecret(mac)
     }
 }
 
 /// The state after `M`: a message's own secret.
-pub(crate) struct MessageSecret(Hmac<Sha256>);
+pub(crate) struct MessageSecret(HmacCore<Sha256>);
 
 impl MessageSecret {
+    #[inline]
     pub(crate) fn commitment(&self) -> [u8; 32] {
-        let mut mac = self.0.clone();
-        mac.update(COMMITMENT);
-        mac.finalize_fixed().into()
+        let mut commitment = [0; 32];
+        let (mut mac, mut rest) = (self.0.clone(), Buffer::<HmacCore<Sha256>>::new(COMMITMENT));
+        mac.finalize_fixed_core(&mut rest, (&mut commitment).into());
+        commitment
     }
 
-    pub(crate) fn into_key(self) -> Zeroizing<[u8; KEY_LEN]> {
-        let mut mac = self.0;
-        mac.update(AEAD_KEY);
+    #[inline]
+    pub(crate) fn into_key(mut self) -> Zeroizing<[u8; KEY_LEN]> {
         let mut key = Zeroizing::new([0; KEY_LEN]);
-        mac.finalize_into((&mut *key).into());
+        let mut rest = Buffer::<HmacCore<Sha256>>::new(AEAD_KEY);
+        self.0.finalize_fixed_core(&mut rest, (&mut *key).into());
         key
     }
 }

@@ -6,9 +6,10 @@ use datakey_provider::{DataKey, EncryptionContext, WrappedKeys};
 
 use crate::{
     Aad, FrameLen, Kind, Params, Salt, SealError,
-    frame::{FrameSealer, Position, all_or_nothing},
+    frame::{FrameSealer, Position},
     geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
     header::{self, FIXED_LEN, Fixed},
+    room::{self, Room, all_or_nothing},
     schedule::{Keyed, Prepared, Profile},
 };
 
@@ -140,21 +141,72 @@ impl SealingKey {
         aad: Aad<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), SealError> {
-        let total = self
-            .sealed_len(plaintext.len())
-            .ok_or(SealError::MessageTooLong)?;
-        all_or_nothing(out, |out| {
-            out.reserve(total);
-            let mut frames = self.begin(Kind::Bytes, &salt, aad, out)?;
-            let (frame_len, mut rest) = (self.params.frame_len().bytes(), plaintext);
-            while let Some((frame, more)) = rest.split_at_checked(frame_len)
-                && !more.is_empty()
-            {
-                frames.append(frame, Position::Inner, out)?;
-                rest = more;
-            }
-            frames.append(rest, Position::Last, out)
-        })
+        let total = self.sealed_len_or_error(plaintext.len())?;
+        let whole = Whole {
+            key: self,
+            salt: &salt,
+            plaintext,
+            aad,
+        };
+        room::append(out, total, whole)
+    }
+
+    /// Seals a whole message into the front of `out`, and returns its length, which is
+    /// [`sealed_len`](Self::sealed_len). For large messages it is faster than appending to a vector, whose new bytes
+    /// have to be zeroed first.
+    ///
+    /// ```
+    /// # #[cfg(feature = "getrandom")] {
+    /// # use datakey_envelope::{Aad, Params, SealingKey};
+    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), &Params::new());
+    /// let mut buffer = vec![0; 64 * 1024];
+    /// let len = sealing.seal_into(b"one order", Aad::EMPTY, &mut buffer)?;
+    /// let sealed = &buffer[..len];
+    /// # assert_eq!(Some(sealed.len()), sealing.sealed_len(9));
+    /// # }
+    /// # Ok::<(), datakey_envelope::SealError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SealError`]; [`SealError::BufferTooShort`] leaves `out` as it was, everything else wipes it.
+    #[cfg(feature = "getrandom")]
+    pub fn seal_into(&self, plaintext: &[u8], aad: Aad<'_>, out: &mut [u8]) -> Result<usize, SealError> {
+        self.seal_into_with_salt(Salt::random()?, plaintext, aad, out)
+    }
+
+    /// As [`seal_into`](Self::seal_into), with a salt from elsewhere.
+    ///
+    /// # Errors
+    /// As `seal_into`.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a salt is used up by the message it is for"
+    )]
+    pub fn seal_into_with_salt(
+        &self,
+        salt: Salt,
+        plaintext: &[u8],
+        aad: Aad<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let needed = self.sealed_len_or_error(plaintext.len())?;
+        let out = out
+            .get_mut(..needed)
+            .ok_or(SealError::BufferTooShort { needed })?;
+        let whole = Whole {
+            key: self,
+            salt: &salt,
+            plaintext,
+            aad,
+        };
+        room::fill(out, whole).map(|()| needed)
+    }
+
+    fn sealed_len_or_error(&self, plain_len: usize) -> Result<usize, SealError> {
+        self.sealed_len(plain_len).ok_or(SealError::MessageTooLong)
     }
 
     /// Seals a batch of records as one message and appends it to `out`.
@@ -270,7 +322,7 @@ impl SealingKey {
         kind: Kind,
         salt: &Salt,
         aad: Aad<'_>,
-        out: &mut Vec<u8>,
+        out: &mut impl Room,
     ) -> Result<FrameSealer, SealError> {
         let (prepared, frame_len): (&Prepared, FrameLen) = match kind {
             Kind::Bytes => (&self.bytes, self.params.frame_len()),
@@ -286,9 +338,31 @@ impl SealingKey {
             salt: salt.as_bytes(),
             commitment: &commitment,
         };
-        fixed.encode(out);
-        out.extend_from_slice(&self.shared);
+        let written = fixed.encode(out).and_then(|()| out.put(&self.shared));
+        written.ok_or(SealError::Cipher)?;
         FrameSealer::new(suite, secret)
+    }
+}
+
+/// A whole byte stream, still to be written.
+struct Whole<'a> {
+    key: &'a SealingKey,
+    salt: &'a Salt,
+    plaintext: &'a [u8],
+    aad: Aad<'a>,
+}
+
+impl room::Write<SealError> for Whole<'_> {
+    fn write(self, out: &mut impl Room) -> Result<(), SealError> {
+        let mut frames = self.key.begin(Kind::Bytes, self.salt, self.aad, out)?;
+        let (frame_len, mut rest) = (self.key.params.frame_len().bytes(), self.plaintext);
+        while let Some((frame, more)) = rest.split_at_checked(frame_len)
+            && !more.is_empty()
+        {
+            frames.write(frame, Position::Inner, out)?;
+            rest = more;
+        }
+        frames.write(rest, Position::Last, out)
     }
 }
 

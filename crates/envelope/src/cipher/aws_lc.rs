@@ -9,6 +9,7 @@ use super::{KEY_LEN, Nonce, Refused, Suite, Tag};
 pub(crate) struct Cipher(LessSafeKey);
 
 impl Cipher {
+    #[inline]
     pub(crate) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Result<Self, Refused> {
         let algorithm = match suite {
             Suite::ChaCha20Poly1305 => &CHACHA20_POLY1305,
@@ -18,19 +19,34 @@ impl Cipher {
         Ok(Self(LessSafeKey::new(key)))
     }
 
-    pub(crate) fn seal(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
+    #[inline]
+    pub(crate) fn seal(
+        &self,
+        nonce: &Nonce,
+        ad: &[u8],
+        plaintext: &[u8],
+        ciphertext: &mut [u8],
+        tag: &mut Tag,
+    ) -> Result<(), Refused> {
         let nonce = LcNonce::assume_unique_for_key(*nonce);
-        let tag = self
-            .0
-            .seal_in_place_separate_tag(nonce, Aad::from(ad), data)
-            .map_err(refused)?;
-        tag.as_ref().try_into().map_err(|_not_sixteen_bytes| Refused)
+        self.0
+            .seal_out_of_place_scatter(nonce, Aad::from(ad), plaintext, ciphertext, &[], tag)
+            .map_err(refused)
     }
 
-    pub(crate) fn open(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused> {
+    #[inline]
+    pub(crate) fn open(
+        &self,
+        nonce: &Nonce,
+        ad: &[u8],
+        ciphertext: &[u8],
+        tag: &Tag,
+        plaintext: &mut [u8],
+    ) -> Result<(), Refused> {
         let nonce = LcNonce::assume_unique_for_key(*nonce);
-        let opened = self.0.open_in_place_separate_tag(nonce, Aad::from(ad), tag, data);
-        opened.map(|_plaintext| ()).map_err(refused)
+        self.0
+            .open_separate_gather(nonce, Aad::from(ad), ciphertext, tag, plaintext)
+            .map_err(refused)
     }
 }
 

@@ -2,7 +2,7 @@
 use aes_gcm::Aes256Gcm;
 use chacha20poly1305::{
     ChaCha20Poly1305,
-    aead::{AeadInOut, KeyInit as _},
+    aead::{AeadInOut, KeyInit as _, inout::InOutBuf},
 };
 
 use super::{KEY_LEN, Nonce, Refused, Suite, Tag};
@@ -18,6 +18,7 @@ pub(crate) enum Cipher {
 
 impl Cipher {
     #[expect(clippy::unnecessary_wraps, reason = "the other backend is able to refuse")]
+    #[inline]
     pub(crate) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Result<Self, Refused> {
         Ok(match suite {
             Suite::ChaCha20Poly1305 => Self::ChaCha20Poly1305(ChaCha20Poly1305::new(key.into())),
@@ -25,19 +26,39 @@ impl Cipher {
         })
     }
 
-    pub(crate) fn seal(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8]) -> Result<Tag, Refused> {
-        let tag = match self {
-            Self::ChaCha20Poly1305(cipher) => cipher.encrypt_inout_detached(nonce.into(), ad, data.into()),
-            Self::Aes256Gcm(cipher) => cipher.encrypt_inout_detached(nonce.into(), ad, data.into()),
+    #[inline]
+    pub(crate) fn seal(
+        &self,
+        nonce: &Nonce,
+        ad: &[u8],
+        plaintext: &[u8],
+        ciphertext: &mut [u8],
+        tag: &mut Tag,
+    ) -> Result<(), Refused> {
+        let data = InOutBuf::new(plaintext, ciphertext).map_err(|_lengths_differ| Refused)?;
+        let sealed = match self {
+            Self::ChaCha20Poly1305(cipher) => cipher.encrypt_inout_detached(nonce.into(), ad, data),
+            Self::Aes256Gcm(cipher) => cipher.encrypt_inout_detached(nonce.into(), ad, data),
         };
-        tag.map(Into::into).map_err(refused)
+        *tag = sealed.map_err(refused)?.into();
+        Ok(())
     }
 
-    pub(crate) fn open(&self, nonce: &Nonce, ad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Refused> {
-        let (nonce, data, tag) = (nonce.into(), data.into(), tag.into());
+    #[inline]
+    pub(crate) fn open(
+        &self,
+        nonce: &Nonce,
+        ad: &[u8],
+        ciphertext: &[u8],
+        tag: &Tag,
+        plaintext: &mut [u8],
+    ) -> Result<(), Refused> {
+        let data = InOutBuf::new(ciphertext, plaintext).map_err(|_lengths_differ| Refused)?;
         match self {
-            Self::ChaCha20Poly1305(cipher) => cipher.decrypt_inout_detached(nonce, ad, data, tag),
-            Self::Aes256Gcm(cipher) => cipher.decrypt_inout_detached(nonce, ad, data, tag),
+            Self::ChaCha20Poly1305(cipher) => {
+                cipher.decrypt_inout_detached(nonce.into(), ad, data, tag.into())
+            }
+            Self::Aes256Gcm(cipher) => cipher.decrypt_inout_detached(nonce.into(), ad, data, tag.into()),
         }
         .map_err(refused)
     }

@@ -5,8 +5,9 @@ use core::fmt;
 use crate::{
     FormatError, Header, MAX_MESSAGE_LEN, MAX_RECORDS, OpenError, Rule,
     cipher::TAG_LEN,
-    frame::{FrameOpener, Position, all_or_nothing},
+    frame::{FrameOpener, Position},
     read::{self, Gather},
+    room::all_or_nothing,
 };
 
 /// A length, the marker, or the count.
@@ -150,7 +151,7 @@ impl RecordOpener {
             }
             State::Record { .. } => {
                 let frames = &mut self.frames;
-                all_or_nothing(out, |out| frames.append(piece, Position::Inner, out))?;
+                all_or_nothing(out, |out| frames.write(piece, Position::Inner, out))?;
                 let index = self.count;
                 self.count = index.saturating_add(1);
                 (self.state, self.missing) = (State::Head, HEAD_LEN_U64);

@@ -5,7 +5,8 @@ use core::fmt;
 use crate::{
     FormatError, Header, MAX_MESSAGE_LEN, OpenError, Rule,
     cipher::TAG_LEN,
-    frame::{Chunks, FrameOpener, Position, all_or_nothing},
+    frame::{Chunks, FrameOpener, Position},
+    room::{self, Room, Write as _, all_or_nothing},
 };
 
 /// Opens one byte stream in portions, in the memory of one frame.
@@ -67,17 +68,38 @@ impl StreamOpener {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let Self {
-            frames,
-            chunks,
-            total,
-            ..
-        } = self;
-        let pushed = all_or_nothing(out, |out| {
-            chunks.push(sealed, |frame| append(frames, frame, Position::Inner, total, out))
-        });
+        let pushed = all_or_nothing(out, |out| self.portion(sealed).write(out));
         self.failed = pushed.err();
         pushed
+    }
+
+    /// As [`push`](Self::push), but writes into the front of `out` and returns how much: exactly
+    /// [`push_len`](Self::push_len).
+    ///
+    /// # Errors
+    /// As `push`, and [`OpenError::BufferTooShort`], after which the same portion may be pushed again.
+    pub fn push_into(&mut self, sealed: &[u8], out: &mut [u8]) -> Result<usize, OpenError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let needed = self.push_len(sealed.len());
+        let out = out
+            .get_mut(..needed)
+            .ok_or(OpenError::BufferTooShort { needed })?;
+        let pushed = room::fill(out, self.portion(sealed));
+        self.failed = pushed.err();
+        pushed.map(|()| needed)
+    }
+
+    /// How many bytes the next push writes if its portion has `sealed_len` bytes.
+    #[must_use]
+    pub fn push_len(&self, sealed_len: usize) -> usize {
+        let plain_frame = self.chunks.len().saturating_sub(TAG_LEN);
+        self.chunks.completes(sealed_len).saturating_mul(plain_frame)
+    }
+
+    fn portion<'s>(&'s mut self, sealed: &'s [u8]) -> Portion<'s> {
+        Portion { opener: self, sealed }
     }
 
     /// Opens the last frame, now that nothing follows it.
@@ -96,17 +118,37 @@ impl StreamOpener {
             .into());
         }
         all_or_nothing(out, |out| {
-            append(&mut self.frames, last, Position::Last, &mut self.total, out)
+            write(&mut self.frames, last, Position::Last, &mut self.total, out)
         })
     }
 }
 
-fn append(
+/// A portion of the body, still to be opened.
+struct Portion<'s> {
+    opener: &'s mut StreamOpener,
+    sealed: &'s [u8],
+}
+
+impl room::Write<OpenError> for Portion<'_> {
+    fn write(self, out: &mut impl Room) -> Result<(), OpenError> {
+        let StreamOpener {
+            frames,
+            chunks,
+            total,
+            ..
+        } = self.opener;
+        chunks.push(self.sealed, |frame| {
+            write(frames, frame, Position::Inner, total, out)
+        })
+    }
+}
+
+fn write(
     frames: &mut FrameOpener,
     sealed: &[u8],
     position: Position,
     total: &mut u64,
-    out: &mut Vec<u8>,
+    out: &mut impl Room,
 ) -> Result<(), OpenError> {
     let plain_len = u64::try_from(sealed.len().saturating_sub(TAG_LEN)).unwrap_or(u64::MAX);
     *total = total.saturating_add(plain_len);
@@ -116,7 +158,7 @@ fn append(
         }
         .into());
     }
-    frames.append(sealed, position, out)
+    frames.write(sealed, position, out)
 }
 
 impl fmt::Debug for StreamOpener {

@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::{
     FrameLen, MAX_MESSAGE_LEN, MAX_RECORDS, SealError,
-    frame::{FrameSealer, Position, all_or_nothing},
+    frame::{FrameSealer, Position},
+    room::all_or_nothing,
 };
 
 /// Seals records into one message as they come. It keeps four bytes for each record until the end.
@@ -80,7 +81,7 @@ impl RecordSealer {
         }
         let pushed = all_or_nothing(out, |out| {
             out.extend_from_slice(&len.to_be_bytes());
-            self.frames.append(record, Position::Inner, out)
+            self.frames.write(record, Position::Inner, out)
         });
         self.table.extend_from_slice(&len.to_be_bytes());
         (self.total, self.count, self.abandoned) = (total, count, pushed.is_err());

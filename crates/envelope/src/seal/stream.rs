@@ -4,7 +4,9 @@ use core::fmt;
 
 use crate::{
     FrameLen, MAX_MESSAGE_LEN, SealError,
-    frame::{Chunks, FrameSealer, Position, all_or_nothing},
+    cipher::TAG_LEN,
+    frame::{Chunks, FrameSealer, Position},
+    room::{self, Room, Write as _, all_or_nothing},
 };
 
 /// Seals one byte stream in portions, in the memory of one frame.
@@ -54,6 +56,47 @@ impl StreamSealer {
     /// [`SealError`]; `out` is then as before. After [`SealError::MessageTooLong`] the message may still be
     /// finished with what it has; after anything else it is [`SealError::Abandoned`].
     pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        let total = self.total_with(plaintext)?;
+        let pushed = all_or_nothing(out, |out| self.portion(plaintext).write(out));
+        self.total = total;
+        self.abandoned = pushed.is_err();
+        pushed
+    }
+
+    /// As [`push`](Self::push), but writes into the front of `out` and returns how much: exactly
+    /// [`push_len`](Self::push_len).
+    ///
+    /// # Errors
+    /// As `push`, and [`SealError::BufferTooShort`], after which the same portion may be pushed again.
+    pub fn push_into(&mut self, plaintext: &[u8], out: &mut [u8]) -> Result<usize, SealError> {
+        let total = self.total_with(plaintext)?;
+        let needed = self.push_len(plaintext.len());
+        let out = out
+            .get_mut(..needed)
+            .ok_or(SealError::BufferTooShort { needed })?;
+        let pushed = room::fill(out, self.portion(plaintext));
+        self.total = total;
+        self.abandoned = pushed.is_err();
+        pushed.map(|()| needed)
+    }
+
+    /// How many bytes the next push writes if its portion has `plain_len` bytes.
+    #[must_use]
+    pub fn push_len(&self, plain_len: usize) -> usize {
+        let sealed_frame = self.chunks.len().saturating_add(TAG_LEN);
+        self.chunks.completes(plain_len).saturating_mul(sealed_frame)
+    }
+
+    fn portion<'s>(&'s mut self, plaintext: &'s [u8]) -> Portion<'s> {
+        let Self { frames, chunks, .. } = self;
+        Portion {
+            frames,
+            chunks,
+            plaintext,
+        }
+    }
+
+    fn total_with(&self, plaintext: &[u8]) -> Result<u64, SealError> {
         if self.abandoned {
             return Err(SealError::Abandoned);
         }
@@ -62,13 +105,7 @@ impl StreamSealer {
         if total > MAX_MESSAGE_LEN {
             return Err(SealError::MessageTooLong);
         }
-        let Self { frames, chunks, .. } = self;
-        let pushed = all_or_nothing(out, |out| {
-            chunks.push(plaintext, |frame| frames.append(frame, Position::Inner, out))
-        });
-        self.total = total;
-        self.abandoned = pushed.is_err();
-        pushed
+        Ok(total)
     }
 
     /// Appends the last frame.
@@ -80,8 +117,22 @@ impl StreamSealer {
             return Err(SealError::Abandoned);
         }
         all_or_nothing(out, |out| {
-            self.frames.append(self.chunks.last(), Position::Last, out)
+            self.frames.write(self.chunks.last(), Position::Last, out)
         })
+    }
+}
+
+/// A portion of the plaintext, still to be written.
+struct Portion<'s> {
+    frames: &'s mut FrameSealer,
+    chunks: &'s mut Chunks,
+    plaintext: &'s [u8],
+}
+
+impl room::Write<SealError> for Portion<'_> {
+    fn write(self, out: &mut impl Room) -> Result<(), SealError> {
+        let Self { frames, chunks, .. } = self;
+        chunks.push(self.plaintext, |frame| frames.write(frame, Position::Inner, out))
     }
 }
 

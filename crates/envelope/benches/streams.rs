@@ -1,0 +1,195 @@
+//! Byte streams of 1 MiB and 64 MiB, beside the cipher alone over the same buffers and frames.
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at what it does not expect")]
+use std::hint::black_box;
+
+use datakey_envelope::{Aad, Message, OpeningKey, Params, SealingKey, Suite};
+use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+use divan::{Bencher, counter::BytesCount};
+
+#[path = "raw/mod.rs"]
+mod raw;
+
+use raw::{Cipher, KEY, NONCE, Raw};
+
+const LENS: [usize; 2] = [1 << 20, 1 << 26];
+
+fn main() {
+    divan::main();
+}
+
+fn keys(cipher: Cipher) -> (SealingKey, OpeningKey) {
+    let suite = match cipher {
+        Cipher::ChaCha20 => Suite::ChaCha20Poly1305,
+        Cipher::Aes256 => Suite::Aes256Gcm,
+    };
+    let data_key = DataKey::init(|bytes| bytes.fill(7));
+    let wrapped = WrappedKey::new("local:bench", vec![7; 184]).unwrap().into();
+    let context = EncryptionContext::empty();
+    let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new().with_suite(suite));
+    (sealing, OpeningKey::new(&data_key, &context))
+}
+
+fn floor_seal(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let raw = Raw::new(cipher, &KEY);
+    let mut data = vec![7; len];
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        for frame in black_box(&mut data).chunks_mut(1 << 20) {
+            black_box(raw.seal(&NONCE, frame));
+        }
+    });
+}
+
+fn floor_open(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let raw = Raw::new(cipher, &KEY);
+    let (mut sealed, mut data) = (vec![7; len.min(1 << 20)], vec![0; len.min(1 << 20)]);
+    let tag = raw.seal(&NONCE, &mut sealed);
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        for _ in 0..len >> 20 {
+            raw.open(&NONCE, black_box(&sealed), &tag, black_box(&mut data));
+        }
+    });
+}
+
+fn append_seal(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let (sealing, _) = keys(cipher);
+    let (data, mut out) = (vec![7; len], Vec::new());
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        out.clear();
+        sealing.seal(black_box(&data), Aad::EMPTY, &mut out).unwrap();
+    });
+}
+
+fn append_open(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let (sealing, opening) = keys(cipher);
+    let (mut sealed, mut out) = (Vec::new(), Vec::new());
+    sealing.seal(&vec![7; len], Aad::EMPTY, &mut sealed).unwrap();
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        out.clear();
+        let message = Message::decode(black_box(&sealed)).unwrap();
+        opening.open(&message, Aad::EMPTY, &mut out).unwrap();
+    });
+}
+
+fn into_seal(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let (sealing, _) = keys(cipher);
+    let (data, mut out) = (vec![7; len], vec![0; sealing.sealed_len(len).unwrap()]);
+    bencher
+        .counter(BytesCount::new(len))
+        .bench_local(|| sealing.seal_into(black_box(&data), Aad::EMPTY, &mut out).unwrap());
+}
+
+fn into_open(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let (sealing, opening) = keys(cipher);
+    let (mut sealed, mut out) = (Vec::new(), vec![0; len]);
+    sealing.seal(&vec![7; len], Aad::EMPTY, &mut sealed).unwrap();
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        let message = Message::decode(black_box(&sealed)).unwrap();
+        opening.open_into(&message, Aad::EMPTY, &mut out).unwrap()
+    });
+}
+
+/// Portions of 1 MiB from one buffer into another, as between two files.
+fn stream_seal(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let (sealing, _) = keys(cipher);
+    let portion = vec![7; 1 << 20];
+    let (mut ends, mut out) = (Vec::new(), vec![0; 2 << 20]);
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        ends.clear();
+        let mut sealer = sealing.stream_sealer(Aad::EMPTY, &mut ends).unwrap();
+        for _ in 0..len >> 20 {
+            sealer
+                .push_into(black_box(&portion), black_box(&mut out))
+                .unwrap();
+        }
+        sealer.finish(&mut ends).unwrap();
+    });
+}
+
+fn stream_open(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
+    let (sealing, opening) = keys(cipher);
+    let (mut sealed, mut out, mut end) = (Vec::new(), vec![0; 2 << 20], Vec::new());
+    sealing.seal(&vec![7; len], Aad::EMPTY, &mut sealed).unwrap();
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        end.clear();
+        let message = Message::decode(black_box(&sealed)).unwrap();
+        let mut opener = opening.stream_opener(message.header(), Aad::EMPTY).unwrap();
+        for portion in message.body().chunks(1 << 20) {
+            opener.push_into(portion, black_box(&mut out)).unwrap();
+        }
+        opener.finish(&mut end).unwrap();
+    });
+}
+
+#[divan::bench_group(name = "chacha20-poly1305", sample_count = 20)]
+mod chacha20 {
+    use super::{Bencher, Cipher, LENS};
+    #[divan::bench(args = LENS)]
+    fn seal_floor(bencher: Bencher<'_, '_>, len: usize) {
+        super::floor_seal(bencher, Cipher::ChaCha20, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open_floor(bencher: Bencher<'_, '_>, len: usize) {
+        super::floor_open(bencher, Cipher::ChaCha20, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn seal(bencher: Bencher<'_, '_>, len: usize) {
+        super::append_seal(bencher, Cipher::ChaCha20, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open(bencher: Bencher<'_, '_>, len: usize) {
+        super::append_open(bencher, Cipher::ChaCha20, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn seal_into(bencher: Bencher<'_, '_>, len: usize) {
+        super::into_seal(bencher, Cipher::ChaCha20, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open_into(bencher: Bencher<'_, '_>, len: usize) {
+        super::into_open(bencher, Cipher::ChaCha20, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn seal_stream(bencher: Bencher<'_, '_>, len: usize) {
+        super::stream_seal(bencher, Cipher::ChaCha20, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open_stream(bencher: Bencher<'_, '_>, len: usize) {
+        super::stream_open(bencher, Cipher::ChaCha20, len);
+    }
+}
+
+#[divan::bench_group(name = "aes-256-gcm", sample_count = 20)]
+mod aes256 {
+    use super::{Bencher, Cipher, LENS};
+    #[divan::bench(args = LENS)]
+    fn seal_floor(bencher: Bencher<'_, '_>, len: usize) {
+        super::floor_seal(bencher, Cipher::Aes256, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open_floor(bencher: Bencher<'_, '_>, len: usize) {
+        super::floor_open(bencher, Cipher::Aes256, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn seal(bencher: Bencher<'_, '_>, len: usize) {
+        super::append_seal(bencher, Cipher::Aes256, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open(bencher: Bencher<'_, '_>, len: usize) {
+        super::append_open(bencher, Cipher::Aes256, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn seal_into(bencher: Bencher<'_, '_>, len: usize) {
+        super::into_seal(bencher, Cipher::Aes256, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open_into(bencher: Bencher<'_, '_>, len: usize) {
+        super::into_open(bencher, Cipher::Aes256, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn seal_stream(bencher: Bencher<'_, '_>, len: usize) {
+        super::stream_seal(bencher, Cipher::Aes256, len);
+    }
+    #[divan::bench(args = LENS)]
+    fn open_stream(bencher: Bencher<'_, '_>, len: usize) {
+        super::stream_open(bencher, Cipher::Aes256, len);
+    }
+}
