@@ -62,6 +62,22 @@ pub enum OpenError {
          context or associated data; check those three, and do not use the message otherwise"
     )]
     NotAuthentic,
+    /// What was asked for lies outside the message. Nothing was opened.
+    #[error("the message has {len} bytes or records, and what is asked for ends at {end}; ask for less")]
+    OutOfRange {
+        /// Where what was asked for ends: bytes of plaintext, or records.
+        end: u64,
+        /// How many there are.
+        len: u64,
+    },
+    /// The bytes that were fetched are not as many as the plan names. Nothing was opened.
+    #[error("{expected} bytes were planned and {found} were given; fetch exactly what the plan names")]
+    NotAsPlanned {
+        /// How many the plan names.
+        expected: u64,
+        /// How many were given.
+        found: u64,
+    },
     /// The buffer that was given is too short for the plaintext. Nothing was opened.
     #[error("the plaintext takes {needed} bytes, and the buffer has fewer; give a longer one")]
     BufferTooShort {

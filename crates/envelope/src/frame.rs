@@ -141,6 +141,27 @@ impl FrameOpener {
         open(&self.cipher, &nonce, ciphertext, tag, plaintext)
     }
 
+    /// As [`write`](Self::write), for the frame of this number.
+    pub(crate) fn write_at(
+        &self,
+        number: u64,
+        position: Position,
+        sealed: &[u8],
+        out: &mut impl Room,
+    ) -> Result<(), OpenError> {
+        let (ciphertext, tag) = read::frame(sealed)?;
+        let plaintext = out.room(ciphertext.len()).unwrap_or_default();
+        open(&self.cipher, &nonce(number, position), ciphertext, tag, plaintext)
+    }
+
+    /// As [`check_last_tag`](Self::check_last_tag), for a last frame of this number.
+    pub(crate) fn check_tag_at(&self, number: u64, ad: &[u8], tag: &Tag) -> Result<(), OpenError> {
+        let opened = self
+            .cipher
+            .open(&nonce(number, Position::Last), ad, &[], tag, &mut []);
+        opened.map_err(|_refused| OpenError::NotAuthentic)
+    }
+
     /// Checks the tag of an empty last frame over associated data.
     pub(crate) fn check_last_tag(&mut self, ad: &[u8], tag: &Tag) -> Result<(), OpenError> {
         let nonce = self

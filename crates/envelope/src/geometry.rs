@@ -15,11 +15,15 @@ pub const MAX_RECORDS: u32 = 1 << 24;
 pub const RECORD_OVERHEAD: usize = 24;
 
 /// What a records message takes besides its header and its records: the marker, the tag, the count.
-#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub(crate) const RECORDS_END_LEN: u64 = 24;
 
 /// The length of a tag.
-const TAG: u64 = 16;
+pub(crate) const TAG: u64 = 16;
+
+/// The length of the plaintext of a full frame.
+pub(crate) const fn frame_len(frame_len: FrameLen) -> u64 {
+    1 << frame_len.exponent()
+}
 
 /// The length of the body of a byte stream; `None` beyond the limit of the format.
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]

@@ -61,6 +61,8 @@
 //! | a stream, or more than fits into memory | `SealingKey::stream_sealer` | `OpeningKey::stream_opener` |
 //! | many small records | `SealingKey::seal_records` | `OpeningKey::open_records` |
 //! | records as they come | `SealingKey::record_sealer` | `OpeningKey::record_opener` |
+//! | a part of a stored byte stream | | [`RangePlan`], then `OpeningKey::open_range` |
+//! | one record of a stored batch | | [`EndPlan`], then `OpeningKey::open_index` |
 //!
 //! All of them append to a buffer of the caller's, and leave it as it was when they fail.
 //!
@@ -97,6 +99,7 @@ extern crate alloc;
 extern crate std;
 
 mod aad;
+mod access;
 mod error;
 mod geometry;
 mod header;
@@ -117,8 +120,11 @@ mod salt;
 mod schedule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod seal;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod whole;
 
 pub use aad::Aad;
+pub use access::{EndPlan, RangePlan};
 #[cfg(feature = "getrandom")]
 pub use error::RandomError;
 pub use error::{FormatError, OpenError, SealError};
@@ -128,7 +134,7 @@ pub use header::{
     is_datakey_message,
 };
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
-pub use open::{OpeningKey, RecordOpener, StreamOpener};
+pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};
 pub use rule::Rule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use salt::Salt;

@@ -8,13 +8,16 @@ use crate::{
     Aad, FrameLen, Header, Kind, Message, OpenError, Params, Suite,
     frame::{FrameOpener, Position},
     geometry,
-    room::{self, Room, all_or_nothing},
+    room::Room,
     schedule::{Keyed, Prepared, Profile},
+    whole::{self, all_or_nothing},
 };
 
+mod access;
 mod records;
 mod stream;
 
+pub use access::RecordIndex;
 pub use records::RecordOpener;
 pub use stream::StreamOpener;
 
@@ -96,7 +99,7 @@ impl OpeningKey {
         let plain_len = plain_len(message)?;
         let frames = &mut self.begin(message.header(), aad)?;
         // No more than the body that is there is asked for.
-        room::append(out, plain_len, Whole { frames, message })
+        whole::append(out, plain_len, Whole { frames, message })
     }
 
     /// Opens a whole byte stream into the front of `out` and returns the length of the plaintext: all of it or
@@ -112,7 +115,7 @@ impl OpeningKey {
             .get_mut(..needed)
             .ok_or(OpenError::BufferTooShort { needed })?;
         let frames = &mut self.begin(message.header(), aad)?;
-        room::fill(out, Whole { frames, message }).map(|()| needed)
+        whole::fill(out, Whole { frames, message }).map(|()| needed)
     }
 
     /// Opens a whole records message, appends the plaintext of all records to `out` one after the other, and says
@@ -201,7 +204,7 @@ struct Whole<'a> {
     message: &'a Message<'a>,
 }
 
-impl room::Write<OpenError> for Whole<'_> {
+impl whole::Write<OpenError> for Whole<'_> {
     fn write(self, out: &mut impl Room) -> Result<(), OpenError> {
         let mut rest = self.message.body();
         let sealed_len = stream::sealed_frame_len(self.message.header());

@@ -191,14 +191,14 @@ impl<'a> Iterator for WrappedKeyRefs<'a> {
 }
 
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
-pub(crate) use body::{Gather, frame, record_head, records_end};
+pub(crate) use body::{Gather, frame, record, record_head, records_end, records_end_with_marker, table};
 
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod body {
     use alloc::vec::Vec;
     use core::mem;
 
-    use crate::FormatError;
+    use crate::{FormatError, Rule};
 
     /// A sealed frame taken apart: ciphertext and tag.
     pub(crate) fn frame(sealed: &[u8]) -> Result<(&[u8], &[u8; 16]), FormatError> {
@@ -249,6 +249,31 @@ mod body {
     pub(crate) fn record_head(head: &[u8]) -> Option<u32> {
         let len = u32::from_be_bytes(head.first_chunk().copied().unwrap_or([u8::MAX; 4]));
         (len != u32::MAX).then_some(len)
+    }
+
+    /// A record taken apart: its frame, if that is as long as the length in front of it says.
+    pub(crate) fn record(sealed: &[u8]) -> Option<&[u8]> {
+        let (head, frame) = sealed.split_first_chunk::<4>()?;
+        let len = usize::try_from(record_head(head)?).ok()?;
+        (frame.len().checked_sub(16) == Some(len)).then_some(frame)
+    }
+
+    /// The lengths of a table.
+    pub(crate) fn table(table: &[u8]) -> impl ExactSizeIterator<Item = u32> {
+        table.as_chunks().0.iter().map(|len| u32::from_be_bytes(*len))
+    }
+
+    /// As [`records_end`], of an end that the marker stands in front of.
+    pub(crate) fn records_end_with_marker(end: &[u8]) -> Result<(&[u8], &[u8; 16], u32), FormatError> {
+        let (marker, rest) = end
+            .split_first_chunk::<4>()
+            .ok_or(FormatError::Truncated { missing: 1 })?;
+        if record_head(marker).is_some() {
+            return Err(FormatError::Malformed {
+                rule: Rule::RecordTable,
+            });
+        }
+        records_end(rest)
     }
 
     /// The end of a records message taken apart: table, tag, count.

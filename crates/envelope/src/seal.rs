@@ -9,8 +9,9 @@ use crate::{
     frame::{FrameSealer, Position},
     geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
     header::{self, FIXED_LEN, Fixed},
-    room::{self, Room, all_or_nothing},
+    room::Room,
     schedule::{Keyed, Prepared, Profile},
+    whole::{self, all_or_nothing},
 };
 
 mod records;
@@ -148,7 +149,7 @@ impl SealingKey {
             plaintext,
             aad,
         };
-        room::append(out, total, whole)
+        whole::append(out, total, whole)
     }
 
     /// Seals a whole message into the front of `out`, and returns its length, which is
@@ -202,7 +203,7 @@ impl SealingKey {
             plaintext,
             aad,
         };
-        room::fill(out, whole).map(|()| needed)
+        whole::fill(out, whole).map(|()| needed)
     }
 
     fn sealed_len_or_error(&self, plain_len: usize) -> Result<usize, SealError> {
@@ -352,7 +353,7 @@ struct Whole<'a> {
     aad: Aad<'a>,
 }
 
-impl room::Write<SealError> for Whole<'_> {
+impl whole::Write<SealError> for Whole<'_> {
     fn write(self, out: &mut impl Room) -> Result<(), SealError> {
         let mut frames = self.key.begin(Kind::Bytes, self.salt, self.aad, out)?;
         let (frame_len, mut rest) = (self.key.params.frame_len().bytes(), self.plaintext);

@@ -7,7 +7,7 @@ use crate::{
     cipher::TAG_LEN,
     frame::{FrameOpener, Position},
     read::{self, Gather},
-    room::all_or_nothing,
+    whole::all_or_nothing,
 };
 
 /// A length, the marker, or the count.

@@ -6,7 +6,8 @@ use crate::{
     FormatError, Header, MAX_MESSAGE_LEN, OpenError, Rule,
     cipher::TAG_LEN,
     frame::{Chunks, FrameOpener, Position},
-    room::{self, Room, Write as _, all_or_nothing},
+    room::Room,
+    whole::{self, Write as _, all_or_nothing},
 };
 
 /// Opens one byte stream in portions, in the memory of one frame.
@@ -86,7 +87,7 @@ impl StreamOpener {
         let out = out
             .get_mut(..needed)
             .ok_or(OpenError::BufferTooShort { needed })?;
-        let pushed = room::fill(out, self.portion(sealed));
+        let pushed = whole::fill(out, self.portion(sealed));
         self.failed = pushed.err();
         pushed.map(|()| needed)
     }
@@ -129,7 +130,7 @@ struct Portion<'s> {
     sealed: &'s [u8],
 }
 
-impl room::Write<OpenError> for Portion<'_> {
+impl whole::Write<OpenError> for Portion<'_> {
     fn write(self, out: &mut impl Room) -> Result<(), OpenError> {
         let StreamOpener {
             frames,

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::{
     FrameLen, MAX_MESSAGE_LEN, MAX_RECORDS, SealError,
     frame::{FrameSealer, Position},
-    room::all_or_nothing,
+    whole::all_or_nothing,
 };
 
 /// Seals records into one message as they come. It keeps four bytes for each record until the end.

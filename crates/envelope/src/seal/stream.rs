@@ -6,7 +6,8 @@ use crate::{
     FrameLen, MAX_MESSAGE_LEN, SealError,
     cipher::TAG_LEN,
     frame::{Chunks, FrameSealer, Position},
-    room::{self, Room, Write as _, all_or_nothing},
+    room::Room,
+    whole::{self, Write as _, all_or_nothing},
 };
 
 /// Seals one byte stream in portions, in the memory of one frame.
@@ -74,7 +75,7 @@ impl StreamSealer {
         let out = out
             .get_mut(..needed)
             .ok_or(SealError::BufferTooShort { needed })?;
-        let pushed = room::fill(out, self.portion(plaintext));
+        let pushed = whole::fill(out, self.portion(plaintext));
         self.total = total;
         self.abandoned = pushed.is_err();
         pushed.map(|()| needed)
@@ -129,7 +130,7 @@ struct Portion<'s> {
     plaintext: &'s [u8],
 }
 
-impl room::Write<SealError> for Portion<'_> {
+impl whole::Write<SealError> for Portion<'_> {
     fn write(self, out: &mut impl Room) -> Result<(), SealError> {
         let Self { frames, chunks, .. } = self;
         chunks.push(self.plaintext, |frame| frames.write(frame, Position::Inner, out))
