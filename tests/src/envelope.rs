@@ -2,17 +2,12 @@
 //!
 //! The writer follows `docs/format.md` step by step with the plainest means (the `hkdf` crate, whole buffers, AEADs
 //! that append their tag) and shares no code with the crate under test.
-use aes_gcm::Aes256Gcm;
-use chacha20poly1305::{
-    ChaCha20Poly1305,
-    aead::{Aead, KeyInit, Payload},
-};
 use datakey_envelope::{
     Aad, FrameLen, Kind, Message, OpenError, OpeningKey, Params, Salt, SealingKey, Suite,
 };
 use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
-use hkdf::Hkdf;
-use sha2::{Digest as _, Sha256};
+
+use crate::envelope_parts::{Derivation, Schedule, encoded_keys, encoded_pairs, seal_frame};
 
 /// The salt of fixtures that need a fixed one.
 pub const SALT: [u8; 24] = *b"salt of twenty-four byte";
@@ -169,57 +164,24 @@ pub struct Reference<'a> {
     pub aad: &'a [u8],
 }
 
-/// Intermediate values of the key schedule.
-#[derive(Debug, Clone)]
-pub struct Schedule {
-    /// The block that all messages of a data key share.
-    pub profile: Vec<u8>,
-    /// The message's own block.
-    pub message: Vec<u8>,
-    /// The message's AEAD key.
-    pub key: [u8; 32],
-    /// The commitment.
-    pub commitment: [u8; 32],
-}
-
 impl Reference<'_> {
     fn encoded_context(&self) -> Vec<u8> {
-        let mut encoded = Vec::new();
-        for text in self.context.iter().flat_map(|(key, value)| [key, value]) {
-            encoded.extend((text.len() as u16).to_be_bytes());
-            encoded.extend(text.as_bytes());
-        }
-        encoded
+        encoded_pairs(self.context)
     }
 
     /// The key schedule of a message of a kind.
     #[must_use]
     pub fn schedule(&self, kind: u8) -> Schedule {
-        let mut profile = b"datakey envelope format v1".to_vec();
-        profile.resize(29, 0);
-        profile.extend([self.suite, kind, self.exponent]);
-        let mut context = b"datakey encryption context v1\0".to_vec();
-        context.extend(self.encoded_context());
-        profile.extend(Sha256::digest(&context));
-        let mut message = self.salt.to_vec();
-        message.extend(Sha256::digest(self.aad));
-        message.extend([0; 8]);
-        let expand = |purpose: &[u8]| {
-            let mut okm = [0; 32];
-            let info = [&profile[..], &message, purpose].concat();
-            Hkdf::<Sha256>::from_prk(self.data_key)
-                .unwrap()
-                .expand(&info, &mut okm)
-                .unwrap();
-            okm
-        };
-        let (key, commitment) = (expand(b"aead key"), expand(b"commitment"));
-        Schedule {
-            profile,
-            message,
-            key,
-            commitment,
+        Derivation {
+            data_key: self.data_key,
+            suite: self.suite,
+            kind,
+            exponent: self.exponent,
+            salt: self.salt,
+            context: &self.encoded_context(),
+            aad: self.aad,
         }
+        .schedule()
     }
 
     fn header(&self, kind: u8) -> Vec<u8> {
@@ -230,26 +192,12 @@ impl Reference<'_> {
         out.extend((context.len() as u16).to_be_bytes());
         out.extend(context);
         out.push(self.keys.len() as u8);
-        for (key_id, blob) in self.keys {
-            out.push(key_id.len() as u8);
-            out.extend(key_id.as_bytes());
-            out.extend((blob.len() as u16).to_be_bytes());
-            out.extend(*blob);
-        }
+        out.extend(encoded_keys(self.keys));
         out
     }
 
     fn frame(&self, kind: u8, counter: u64, last: u8, msg: &[u8], aad: &[u8]) -> Vec<u8> {
-        let mut nonce = [0; 12];
-        nonce[3..11].copy_from_slice(&counter.to_be_bytes());
-        nonce[11] = last;
-        let key = self.schedule(kind).key;
-        let payload = Payload { msg, aad };
-        match self.suite {
-            1 => ChaCha20Poly1305::new(&key.into()).encrypt(&nonce.into(), payload),
-            _ => Aes256Gcm::new(&key.into()).encrypt(&nonce.into(), payload),
-        }
-        .unwrap()
+        seal_frame(self.suite, &self.schedule(kind).key, (counter, last), msg, aad)
     }
 
     /// A whole byte stream message.

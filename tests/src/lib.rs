@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod envelope;
+pub mod envelope_cases;
+pub mod envelope_fuzz;
+pub mod envelope_parts;
+pub mod envelope_vectors;
 pub mod fake_kms;
 pub mod keyring;
 pub mod kms;

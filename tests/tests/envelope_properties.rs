@@ -1,5 +1,5 @@
 //! Properties of the format over random messages.
-use datakey_envelope::{Aad, Header, Kind, Message, OpeningKey, Suite};
+use datakey_envelope::{Aad, Header, Kind, Message, OpenError, OpeningKey, Suite};
 use datakey_provider::{EncryptionContext, WrappedKey, WrappedKeys};
 use datakey_tests::envelope::{Fixture, data_key, open_with, params};
 use proptest::{collection::vec, prelude::*};
@@ -129,6 +129,25 @@ proptest! {
                 prop_assert!(bytes == sealed.bytes || !sealed.opens(&bytes));
             }
         }
+    }
+
+    /// Whether the reader has another context or the header was given another, with the data key as it was.
+    #[test]
+    fn another_context_is_refused(sealed in messages(), other in contexts()) {
+        prop_assume!(other != sealed.fixture.context);
+        let opening = OpeningKey::new(&sealed.fixture.data_key, &other);
+        prop_assert!(open_with(&opening, &sealed.bytes, Aad::new(&sealed.aad)).is_err());
+        let own = sealed.fixture.context.encoded().len();
+        let mut replaced = sealed.bytes[..64].to_vec();
+        replaced.extend((other.encoded().len() as u16).to_be_bytes());
+        replaced.extend(other.encoded());
+        replaced.extend(&sealed.bytes[66 + own..]);
+        prop_assert!(Header::decode(&replaced).unwrap().has_context(&other));
+        prop_assert_eq!(
+            open_with(&opening, &replaced, Aad::new(&sealed.aad)),
+            Err(OpenError::NotAuthentic)
+        );
+        prop_assert!(!sealed.opens(&replaced));
     }
 
     #[test]

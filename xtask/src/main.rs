@@ -1,12 +1,16 @@
 //! The workspace's own commands. `cargo xtask help` lists them.
 #![forbid(unsafe_code)]
 
+mod backends;
 mod cargo;
 mod features;
+mod fuzz;
+mod interop;
 mod layers;
 mod msrv;
 mod tests_run;
 mod tidy;
+mod vectors;
 
 use std::{env, process::ExitCode};
 
@@ -43,6 +47,26 @@ const COMMANDS: &[Command] = &[
         "features",
         "each crate builds and tests alone with no, default and all features",
         features::run,
+    ),
+    (
+        "backends",
+        "the message format's tests with the ciphers of RustCrypto; test has those of AWS-LC",
+        backends::run,
+    ),
+    (
+        "vectors",
+        "writes the vectors of the message format; --check compares them with what would be written",
+        vectors::run,
+    ),
+    (
+        "interop",
+        "the message format against another implementation: python",
+        interop::run,
+    ),
+    (
+        "fuzz",
+        "the message format under cargo-fuzz: --seconds N for each target, --target T for one",
+        fuzz::run,
     ),
 ];
 
@@ -89,6 +113,10 @@ fn ci(_: &[String]) -> Result<()> {
         ("clippy", clippy),
         ("doc", doc),
         ("features", features::run),
+        ("backends", backends::run),
+        ("vectors --check", vectors::check),
+        ("interop python", interop::ci),
+        ("fuzz", fuzz::ci),
         ("test", tests_run::run),
     ] {
         println!("== {name}");
