@@ -2,12 +2,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use datakey::kms::KmsKeyId;
 
 /// Envelope encryption on AWS KMS, or on a key file.
 #[derive(Debug, Parser)]
 #[command(name = "datakey", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
-    /// Print one JSON object on standard output instead of text; errors become JSON on standard error.
+    /// Print one JSON object instead of text; errors become JSON on standard error.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -19,8 +20,8 @@ Exit codes:
   0  done
   1  the demo found an order lost, doubled or altered, or something unforeseen failed
   2  the command line is wrong
-  3  the input is not a sealed message, or is malformed or cut short
-  4  the message is not authentic: altered, or another key or associated data
+  3  the input is not a sealed message, is malformed or cut short, or lacks the record
+  4  the message is not authentic: altered or cut short, or another key or associated data
   5  the message's encryption context is not the expected one
   6  the key cannot be used: not found, denied, disabled, another key, or a bad key file
   7  the key service is busy or cannot be reached: try again
@@ -60,9 +61,10 @@ pub(crate) struct KeyChoice {
     /// A key file made by `datakey keygen`.
     #[arg(long, short = 'k', value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// A KMS key: its ARN, id or alias. Several times for several keys, each of which opens the message.
+    /// A KMS key: its ARN, id or alias. Several times for several keys, each of which opens the message; keys of
+    /// several regions by their ARNs.
     #[arg(long, value_name = "KEY")]
-    pub(crate) kms_key: Vec<String>,
+    pub(crate) kms_key: Vec<KmsKeyId>,
 }
 
 #[derive(Debug, Args)]
@@ -70,11 +72,14 @@ pub(crate) struct KeyArgs {
     #[command(flatten)]
     pub(crate) choice: KeyChoice,
     /// The KMS endpoint, if not that of the region.
-    #[arg(long, value_name = "URL", requires = "kms_key")]
+    #[arg(long, value_name = "URL", requires = "kms_key", value_parser = crate::keys::endpoint)]
     pub(crate) endpoint_url: Option<String>,
-    /// The AWS region, if not that of the environment.
+    /// The AWS region, if not that of the key's ARN or of the environment.
     #[arg(long, requires = "kms_key")]
     pub(crate) region: Option<String>,
+    /// For how many seconds to try while the KMS throttles or does not answer [default: 60]
+    #[arg(long, value_name = "SECONDS", requires = "kms_key", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -92,17 +97,15 @@ pub(crate) struct BindingArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SuiteArg {
-    /// ChaCha20-Poly1305
     #[value(name = "chacha20-poly1305")]
     ChaCha20Poly1305,
-    /// AES-256-GCM
     #[value(name = "aes-256-gcm")]
     Aes256Gcm,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// Where the result goes; `-` is standard output.
+    /// Where the result goes; `-` is standard output, and what was done is then told on standard error.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Replace the output if it exists.
@@ -116,9 +119,10 @@ pub(crate) struct SealArgs {
     pub(crate) key: KeyArgs,
     #[command(flatten)]
     pub(crate) binding: BindingArgs,
+    /// The cipher. Each opens on every machine; AES-256-GCM is faster where the processor has AES instructions
     #[arg(long, value_enum, default_value = "chacha20-poly1305")]
     pub(crate) suite: SuiteArg,
-    /// Seal each line as a record of its own, readable by number.
+    /// Seal each line as a record of its own, readable by number, without its line feed; opening ends each with one.
     #[arg(long)]
     pub(crate) lines: bool,
     #[command(flatten)]

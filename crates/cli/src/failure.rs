@@ -1,11 +1,15 @@
 //! What can go wrong in a command, with the exit code and the advice that go with it.
 use std::{
     error::Error,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
-use datakey::{ContextError, ErrorClass, KeyringError, OpenError, SealError};
+use aws_credential_types::provider::error::CredentialsError;
+use datakey::{
+    ContextError, ErrorClass, KeyringError, OpenError, SealError,
+    local::{KeyFileError, LocalKeysError},
+};
 use serde_json::json;
 use thiserror::Error;
 
@@ -22,12 +26,20 @@ pub(crate) enum Failure {
     OutputExists { path: PathBuf },
     #[error("{path:?} is a folder; name a file in it with --output")]
     OutputIsFolder { path: PathBuf },
-    #[error("{path:?} cannot be read: {source}")]
+    #[error("{path:?} is not a file, and is not replaced by one; for standard output say --output -")]
+    OutputIsSpecial { path: PathBuf },
+    #[error("{input} cannot be read: {source}", input = Named(path, "standard input"))]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path:?} cannot be written: {source}")]
+    #[error("{output} cannot be written: {source}", output = Named(path, "standard output"))]
     Write { path: PathBuf, source: io::Error },
-    #[error("{0}")]
-    KeyFile(Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    #[error(transparent)]
+    Keys(#[from] LocalKeysError),
+    #[error("there are no AWS credentials; set them in the environment or in a profile")]
+    NoCredentials,
+    #[error("the AWS credentials cannot be loaded; set them in the environment or in a profile")]
+    Credentials(#[source] Box<CredentialsError>),
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error(transparent)]
@@ -37,6 +49,19 @@ pub(crate) enum Failure {
         what: &'static str,
         source: Box<dyn Error + Send + Sync>,
     },
+}
+
+/// A path in a message, or what `-` stands for.
+struct Named<'a>(&'a Path, &'static str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Path::new("-") {
+            f.write_str(self.1)
+        } else {
+            write!(f, "{:?}", self.0)
+        }
+    }
 }
 
 impl Failure {
@@ -56,11 +81,6 @@ impl Failure {
         }
     }
 
-    /// A key file that cannot be used.
-    pub(crate) fn key_file(source: impl Error + Send + Sync + 'static) -> Self {
-        Self::KeyFile(source.into())
-    }
-
     /// Something that has no exit code of its own.
     pub(crate) fn other(what: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Other {
@@ -69,7 +89,7 @@ impl Failure {
         }
     }
 
-    /// An error of a reader or writer in the middle of a message: ours if it carries one, else of the file.
+    /// An error of a reader in the middle of a message: ours if it carries one, else of the file.
     pub(crate) fn from_read(path: &Path, error: io::Error) -> Self {
         match error.downcast::<OpenError>() {
             Ok(open) => Self::Open(open),
@@ -84,9 +104,12 @@ impl Failure {
             Self::Usage(_) | Self::Context(_) => 2,
             Self::OutputExists { .. }
             | Self::OutputIsFolder { .. }
+            | Self::OutputIsSpecial { .. }
             | Self::Read { .. }
             | Self::Write { .. } => 8,
-            Self::KeyFile(_) => 6,
+            Self::KeyFile(error) => key_file_code(error),
+            Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
+            Self::Keys(_) | Self::NoCredentials | Self::Credentials(_) => 6,
             Self::Seal(error) => error.class().map_or(1, class_code),
             Self::Open(error) => open_code(error),
         }
@@ -122,6 +145,16 @@ impl Failure {
             7 => "key_service",
             _ => "file",
         }
+    }
+}
+
+fn key_file_code(error: &KeyFileError) -> u8 {
+    match error {
+        KeyFileError::Exists { .. }
+        | KeyFileError::Missing { .. }
+        | KeyFileError::NotAFile { .. }
+        | KeyFileError::Io { .. } => 8,
+        _ => 6,
     }
 }
 

@@ -12,9 +12,13 @@ use crate::failure::Failure;
 /// What a sealed file's name ends in.
 pub(crate) const SUFFIX: &str = "datakey";
 
+/// How much input takes long enough to be told about, in bytes.
+const WORTH_A_BAR: u64 = 16 << 20;
+
 /// An open input.
 pub(crate) struct Input {
     reader: Box<dyn Read + Send>,
+    quiet: bool,
     /// The length in bytes, where it is known.
     pub(crate) len: Option<u64>,
     bar: ProgressBar,
@@ -38,6 +42,7 @@ impl Input {
         };
         Ok(Self {
             reader,
+            quiet,
             len,
             bar: bar(len, quiet),
         })
@@ -47,7 +52,11 @@ impl Input {
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
+        let before = self.bar.position();
         self.bar.inc(read as u64);
+        if self.len.is_none() && !self.quiet && before < WORTH_A_BAR && self.bar.position() >= WORTH_A_BAR {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
         Ok(read)
     }
 }
@@ -58,17 +67,23 @@ impl Drop for Input {
     }
 }
 
-/// A bar on standard error when that is a terminal and there is enough to do.
+/// A bar on standard error when that is a terminal and there is enough to do; of an input whose length is unknown,
+/// once that much of it has come.
 fn bar(len: Option<u64>, quiet: bool) -> ProgressBar {
-    const WORTH_A_BAR: u64 = 16 << 20;
     if quiet || len.is_some_and(|len| len < WORTH_A_BAR) {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
-    let bar = ProgressBar::with_draw_target(len, ProgressDrawTarget::stderr());
-    match style {
-        Ok(style) if len.is_some() => bar.with_style(style),
-        _ => bar,
+    let (target, template) = match len {
+        Some(_) => (
+            ProgressDrawTarget::stderr(),
+            "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        ),
+        None => (ProgressDrawTarget::hidden(), "{spinner} {bytes} {bytes_per_sec}"),
+    };
+    let bar = ProgressBar::with_draw_target(len, target);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_no_template) => bar,
     }
 }
 

@@ -8,14 +8,12 @@ use crate::{args::KeygenArgs, failure::Failure, print};
 pub(crate) fn run(args: &KeygenArgs, json: bool) -> Result<(), Failure> {
     let keys = match &args.rotate {
         Some(old) => {
-            let old = KeyFile::open(old).map_err(Failure::key_file)?;
-            old.into_keys()
-                .with_generated(&args.name)
-                .map_err(Failure::key_file)?
+            let old = KeyFile::open(old)?.into_keys();
+            old.with_generated(&args.name)?
         }
-        None => LocalKeys::generate(&args.name).map_err(Failure::key_file)?,
+        None => LocalKeys::generate(&args.name)?,
     };
-    let file = KeyFile::create(&args.output, keys).map_err(Failure::key_file)?;
+    let file = KeyFile::create(&args.output, keys)?;
     let (path, key_id) = (
         file.path().display().to_string(),
         file.keys().active_key_id().to_owned(),

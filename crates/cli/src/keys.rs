@@ -1,11 +1,14 @@
 //! The provider that a command seals or opens with: a key file, or one or more KMS keys.
-use std::{env, sync::Arc};
+use std::{env, sync::Arc, time::Duration};
 
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_kms::config::Region;
 use datakey::{
-    kms::KmsProvider,
+    kms::{KmsKeyId, KmsProvider},
     local::KeyFile,
     provider::{KeyProvider, Several},
+    retry::Policy,
 };
 
 use crate::{args::KeyArgs, failure::Failure};
@@ -16,17 +19,17 @@ pub(crate) type Provider = Arc<dyn KeyProvider>;
 /// The provider that the arguments choose.
 ///
 /// # Errors
-/// When the key file cannot be used, or a KMS key's id or the AWS configuration is not valid.
+/// When the key file cannot be used, or the AWS configuration is not valid.
 pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
     if let Some(path) = &args.choice.key_file {
-        return Ok(Arc::new(
-            KeyFile::open(path).map_err(Failure::key_file)?.into_keys(),
-        ));
+        return Ok(Arc::new(KeyFile::open(path)?.into_keys()));
     }
-    let config = aws_configuration(args).await?;
+    let config = aws_configuration(args).await;
+    check_credentials(&config).await?;
     let mut providers = Vec::new();
     for key in &args.choice.kms_key {
-        let built = KmsProvider::from_sdk_config(&config).key(key).build();
+        let config = in_region_of(key, args, &config)?;
+        let built = KmsProvider::from_sdk_config(&config).key(key.as_str()).build();
         providers.push(built.map_err(|error| Failure::Usage(format!("--kms-key {key}: {error}")))?);
     }
     Ok(Arc::new(
@@ -34,24 +37,62 @@ pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
     ))
 }
 
-async fn aws_configuration(args: &KeyArgs) -> Result<aws_config::SdkConfig, Failure> {
+/// The retry policy: the default one, for as long as the arguments say.
+pub(crate) fn policy(args: &KeyArgs) -> Policy {
+    match args.timeout {
+        Some(seconds) => Policy::default().with_deadline(Duration::from_secs(seconds)),
+        None => Policy::default(),
+    }
+}
+
+async fn aws_configuration(args: &KeyArgs) -> SdkConfig {
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
-    if let Some(region) = &args.region {
-        loader = loader.region(Region::new(region.clone()));
+    // Looking for a region elsewhere may take a while, and each key may say its own.
+    let of_key = args.choice.kms_key.iter().find_map(KmsKeyId::region);
+    if let Some(region) = args.region.as_deref().or(of_key) {
+        loader = loader.region(Region::new(region.to_owned()));
     }
     if let Some(url) = &args.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    let config = loader.load().await;
-    if config.region().is_none() {
-        let hint = if env::var_os("AWS_PROFILE").is_some() {
-            "in the profile"
-        } else {
-            "in AWS_REGION"
-        };
-        return Err(Failure::Usage(format!(
-            "no AWS region is set; say it with --region, or {hint}"
-        )));
+    loader.load().await
+}
+
+/// Whether there are credentials at all. Their absence is found here, at once, and not by trying the KMS again and again.
+async fn check_credentials(config: &SdkConfig) -> Result<(), Failure> {
+    let found = match config.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map(|_found| ()),
+        None => return Err(Failure::NoCredentials),
+    };
+    found.map_err(|source| Failure::Credentials(Box::new(source)))
+}
+
+/// The address of an endpoint: `http` or `https` and a host.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn endpoint(text: &str) -> Result<String, String> {
+    let uri: hyper::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http" | "https"), Some(_)) => Ok(text.to_owned()),
+        _ => Err("an endpoint is http:// or https:// and a host".to_owned()),
     }
-    Ok(config)
+}
+
+/// The configuration for one key: in the region that its ARN states, unless `--region` states one.
+fn in_region_of(key: &KmsKeyId, args: &KeyArgs, config: &SdkConfig) -> Result<SdkConfig, Failure> {
+    match (key.region(), &args.region) {
+        (Some(of_key), None) => Ok(config.to_builder().region(Region::new(of_key.to_owned())).build()),
+        _ if config.region().is_some() => Ok(config.clone()),
+        _ => {
+            let hint = if env::var_os("AWS_PROFILE").is_some() {
+                "in the profile"
+            } else {
+                "in AWS_REGION"
+            };
+            Err(Failure::Usage(format!(
+                "no AWS region is set; say it with --region, or {hint}"
+            )))
+        }
+    }
 }

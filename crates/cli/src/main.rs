@@ -7,6 +7,7 @@ mod demo;
 mod failure;
 mod input;
 mod inspect;
+mod interrupt;
 mod keygen;
 mod keys;
 mod open;
@@ -24,7 +25,10 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -34,11 +38,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// Answers a command line that asks for help, or that cannot be read.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let text = text.trim().trim_start_matches("error: ");
+        print::failure(&Failure::Usage(text.to_owned()), true);
+    } else {
+        let _nobody_reads_it = error.print();
+    }
+    // 2, or 0 for help.
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 fn run(cli: &Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|source| Failure::other("the runtime cannot be started", source))?;
+    if matches!(cli.command, Command::Seal(_) | Command::Open(_)) {
+        interrupt::clean_up_on_signal(&runtime);
+    }
     match &cli.command {
         Command::Demo(args) => runtime.block_on(demo::run(args, cli.json)),
         Command::Seal(args) => runtime.block_on(seal::run(args, cli.json)),

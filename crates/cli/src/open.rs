@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     input::{self, Input},
     keys,
-    output::Output,
+    output::{self, Output},
     print,
 };
 
@@ -35,7 +35,8 @@ pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
     let mut output = Output::start(&place, args.output.force)?;
     let mut source = Input::open(&args.input, json)?;
     let header = SealedHeader::read(&mut source).map_err(|error| Failure::from_read(&args.input, error))?;
-    let opener = Opener::new(keys::provider(&args.key).await?);
+    check_kind(args, header.header().kind())?;
+    let opener = opener(args).await?;
     let key = if args.danger_any_context {
         opener.danger_opening_key_any_context(&header.header()).await?
     } else {
@@ -50,12 +51,6 @@ pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
         place: &place,
     };
     let opened = match header.header().kind() {
-        Kind::Bytes if args.record.is_some() => {
-            return Err(Failure::Open(OpenError::OtherKind {
-                expected: Kind::Records,
-                found: Kind::Bytes,
-            }));
-        }
         Kind::Bytes => job.bytes(&mut source, &mut output)?,
         _ => job.records(&mut source, &mut output)?,
     };
@@ -63,6 +58,23 @@ pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
     let to_stdout = matches!(output, Output::Stdout(_));
     output.commit()?;
     report(&place, key.context(), &opened, to_stdout, json)
+}
+
+/// A message has records if it was sealed so; known from the header, before any key service is asked.
+fn check_kind(args: &OpenArgs, kind: Kind) -> Result<(), Failure> {
+    match (args.record, kind) {
+        (Some(_), Kind::Bytes) => Err(Failure::Usage(
+            "the message was not sealed with --lines and has no records; open it without --record".to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn opener(args: &OpenArgs) -> Result<Opener<keys::Provider>, Failure> {
+    Opener::builder(keys::provider(&args.key).await?)
+        .retry(keys::policy(&args.key))
+        .build()
+        .map_err(|error| Failure::other("the opener cannot be built", error))
 }
 
 fn report(
@@ -77,16 +89,17 @@ fn report(
         .map(|(key, value)| (key.to_owned(), value.into()))
         .collect();
     let value = json!({
-        "output": place,
+        "output": output::shown(place),
         "plaintext_bytes": opened.bytes,
         "records": opened.records,
         "encryption_context": pairs,
     });
     let records = opened
         .records
-        .map(|count| format!(", {count} records"))
+        .map(|count| format!(" in {}", print::counted(count, "record")))
         .unwrap_or_default();
-    let text = format!("opened {} bytes{records} to {}", opened.bytes, place.display());
+    let bytes = print::counted(opened.bytes, "byte");
+    let text = format!("opened {bytes}{records} to {}", output::named(place));
     if to_stdout {
         print::note(json, &value, &text);
         return Ok(());

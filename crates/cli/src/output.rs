@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, interrupt};
 
 /// Where sealed or opened bytes go.
 pub(crate) enum Output {
@@ -30,26 +30,20 @@ impl Output {
         if place == Path::new("-") {
             return Ok(Self::Stdout(io::stdout()));
         }
-        if place.is_dir() {
-            return Err(Failure::OutputIsFolder {
-                path: place.to_owned(),
-            });
-        }
-        if !replace && place.symlink_metadata().is_ok() {
-            return Err(Failure::OutputExists {
-                path: place.to_owned(),
-            });
-        }
+        check_place(place, replace)?;
         let folder = match place.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        fs::metadata(folder).map_err(|source| Failure::write(place, source))?;
+        // The draft's name is not made of the place's, which may have the greatest length that a name can have.
         let draft = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
+            .prefix(".datakey.")
             .suffix(".part")
             .tempfile_in(folder)
-            .map_err(|source| Failure::write(place, source))?;
+            // Without the draft's name, which means nothing to the reader.
+            .map_err(|source| Failure::write(place, source.kind().into()))?;
+        interrupt::remember(draft.path());
         Ok(Self::File {
             draft,
             place: place.to_owned(),
@@ -109,6 +103,32 @@ impl Write for Output {
     }
 }
 
+/// A path as text for JSON. What of it is not UTF-8 is shown as the replacement character.
+pub(crate) fn shown(place: &Path) -> String {
+    place.display().to_string()
+}
+
+/// A path as text for people.
+pub(crate) fn named(place: &Path) -> String {
+    if place == Path::new("-") {
+        "standard output".to_owned()
+    } else {
+        shown(place)
+    }
+}
+
+/// Whether a file may be put there: nothing stands there, or a file that may be replaced. A device or a pipe is never
+/// replaced by a file: whoever names one wants it to be written to.
+fn check_place(place: &Path, replace: bool) -> Result<(), Failure> {
+    let path = place.to_owned();
+    match fs::metadata(place) {
+        Ok(metadata) if metadata.is_dir() => Err(Failure::OutputIsFolder { path }),
+        Ok(metadata) if !metadata.is_file() => Err(Failure::OutputIsSpecial { path }),
+        _ if !replace && place.symlink_metadata().is_ok() => Err(Failure::OutputExists { path }),
+        _ => Ok(()),
+    }
+}
+
 /// Gives the draft the permissions of the file that it replaces. A new file stays readable by its owner only: it may
 /// hold what somebody found worth sealing.
 fn widen(draft: &NamedTempFile, place: &Path) -> io::Result<()> {
@@ -165,6 +185,17 @@ mod tests {
         assert_eq!(fs::read(&place).unwrap(), b"old", "not before it is whole");
         output.commit().unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_device_is_never_replaced() {
+        let device = Path::new("/dev/null");
+        for replace in [false, true] {
+            assert!(matches!(
+                check_place(device, replace),
+                Err(Failure::OutputIsSpecial { .. })
+            ));
+        }
     }
 
     #[test]

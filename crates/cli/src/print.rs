@@ -20,6 +20,12 @@ pub(crate) fn result(json: bool, value: &Value, text: &str) -> Result<(), Failur
     }
 }
 
+/// `1 record`, `2 records`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// Prints what was done on standard error, so that it never mixes with bytes on standard output.
 pub(crate) fn note(json: bool, value: &Value, text: &str) {
     let line = if json { value.to_string() } else { text.to_owned() };

@@ -10,9 +10,12 @@ use crate::{
     failure::Failure,
     input::{self, Input},
     keys::{self, Provider},
-    output::Output,
+    output::{self, Output},
     print,
 };
+
+/// The longest line, in bytes: a record has at most as many. No more of a line is held in memory.
+const MAX_LINE: u64 = 1 << 24;
 
 /// What was sealed.
 struct Sealed {
@@ -27,7 +30,7 @@ pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
     let place = input::output_for_seal(&args.input, args.output.output.as_deref());
     let output = Output::start(&place, args.output.force)?;
     let mut source = Input::open(&args.input, json)?;
-    let sealer = sealer(keys::provider(&args.key).await?, args.suite)?;
+    let sealer = sealer(keys::provider(&args.key).await?, args)?;
     let to_stdout = matches!(output, Output::Stdout(_));
 
     let job = Job {
@@ -45,12 +48,14 @@ pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
     drop(source);
     output.commit()?;
 
-    let value = json!({ "output": place, "plaintext_bytes": sealed.bytes, "records": sealed.records });
+    let shown = output::shown(&place);
+    let value = json!({ "output": shown, "plaintext_bytes": sealed.bytes, "records": sealed.records });
     let records = sealed
         .records
-        .map(|count| format!(", {count} records"))
+        .map(|count| format!(" in {}", print::counted(count.into(), "record")))
         .unwrap_or_default();
-    let text = format!("sealed {} bytes{records} to {}", sealed.bytes, place.display());
+    let bytes = print::counted(sealed.bytes, "byte");
+    let text = format!("sealed {bytes}{records} to {}", output::named(&place));
     if to_stdout {
         print::note(json, &value, &text);
         return Ok(());
@@ -58,13 +63,14 @@ pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
     print::result(json, &value, &text)
 }
 
-fn sealer(provider: Provider, suite: SuiteArg) -> Result<Sealer<Provider>, Failure> {
-    let suite = match suite {
+fn sealer(provider: Provider, args: &SealArgs) -> Result<Sealer<Provider>, Failure> {
+    let suite = match args.suite {
         SuiteArg::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
         SuiteArg::Aes256Gcm => Suite::Aes256Gcm,
     };
     Sealer::builder(provider)
         .suite(suite)
+        .retry(keys::policy(&args.key))
         .build()
         .map_err(|error| Failure::other("the sealer cannot be built", error))
 }
@@ -95,13 +101,21 @@ impl Job<'_> {
         let (mut line, mut bytes) = (Vec::new(), 0_u64);
         loop {
             line.clear();
-            let read = lines
+            let read = (&mut lines)
+                .take(MAX_LINE + 2)
                 .read_until(b'\n', &mut line)
                 .map_err(|error| Failure::read(&self.args.input, error))?;
             if read == 0 {
                 break;
             }
             let record = line.strip_suffix(b"\n").unwrap_or(&line);
+            if record.len() as u64 > MAX_LINE {
+                return Err(Failure::Usage(format!(
+                    "line {number} of the input is longer than {MAX_LINE} bytes, the limit of a record; seal it \
+                     without --lines",
+                    number = u64::from(writer.count()).saturating_add(1)
+                )));
+            }
             bytes = bytes.saturating_add(record.len() as u64);
             writer.push(record).map_err(|error| self.write_error(error))?;
         }

@@ -1,0 +1,84 @@
+//! `keygen`, and key files in use.
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use serde_json::json;
+
+use crate::shell::Shell;
+
+#[test]
+fn a_key_file_is_its_owners_only_and_never_overwritten() {
+    let shell = Shell::new();
+    let made = shell
+        .run(["keygen", "--json", "--name", "orders-1", "key"])
+        .ends(0);
+    assert_eq!(
+        made.json(),
+        json!({"key_file": "key", "key_id": "local:orders-1", "keys": ["orders-1"]})
+    );
+    let mode = fs::metadata(shell.path("key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    let text = shell.read("key");
+    let again = shell.run(["--json", "keygen", "key"]).ends(8);
+    let (kind, message) = again.error();
+    assert_eq!(kind, "file");
+    assert!(message.contains("never overwritten"), "{message}");
+    assert_eq!(shell.read("key"), text);
+    assert_eq!(shell.names(), ["key"]);
+}
+
+#[test]
+fn what_an_old_key_sealed_opens_after_a_rotation() {
+    let shell = Shell::with_key();
+    let sealed = shell.run_with(b"old", ["seal", "-k", "key"]).ends(0).stdout;
+    let rotated = shell
+        .run([
+            "keygen", "--json", "--rotate", "key", "--name", "second", "rotated",
+        ])
+        .ends(0);
+    assert_eq!(rotated.json()["key_id"], "local:second");
+    assert_eq!(rotated.json()["keys"], json!(["default", "second"]));
+    let opened = shell.run_with(&sealed, ["open", "-k", "rotated"]).ends(0);
+    assert_eq!(opened.stdout, b"old");
+    let newer = shell.run_with(b"new", ["seal", "-k", "rotated"]).ends(0).stdout;
+    let refused = shell
+        .run_with(&newer, ["--json", "open", "-k", "key"])
+        .ends(6)
+        .error();
+    assert!(refused.1.contains("local:second"), "{refused:?}");
+}
+
+#[test]
+fn names_that_are_none_and_folders_that_are_missing_are_refused() {
+    let shell = Shell::with_key();
+    shell.run(["keygen", "--name", "a b", "other"]).ends(2);
+    shell.run(["keygen", "--rotate", "key", "other"]).ends(2);
+    shell.run(["keygen", "--rotate", "none", "other"]).ends(8);
+    let refused = shell.run(["keygen", "nowhere/key"]).ends(8);
+    assert!(
+        refused.stderr.contains("No such file"),
+        "the cause is told: {}",
+        refused.stderr
+    );
+    assert_eq!(shell.names(), ["key"]);
+}
+
+#[test]
+fn key_files_that_cannot_be_used_are_told_apart() {
+    let shell = Shell::with_key();
+    shell.write("text", "order");
+    shell.write("no-key", "not a key file");
+    let path = shell.path("no-key");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = shell.run(["seal", "-k", "no-key", "text"]).ends(6);
+    assert!(
+        refused.stderr.contains("line 1"),
+        "the line is told: {}",
+        refused.stderr
+    );
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let refused = shell.run(["seal", "-k", "no-key", "text"]).ends(6);
+    assert!(refused.stderr.contains("0640"), "{}", refused.stderr);
+    shell.run(["seal", "-k", "none", "text"]).ends(8);
+    shell.run(["seal", "-k", ".", "text"]).ends(8);
+    assert_eq!(shell.names(), ["key", "no-key", "text"]);
+}

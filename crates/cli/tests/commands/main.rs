@@ -1,0 +1,13 @@
+//! The command as a script sees it: files, pipes, JSON and exit codes of the real binary.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "that is how tests fail, in their fixtures too"
+)]
+mod files;
+mod keys;
+mod kms;
+mod output;
+mod refusals;
+mod shell;
