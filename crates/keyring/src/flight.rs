@@ -218,9 +218,9 @@ where
     {
         let flight = Arc::clone(&self.flight);
         let task = runtime.spawn(async move {
-            let mut landing = self;
+            let landing = self;
             let result = load.await;
-            landing.finish(result);
+            landing.land(result);
         });
         // A flight is started once, so the cell is empty.
         let _first = flight.task.set(task.abort_handle());
@@ -228,6 +228,11 @@ where
 }
 
 impl<K: Eq + Hash, T: Clone, L> Landing<K, T, L> {
+    /// Ends the flight with the result of its load.
+    pub(crate) fn land(mut self, result: Result<L, KeyringError>) {
+        self.finish(result);
+    }
+
     fn finish(&mut self, result: Result<L, KeyringError>) {
         let Some(effect) = self.effect.take() else {
             return;
