@@ -6,8 +6,8 @@ use std::{
 
 use crate::{
     ConfigError, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_LOADS, DataKeys, Keyring, Material, OpeningLimits,
-    SealingLimits, gate::Gate, jitter::Jitter, keyring::Shared, limits::nonzero, opening::OpeningHalf,
-    sealing::SealingHalf,
+    SealingLimits, gate::Gate, janitor::Janitor, jitter::Jitter, keyring::Shared, limits::nonzero,
+    opening::OpeningHalf, sealing::SealingHalf,
 };
 
 /// Builds a [`Keyring`]; every setting has a default.
@@ -127,6 +127,7 @@ impl<M: Material> KeyringBuilder<M> {
                 sealing: SealingHalf::new(self.sealing),
                 opening: OpeningHalf::new(self.opening),
                 gate: Gate::new(self.max_loads, self.load_timeout),
+                janitor: Janitor::default(),
                 jitter: Jitter::new(self.seed),
                 shut_down: AtomicBool::new(false),
             }),

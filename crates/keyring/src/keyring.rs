@@ -12,7 +12,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     DataKeys, KeyringBuilder, KeyringError, Material, MissReason, Stats, flight::Ending, gate::Gate,
-    jitter::Jitter, opening::OpeningHalf, sealing::SealingHalf,
+    janitor::Janitor, jitter::Jitter, opening::OpeningHalf, sealing::SealingHalf,
 };
 
 /// How many times in a row a caller starts over because of an invalidation. Past that, invalidations come faster than
@@ -48,6 +48,7 @@ pub(crate) struct Shared<P, M: Material> {
     pub(crate) sealing: SealingHalf<M::Sealing>,
     pub(crate) opening: OpeningHalf<M::Opening>,
     pub(crate) gate: Gate,
+    pub(crate) janitor: Janitor,
     pub(crate) jitter: Jitter,
     pub(crate) shut_down: AtomicBool,
 }
@@ -197,6 +198,7 @@ impl<P, M: Material> Keyring<P, M> {
     pub fn shutdown(&self) {
         self.shared.shut_down.store(true, Ordering::SeqCst);
         self.shared.gate.close();
+        self.shared.janitor.dismiss();
         self.forget_all(Ending::ShutDown);
     }
 

@@ -119,6 +119,7 @@ mod flight;
 mod gate;
 mod handle;
 mod held;
+mod janitor;
 mod jitter;
 mod keyring;
 mod limits;

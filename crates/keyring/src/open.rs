@@ -167,6 +167,7 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
             }
             Joined::Leads(waiter, landing) => {
                 half.counters.loads.add(1);
+                self.tend(&runtime);
                 landing.start(&runtime, Arc::clone(self).unwrap_key(id));
                 waiter
             }

@@ -53,6 +53,11 @@ impl<O> Opened<O> {
 }
 
 impl<O> Opened<O> {
+    /// When it is too old to be used.
+    pub(crate) const fn expires(&self) -> Instant {
+        self.expires
+    }
+
     pub(crate) fn describe(&self, id: &OpeningId, now: Instant) -> OpeningKey {
         OpeningKey {
             context: id.context.clone(),
@@ -169,6 +174,10 @@ impl<O: 'static> OpeningHalf<O> {
         }
         self.refused_from_memory.add(1);
         Some(refusal.error)
+    }
+
+    pub(crate) fn forget_lapsed(&self, now: Instant) {
+        self.refusals.retain(|_, refusal| now < refusal.lapses);
     }
 
     /// Takes in the result of a load. Runs under the lock of the flights.

@@ -216,6 +216,7 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
                 if count {
                     half.count_miss(reason);
                 }
+                self.tend(&runtime);
                 landing.start(&runtime, Arc::clone(self).generate(context.clone()));
                 Ok(Next::Wait(waiter))
             }
@@ -274,6 +275,7 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
         let joined = half.flights.join(context, replaced, self.settle_sealing(context));
         if let Joined::Leads(_, landing) = joined {
             half.refreshes.add(1);
+            self.tend(&runtime);
             landing.start(&runtime, Arc::clone(self).generate(context.clone()));
         }
     }

@@ -59,6 +59,11 @@ impl<S> SealingEntry<S> {
         &self.context
     }
 
+    /// When it is too old to be used.
+    pub(crate) const fn hard(&self) -> Instant {
+        self.times.hard
+    }
+
     pub(crate) fn is_under(&self, key_id: &str) -> bool {
         self.wrapped.iter().any(|wrapped| wrapped.key_id() == key_id)
     }

@@ -118,6 +118,24 @@ impl<K: Clone + Eq + Hash, V: Clone + Kept> Store<K, V> {
             .collect()
     }
 
+    /// Removes the entries whose value is `old`, and none that takes the place of one meanwhile.
+    #[must_use]
+    pub(crate) fn sweep(&self, reason: MissReason, old: impl Fn(&V) -> bool) -> Vec<V> {
+        let keys: Vec<K> = self
+            .live
+            .iter()
+            .filter(|(_, value)| old(value))
+            .map(|(key, _)| key)
+            .collect();
+        let remove = |key: &K| {
+            let (_, value) = self.live.remove_if(key, &old)?;
+            value.retire();
+            self.gone.insert(self.hasher.hash_one(key), reason);
+            Some(value)
+        };
+        keys.iter().filter_map(remove).collect()
+    }
+
     /// Removes one entry.
     #[must_use]
     pub(crate) fn remove_one<Q: Hash + Equivalent<K> + ?Sized>(

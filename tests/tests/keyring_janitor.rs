@@ -1,0 +1,132 @@
+//! Keys that nobody asks for any more are wiped when they are too old.
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use datakey_keyring::{Keyring, Material, MissReason, OpeningLimits, SealingLimits, Usage};
+use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
+use datakey_tests::keyring::{Scripted, context};
+use tokio::{runtime::Handle, time::sleep};
+
+const ONE: Usage = Usage::message(1);
+const HARD: Duration = Duration::from_secs(180);
+const TTL: Duration = Duration::from_secs(300);
+
+struct Alive<T>(Arc<AtomicU64>, T);
+
+impl<T> Drop for Alive<T> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicU64>);
+
+impl Counting {
+    fn one<T>(&self, key: T) -> Alive<T> {
+        self.0.fetch_add(1, SeqCst);
+        Alive(Arc::clone(&self.0), key)
+    }
+}
+
+impl Material for Counting {
+    type Sealing = Alive<GeneratedDataKey>;
+    type Opening = Alive<DataKey>;
+
+    fn sealing(&self, made: GeneratedDataKey, _: &EncryptionContext) -> Result<Self::Sealing, ProviderError> {
+        Ok(self.one(made))
+    }
+
+    fn opening(&self, key: DataKey, _: &EncryptionContext) -> Result<Self::Opening, ProviderError> {
+        Ok(self.one(key))
+    }
+}
+
+fn counting() -> (Keyring<Scripted, Counting>, Arc<AtomicU64>) {
+    let material = Counting::default();
+    let alive = Arc::clone(&material.0);
+    let keyring = Keyring::builder()
+        .material(material)
+        .sealing(SealingLimits::default().with_ages(Duration::from_secs(60), HARD))
+        .opening(OpeningLimits::default().with_ttl(TTL))
+        .build(Scripted::default());
+    (keyring.unwrap(), alive)
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_keys_are_wiped_at_their_hard_age() {
+    let (keyring, alive) = counting();
+    for n in 0..50 {
+        let context = context(format!("t{n}"));
+        let sealed = keyring.sealing_key(&context, ONE).await.unwrap();
+        keyring
+            .opening_key(&context, sealed.1.wrapped_keys())
+            .await
+            .unwrap();
+    }
+    assert_eq!(alive.load(SeqCst), 100);
+    sleep(HARD - Duration::from_secs(1)).await;
+    assert_eq!(alive.load(SeqCst), 100, "an outage may still need them");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(alive.load(SeqCst), 50);
+    sleep(TTL - HARD).await;
+    assert_eq!(alive.load(SeqCst), 0);
+    assert_eq!(
+        (keyring.stats().sealing.live, keyring.stats().opening.live),
+        (0, 0)
+    );
+    let why = keyring.explain(&context("t7"));
+    assert_eq!(why.sealing, Err(MissReason::Age), "and it is known why");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_made_while_it_sleeps_are_not_overlooked() {
+    let (keyring, alive) = counting();
+    for n in 0..40 {
+        keyring.sealing_key(&context(format!("t{n}")), ONE).await.unwrap();
+        sleep(Duration::from_secs(7)).await;
+        let young = u64::min(n + 1, HARD.as_secs() / 7 + 1);
+        let own = alive.load(SeqCst);
+        assert!(
+            (young - 1..=young).contains(&own),
+            "{own} alive of {young} that are young"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_key_is_wiped_by_its_holder() {
+    let (keyring, alive) = counting();
+    let held = keyring.sealing_key(&context("a"), ONE).await.unwrap();
+    sleep(HARD + Duration::from_secs(2)).await;
+    assert_eq!((keyring.stats().sealing.live, alive.load(SeqCst)), (0, 1));
+    drop(held);
+    assert_eq!(alive.load(SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_task_is_left_when_no_key_is() {
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let (keyring, _) = counting();
+    for round in 0..3 {
+        keyring.sealing_key(&context("a"), ONE).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(tasks(), before + 1, "round {round}");
+        sleep(HARD * 2).await;
+        assert_eq!(tasks(), before);
+    }
+    keyring.sealing_key(&context("a"), ONE).await.unwrap();
+    keyring.shutdown();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(tasks(), before, "nor after a shutdown");
+    let (other, alive) = counting();
+    other.sealing_key(&context("a"), ONE).await.unwrap();
+    drop(other);
+    assert_eq!(alive.load(SeqCst), 0, "it keeps no keyring alive");
+}
