@@ -14,7 +14,7 @@ use datakey_provider::{
     Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use datakey_retry::{Policy, Reason, retry};
-use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
+use rand::{Rng as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use tokio::time::{Instant, sleep};
 
 /// How a service counts.
@@ -44,6 +44,7 @@ struct State {
     tokens: f64,
     at: f64,
     down: bool,
+    jitter: Option<Xoshiro256PlusPlus>,
     served: Vec<f64>,
     refused: Vec<f64>,
 }
@@ -61,6 +62,7 @@ impl Service {
             tokens,
             at: 0.0,
             down: false,
+            jitter: None,
             served: vec![],
             refused: vec![],
         };
@@ -70,6 +72,19 @@ impl Service {
             start: Instant::now(),
             state: Mutex::new(state),
         }))
+    }
+
+    /// Lets each call take 0 to 4 ms longer on its way, so that callers do not stay in step.
+    #[must_use]
+    pub fn with_jitter(self, seed: u64) -> Self {
+        self.0.state.lock().unwrap().jitter = Some(Xoshiro256PlusPlus::seed_from_u64(seed));
+        self
+    }
+
+    fn jitter(&self) -> Duration {
+        let mut state = self.0.state.lock().unwrap();
+        let draw = state.jitter.as_mut().map_or(0, |random| random.next_u64() % 5);
+        Duration::from_millis(draw)
     }
 
     /// Changes the quota from now on.
@@ -94,17 +109,22 @@ impl Service {
         self.0.state.lock().unwrap().refused.len()
     }
 
+    /// When calls were throttled, in seconds since the start.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<f64> {
+        self.0.state.lock().unwrap().refused.clone()
+    }
+
     /// Calls served from `from` up to `to`, in seconds since the start.
     #[must_use]
     pub fn served_between(&self, from: f64, to: f64) -> usize {
-        self.0
-            .state
-            .lock()
-            .unwrap()
-            .served
-            .iter()
-            .filter(|at| (from..to).contains(*at))
-            .count()
+        between(&self.0.state.lock().unwrap().served, from, to)
+    }
+
+    /// Calls throttled from `from` up to `to`, in seconds since the start.
+    #[must_use]
+    pub fn refused_between(&self, from: f64, to: f64) -> usize {
+        between(&self.0.state.lock().unwrap().refused, from, to)
     }
 
     /// One call.
@@ -114,7 +134,7 @@ impl Service {
     pub async fn call(&self) -> Result<(), ProviderError> {
         // Whole milliseconds: a timer rounds up.
         let there = Duration::from_millis(self.0.latency.as_millis() as u64 / 2);
-        sleep(there).await;
+        sleep(there + self.jitter()).await;
         let answer = self.answer();
         sleep(self.0.latency - there).await;
         answer
@@ -149,6 +169,10 @@ impl Service {
             ))
         }
     }
+}
+
+fn between(times: &[f64], from: f64, to: f64) -> usize {
+    times.iter().filter(|at| (from..to).contains(*at)).count()
 }
 
 /// What became of a crowd's calls.

@@ -2,65 +2,124 @@
 use std::time::Duration;
 
 use datakey_tests::retry::{Counting, Report, Service, crowd, seeded};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 const LATENCY: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_secs(600);
 
-/// Runs a crowd on a quota of 100 a second and says how much longer than ideal it took.
-async fn on_a_hundred(counting: Counting, callers: usize, calls: u64) -> (Report, Service, f64) {
-    let service = Service::new(100.0, counting, LATENCY);
-    let report = crowd(&seeded(1), &service, callers, calls, LONG).await;
-    let burst = match counting {
-        Counting::Bucket(size) => size,
-        Counting::Seconds => 100.0,
-    };
-    let ratio = report.took.as_secs_f64() / ((calls as f64 - burst) / 100.0);
-    println!(
-        "{counting:?} {callers} callers: ratio {ratio:.3}, {} refused, {report:?}",
-        service.refused()
-    );
+/// What a crowd on a quota is judged by: how long, how many refused, how long the unluckiest waited.
+struct Outcome {
+    ratio: f64,
+    refused: usize,
+    /// Refused after what the first burst had coming, since all of it was under way before the first throttle was told.
+    later: usize,
+    longest: Duration,
+}
+
+/// Runs a crowd on a quota and compares it with the ideal.
+async fn on_a_quota(service: &Service, seed: u64, callers: usize, calls: u64, ideal: f64) -> Outcome {
+    let report = crowd(&seeded(seed), service, callers, calls, LONG).await;
     assert!(report.failed.is_empty(), "{:?}", report.failed);
-    assert_eq!(report.done, calls);
-    assert_eq!(service.served() as u64, calls);
-    (report, service, ratio)
+    assert_eq!((report.done, service.served() as u64), (calls, calls));
+    let refusals = service.refusals();
+    let burst = refusals.first().map_or(0.0, |first| first + 0.025);
+    Outcome {
+        ratio: report.took.as_secs_f64() / ideal,
+        refused: refusals.len(),
+        later: refusals.iter().filter(|at| **at > burst).count(),
+        longest: report.longest,
+    }
+}
+
+/// On 100 a second, all in step and then each in a pace of its own.
+async fn on_a_hundred(bucket: f64, callers: usize, check: impl Fn(&Outcome)) {
+    let ideal = (1000.0 - bucket) / 100.0;
+    for seed in 0..8 {
+        let mut service = Service::new(100.0, Counting::Bucket(bucket), LATENCY);
+        if seed > 0 {
+            service = service.with_jitter(seed);
+        }
+        let outcome = on_a_quota(&service, seed, callers, 1000, ideal).await;
+        println!(
+            "bucket {bucket}, {callers} callers, seed {seed}: {:.3} of ideal, {} refused, {} later, longest {:?}",
+            outcome.ratio, outcome.refused, outcome.later, outcome.longest
+        );
+        check(&outcome);
+        if seed == 0 && callers == 32 && bucket <= 10.0 {
+            assert!(outcome.refused <= 35, "{}", outcome.refused);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_small_burst_allowance() {
-    let (report, service, ratio) = on_a_hundred(Counting::Bucket(10.0), 32, 1000).await;
-    assert!(ratio <= 1.05, "{ratio}");
-    assert!(service.refused() <= 45, "{}", service.refused());
-    assert!(report.longest <= Duration::from_secs(1), "{:?}", report.longest);
+    on_a_hundred(10.0, 32, |outcome| {
+        assert!(outcome.ratio <= 1.05, "{}", outcome.ratio);
+        assert!(outcome.later <= 5, "{}", outcome.later);
+        assert!(outcome.longest <= Duration::from_secs(1));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_large_burst_allowance() {
-    let (report, service, ratio) = on_a_hundred(Counting::Bucket(100.0), 32, 1000).await;
-    assert!(ratio <= 1.05, "{ratio}");
-    assert!(service.refused() <= 45, "{}", service.refused());
-    assert!(report.longest <= Duration::from_secs(1), "{:?}", report.longest);
+    on_a_hundred(100.0, 32, |outcome| {
+        assert!(outcome.ratio <= 1.05, "{}", outcome.ratio);
+        assert!(outcome.later <= 8, "{}", outcome.later);
+        assert!(outcome.longest <= Duration::from_secs(1));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn hundreds_of_callers() {
     for callers in [200, 300] {
-        let (_, service, ratio) = on_a_hundred(Counting::Bucket(10.0), callers, 3000).await;
-        assert!(ratio <= 1.05, "{ratio}");
-        assert!(
-            service.refused() <= callers + 20,
-            "the first burst and little more: {}",
-            service.refused()
-        );
+        on_a_hundred(10.0, callers, |outcome| {
+            assert!(outcome.ratio <= 1.05, "{}", outcome.ratio);
+            assert!(outcome.later <= 5, "{}", outcome.later);
+            let fair_turn = Duration::from_millis(callers as u64 * 10);
+            assert!(outcome.longest <= fair_turn + Duration::from_millis(700));
+        })
+        .await;
+    }
+}
+
+/// Other quotas, allowances and latencies than the numbers were chosen with.
+#[tokio::test(start_paused = true)]
+async fn quotas_of_other_sizes() {
+    for (per_second, bucket, latency, callers) in [
+        (70.0, 7.0, 8, 24),
+        (137.0, 25.0, 11, 50),
+        (250.0, 60.0, 3, 40),
+        (1000.0, 100.0, 5, 64),
+        (3000.0, 300.0, 12, 150),
+    ] {
+        for seed in 1..4 {
+            let latency = Duration::from_millis(latency);
+            let service = Service::new(per_second, Counting::Bucket(bucket), latency).with_jitter(seed);
+            let calls = per_second as u64 * 10;
+            let ideal = (calls as f64 - bucket) / per_second;
+            let outcome = on_a_quota(&service, seed, callers, calls, ideal).await;
+            println!(
+                "{per_second} a second: {:.3} of ideal, {} refused",
+                outcome.ratio, outcome.refused
+            );
+            assert!(outcome.ratio <= 1.05, "{per_second}: {}", outcome.ratio);
+            let share = outcome.later as f64 / calls as f64;
+            assert!(share <= 0.03, "{per_second}: {} later", outcome.later);
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_counts_by_the_second() {
-    let (report, service, ratio) = on_a_hundred(Counting::Seconds, 32, 3000).await;
-    assert!(ratio <= 1.15, "{ratio}");
-    assert!(service.refused() <= 120, "{}", service.refused());
-    assert!(report.longest <= Duration::from_secs(2), "{:?}", report.longest);
+    for seed in 0..4 {
+        let service = Service::new(100.0, Counting::Seconds, LATENCY).with_jitter(seed);
+        let outcome = on_a_quota(&service, seed, 32, 3000, 29.0).await;
+        assert!(outcome.ratio <= 1.1, "{}", outcome.ratio);
+        assert!(outcome.refused <= 80, "{}", outcome.refused);
+        assert!(outcome.longest <= Duration::from_secs(2), "{:?}", outcome.longest);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,77 +136,124 @@ async fn nothing_is_lost_with_backoff_alone() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_quota_that_moves_is_followed() {
-    let service = Service::new(100.0, Counting::Bucket(10.0), LATENCY);
+/// Calls that a crowd without end makes on a quota which changes by steps of a time in seconds and a new quota.
+async fn on_a_moving_quota(seed: u64, steps: &[(u64, f64)], until: u64) -> Service {
+    let service = Service::new(100.0, Counting::Bucket(10.0), LATENCY).with_jitter(seed);
     let job = tokio::spawn({
         let service = service.clone();
-        async move { crowd(&seeded(3), &service, 32, u64::MAX, Duration::from_secs(40)).await }
+        async move { crowd(&seeded(seed), &service, 32, u64::MAX, Duration::from_secs(until)).await }
     });
-    sleep(Duration::from_secs(10)).await;
-    service.set_quota(50.0);
-    let refused = service.refused();
-    sleep(Duration::from_secs(10)).await;
-    assert!(
-        service.refused() - refused <= 20,
-        "{}",
-        service.refused() - refused
-    );
-    assert!(service.served_between(12.0, 20.0) >= 380);
-    service.set_quota(200.0);
-    sleep(Duration::from_secs(20)).await;
-    assert!(
-        service.served_between(28.0, 40.0) >= 2280,
-        "{}",
-        service.served_between(28.0, 40.0)
-    );
+    let start = Instant::now();
+    for (at, quota) in steps {
+        sleep_until(start + Duration::from_secs(*at)).await;
+        service.set_quota(*quota);
+    }
     assert!(job.await.unwrap().failed.is_empty());
+    service
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_is_halved_and_doubled_is_followed() {
+    for seed in 0..4 {
+        let service = on_a_moving_quota(seed, &[(10, 50.0), (20, 100.0), (40, 200.0)], 60).await;
+        let lower = service.refused_between(10.0, 20.0);
+        assert!(lower <= 20, "halved: {lower} refused");
+        let used = service.served_between(12.0, 20.0);
+        assert!(used >= 380, "halved: {used} of 400");
+        let used = service.served_between(32.0, 40.0);
+        assert!(used >= 760, "back again: {used} of 800");
+        let used = service.served_between(52.0, 60.0);
+        assert!(used >= 1520, "doubled: {used} of 1600");
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_others_used_up_is_found_again() {
-    let service = Service::new(100.0, Counting::Bucket(10.0), LATENCY);
-    let job = tokio::spawn({
-        let service = service.clone();
-        async move { crowd(&seeded(3), &service, 32, u64::MAX, Duration::from_secs(20)).await }
-    });
-    sleep(Duration::from_secs(8)).await;
-    service.set_quota(0.0);
-    let refused = service.refused();
-    sleep(Duration::from_secs(2)).await;
-    assert!(service.refused() - refused <= 20, "it probes, it does not hammer");
-    service.set_quota(100.0);
-    sleep(Duration::from_secs(8)).await;
-    assert!(
-        service.served_between(11.0, 16.0) >= 450,
-        "{}",
-        service.served_between(11.0, 16.0)
-    );
-    assert!(job.await.unwrap().failed.is_empty());
+    for seed in 0..4 {
+        let service = on_a_moving_quota(seed, &[(8, 0.0), (10, 100.0)], 20).await;
+        let probes = service.refused_between(8.0, 10.0);
+        assert!(
+            (1..=20).contains(&probes),
+            "it probes, it does not hammer: {probes}"
+        );
+        let used = service.served_between(11.0, 16.0);
+        assert!(used >= 450, "{used} of 500");
+    }
 }
 
+/// A service that fails every call for half a minute.
 #[tokio::test(start_paused = true)]
-async fn eight_processes_come_to_equal_shares() {
-    let service = Service::new(100.0, Counting::Bucket(10.0), LATENCY);
-    let mut jobs = Vec::new();
-    for process in 0..8 {
-        let service = service.clone();
-        jobs.push(tokio::spawn(async move {
-            crowd(&seeded(process), &service, 32, u64::MAX, Duration::from_secs(60)).await
-        }));
+async fn after_an_outage_the_quota_is_used_at_once_and_without_a_storm() {
+    for seed in 0..4 {
+        let service = Service::new(100.0, Counting::Bucket(10.0), LATENCY).with_jitter(seed);
+        let job = tokio::spawn({
+            let service = service.clone();
+            async move { crowd(&seeded(seed), &service, 32, u64::MAX, Duration::from_secs(60)).await }
+        });
+        let start = Instant::now();
+        sleep_until(start + Duration::from_secs(10)).await;
+        service.set_down(true);
+        sleep_until(start + Duration::from_secs(40)).await;
+        service.set_down(false);
+        job.await.unwrap();
+        let within_five = service.served_between(44.0, 45.0);
+        assert!(within_five >= 90, "{within_five} a second");
+        for second in 40..50 {
+            let (from, to) = (f64::from(second), f64::from(second) + 1.0);
+            let attempts = service.served_between(from, to) + service.refused_between(from, to);
+            assert!(attempts <= 150, "{attempts} in second {second}");
+        }
     }
+}
+
+fn jain(shares: &[f64]) -> f64 {
+    let sum = shares.iter().sum::<f64>();
+    sum * sum / (shares.len() as f64 * shares.iter().map(|share| share * share).sum::<f64>())
+}
+
+/// Clients that do not know of each other, each with 32 callers, and what each got done in the time.
+async fn shares(
+    seed: u64,
+    clients: u64,
+    callers: usize,
+    per_second: f64,
+    seconds: u64,
+) -> (Vec<f64>, Service) {
+    let bucket = Counting::Bucket(per_second / 10.0);
+    let service = Service::new(per_second, bucket, LATENCY).with_jitter(seed);
+    let jobs: Vec<_> = (0..clients)
+        .map(|client| {
+            let service = service.clone();
+            tokio::spawn(async move {
+                let policy = seeded(seed * 100 + client);
+                crowd(&policy, &service, callers, u64::MAX, Duration::from_secs(seconds)).await
+            })
+        })
+        .collect();
     let mut shares = Vec::new();
     for job in jobs {
         let report = job.await.unwrap();
         assert!(report.failed.is_empty(), "{:?}", report.failed);
         shares.push(report.done as f64);
     }
-    let (sum, squares) = (
-        shares.iter().sum::<f64>(),
-        shares.iter().map(|share| share * share).sum::<f64>(),
-    );
-    let fairness = sum * sum / (8.0 * squares);
-    println!("Jain {fairness:.4}, {} refused, {shares:?}", service.refused());
-    assert!(fairness >= 0.95, "{fairness} {shares:?}");
-    assert!(service.served_between(0.0, 60.0) >= 5900, "the quota is used");
+    (shares, service)
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_share_a_quota_come_to_equal_shares() {
+    for (clients, callers, per_second) in [(8, 32, 100.0), (3, 20, 100.0), (8, 32, 1000.0)] {
+        for seed in 0..4 {
+            let (shares, service) = shares(seed, clients, callers, per_second, 60).await;
+            let fairness = jain(&shares);
+            println!(
+                "{clients} on {per_second}: Jain {fairness:.4}, {} refused",
+                service.refused()
+            );
+            assert!(fairness >= 0.95, "{fairness} {shares:?}");
+            assert!(
+                service.served_between(0.0, 60.0) as f64 >= per_second * 59.0,
+                "the quota is used"
+            );
+        }
+    }
 }

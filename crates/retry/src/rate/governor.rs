@@ -1,68 +1,16 @@
 //! The rate that throttles teach: a function of what was seen, without clock, lock or waiting.
 //!
 //! Times are seconds since a common start, rates are calls per second.
+//!
+//! At a throttle the quota is used up. So what succeeds between two throttles is what the quota grew by in that time: a
+//! measurement, exact to a call, of a lone client's quota. A lone client keeps just under what it measured and meets a
+//! throttle only when it probes for more. A client that is throttled time and again although it stays under what it
+//! measured is not alone: then it grows and gives way by turns until shares are equal.
+mod constants;
+mod measure;
 
-/// The lowest rate: one call in ten seconds. A thousand clients at their lowest together ask 100 a second.
-const RATE_MIN: f64 = 0.1;
-
-/// The lowest rate to start from when nothing is known.
-const RATE_START_MIN: f64 = 10.0;
-
-/// While seeking, the rate doubles in this time, or in two round trips if that is longer.
-const DOUBLING_MIN: f64 = 0.05;
-const DOUBLING_ROUND_TRIPS: f64 = 2.0;
-
-/// Successes between two throttles that make a measurement of the quota, if the time between was also this many round
-/// trips and seconds; or whatever succeeded in the longest time.
-const MEASURED_MIN: u32 = 10;
-const MEASURED_ROUND_TRIPS: f64 = 8.0;
-const MEASURED_SHORTEST: f64 = 0.05;
-const MEASURED_LONGEST: f64 = 1.0;
-
-/// How far below a measured quota following starts.
-const MEASURED_SHARE: f64 = 0.97;
-
-/// Throttles a second that a lone client at its quota brings about: growth divided by cut. Its swings stay so small
-/// that the burst allowance of any quota evens them out.
-const THROTTLES_PER_SECOND: f64 = 0.4;
-
-/// Growth a second when following starts, and how many seconds until a third of it is left. Each throttle cuts the rate
-/// in proportion, so whoever asks more meets more cuts, and all who share a quota come to equal shares: soon by great
-/// swings at first, then calmly.
-const GROWTH_FIRST: f64 = 0.3;
-const GROWTH_SETTLES: f64 = 8.0;
-const GROWTH_CALM: f64 = 0.03;
-
-/// The least growth, in calls per second each second, so that the slowest come up soon too.
-const GROWTH_LEAST: f64 = 0.02;
-
-/// The most that one throttle takes off the rate.
-const CUT_MAX: f64 = 0.3;
-
-/// What a throttle never cuts below, as a share of what succeeded in the last second: a service that counts by the
-/// second refuses everything at the end of a second that it served in full.
-const DELIVERED_SHARE: f64 = 0.7;
-
-/// After this many calls without a throttle, in seconds between these limits, the growth itself grows, by this much a
-/// second, up to doubling each second: the quota has moved.
-const QUIET_MIN: f64 = 3.0;
-const QUIET_MAX: f64 = 30.0;
-const QUIET_CALLS: f64 = 10.0;
-const GROWTH_RAMP: f64 = 0.25;
-const GROWTH_MAX: f64 = core::f64::consts::LN_2;
-
-/// While one throttle follows another, each halves the pace, down to this many calls a second.
-const PROBE_RATE: f64 = 4.0;
-const STREAK_MAX: i32 = 16;
-
-/// Calls that may start together because they accrued while nobody waited, in seconds of the rate. Covers late timers.
-const BURST: f64 = 0.005;
-
-/// After this long without a throttle and without anybody waiting, the rate is forgotten.
-const FORGET: f64 = 60.0;
-
-/// How much a new round trip changes the average.
-const LATENCY_WEIGHT: f64 = 0.2;
+use constants::*;
+use measure::{Epoch, Measured};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -78,15 +26,25 @@ enum Phase {
 pub(super) struct Governor {
     phase: Phase,
     rate: f64,
+    /// Growth stops there until an answer to a call at the rate raises it.
+    ceiling: f64,
     tokens: f64,
     at: f64,
     /// Throttles of calls admitted before this tell nothing new.
     cut_at: f64,
     throttled_at: f64,
-    sought_at: f64,
+    answered_at: f64,
     following_since: f64,
-    successes: u32,
+    epoch: Epoch,
+    measured: Measured,
+    /// What the service let through at once before the first throttle, at most.
+    burst: f64,
+    /// From 0, alone, to 1: throttled time and again while under what was measured.
+    company: f64,
+    /// Throttles since the last answer.
     streak: i32,
+    /// Throttles while seeking that came too soon to measure anything.
+    blind: i32,
     latency: f64,
     pressed_at: f64,
 }
@@ -96,14 +54,19 @@ impl Governor {
         Self {
             phase: Phase::Idle,
             rate: 0.0,
+            ceiling: 0.0,
             tokens: 0.0,
             at: 0.0,
             cut_at: 0.0,
             throttled_at: 0.0,
-            sought_at: 0.0,
+            answered_at: 0.0,
             following_since: 0.0,
-            successes: 0,
+            epoch: Epoch::starting(0.0, 0.0),
+            measured: Measured::NOTHING,
+            burst: 0.0,
+            company: 0.0,
             streak: 0,
+            blind: 0,
             latency: 0.0,
             pressed_at: 0.0,
         }
@@ -114,10 +77,17 @@ impl Governor {
         (self.phase != Phase::Idle).then_some(self.rate)
     }
 
-    /// The rate at which calls are admitted: the learnt one, or less while throttles follow one another.
+    fn in_company(&self) -> bool {
+        self.company > IN_COMPANY
+    }
+
+    /// The rate at which calls are admitted: the learnt one, or less while throttles follow one another. In company one
+    /// throttle is nothing special, and its cut is enough.
     fn pace(&self) -> f64 {
-        let slowed = self.rate * 0.5_f64.powi(self.streak);
-        slowed.max(self.rate.min(PROBE_RATE))
+        let halvings = self.streak.saturating_sub(i32::from(self.in_company()));
+        let slowed = self.rate * 0.5_f64.powi(halvings.max(0));
+        let probes = (PROBE_PART / (self.at - self.answered_at)).clamp(PROBE_MIN, PROBE_MAX);
+        slowed.max(self.rate.min(probes))
     }
 
     fn growth(&self, now: f64) -> f64 {
@@ -127,20 +97,23 @@ impl Governor {
         match self.phase {
             Phase::Idle => 0.0,
             Phase::Seeking => {
-                core::f64::consts::LN_2 / (DOUBLING_ROUND_TRIPS * self.latency).max(DOUBLING_MIN)
+                let doubling = (DOUBLING_ROUND_TRIPS * self.latency).max(DOUBLING_MIN);
+                core::f64::consts::LN_2 / doubling * BLIND_SLOWS.powi(self.blind)
             }
             Phase::Following => {
+                let doubt = self.measured.doubt.powf(GROWTH_DOUBT_POWER) * GROWTH_DOUBT;
+                let alone = doubt.min(GROWTH_DOUBT_MAX) + GROWTH_CALM;
+                let shared = self.brisk(now) * (GROWTH_COMPANY + GROWTH_COMPANY_CALLS / self.rate);
+                let own = shared.min(GROWTH_COMPANY_MAX).mul_add(self.company, alone);
                 let patience = (QUIET_CALLS / self.rate).clamp(QUIET_MIN, QUIET_MAX);
                 let quiet = (now - self.throttled_at - patience).max(0.0);
-                let own = self.settling(now).max(GROWTH_LEAST / self.rate);
                 quiet.mul_add(GROWTH_RAMP, own).min(GROWTH_MAX)
             }
         }
     }
 
-    fn settling(&self, now: f64) -> f64 {
-        let age = now - self.following_since;
-        (GROWTH_FIRST * (-age / GROWTH_SETTLES).exp()).max(GROWTH_CALM)
+    fn brisk(&self, now: f64) -> f64 {
+        (BRISK * ((self.following_since - now) / SETTLES).exp()).max(1.0)
     }
 
     /// Accrues tokens up to `now`. The rate grows only while somebody waits for it: growth without demand proves nothing.
@@ -153,7 +126,8 @@ impl Governor {
         let pace = self.pace();
         if growth > 0.0 {
             self.tokens += pace / growth * (growth * elapsed).exp_m1();
-            self.rate *= (growth * elapsed).exp();
+            let grown = self.rate * (growth * elapsed).exp();
+            self.rate = grown.min(self.ceiling.max(self.rate));
         } else {
             self.tokens += pace * elapsed;
         }
@@ -193,10 +167,16 @@ impl Governor {
     /// A call was answered by anything but a throttle. True if the pace has changed.
     pub(super) fn on_answer(&mut self, now: f64, admitted: f64) -> bool {
         self.on_round_trip(now - admitted);
+        if self.streak > 0 && now - self.answered_at > LOST {
+            self.epoch = Epoch::starting(admitted, self.rate);
+        } else if admitted > self.epoch.start {
+            self.epoch.successes += 1.0;
+        }
         if admitted <= self.cut_at {
             return false;
         }
-        self.successes = self.successes.saturating_add(1);
+        self.ceiling = CEILING * self.rate;
+        self.answered_at = now;
         core::mem::take(&mut self.streak) > 0
     }
 
@@ -204,13 +184,19 @@ impl Governor {
     pub(super) fn on_throttle(&mut self, now: f64, admitted: f64, delivered: f64) {
         self.on_round_trip(now - admitted);
         if self.phase == Phase::Idle {
-            self.phase = Phase::Seeking;
-            self.rate = delivered.max(RATE_START_MIN);
-            self.tokens = 0.0;
-            self.at = now;
-            self.streak = 0;
-            self.sought_at = now;
-            self.successes = 0;
+            let rate = delivered.max(RATE_START_MIN);
+            *self = Self {
+                phase: Phase::Seeking,
+                rate,
+                ceiling: CEILING * rate,
+                at: now,
+                answered_at: now,
+                epoch: Epoch::starting(now, rate),
+                burst: delivered,
+                latency: self.latency,
+                pressed_at: self.pressed_at,
+                ..Self::new()
+            };
         } else if admitted <= self.cut_at {
             return;
         } else {
@@ -222,31 +208,90 @@ impl Governor {
 
     fn cut(&mut self, now: f64, admitted: f64, delivered: f64) {
         self.tokens = self.tokens.min(0.0);
-        if let Some(measured) = self.measured(admitted) {
-            self.rate = self.rate.min(measured * MEASURED_SHARE).max(RATE_MIN);
-            self.phase = Phase::Following;
-            self.following_since = now;
-            return;
-        }
         // A throttle right after another says that the service is still refusing, not that the rate is still too high.
-        if self.streak == 0 {
-            let share = (self.settling(now) / THROTTLES_PER_SECOND).min(CUT_MAX);
-            let floor = self.rate.min(delivered * DELIVERED_SHARE);
-            self.rate = (self.rate * (1.0 - share)).max(floor).max(RATE_MIN);
+        if self.streak > 0 {
+            self.refused_again(now);
+        } else {
+            let enough = match self.phase {
+                Phase::Seeking => ENOUGH_SEEKING,
+                _ => ENOUGH_FOLLOWING,
+            };
+            match self.epoch.measure(admitted, self.latency, enough) {
+                Some(measured) => self.learn(now, measured, delivered),
+                None => self.give_way(now, delivered),
+            }
         }
         self.streak = self.streak.saturating_add(1).min(STREAK_MAX);
     }
 
-    /// What the service gave between the throttle that began the seeking and that of a call admitted at `admitted`: at
-    /// both moments the quota was used up, so what succeeded in between is what it grew by.
-    fn measured(&self, admitted: f64) -> Option<f64> {
-        if self.phase != Phase::Seeking {
-            return None;
+    /// Nothing was served since the last throttle, so what is served next is measured from here.
+    fn refused_again(&mut self, now: f64) {
+        if now - self.answered_at > LOST {
+            self.rate = self.rate.min(2.0 * self.pace()).max(RATE_MIN);
+            self.ceiling = CEILING * self.rate;
+            self.phase = Phase::Seeking;
+            self.blind = 0;
         }
-        let span = admitted - self.sought_at;
-        let long = span >= (MEASURED_ROUND_TRIPS * self.latency).max(MEASURED_SHORTEST);
-        let enough = (self.successes >= MEASURED_MIN && long) || span >= MEASURED_LONGEST;
-        enough.then(|| (1.0 + f64::from(self.successes)) / span)
+        self.epoch = Epoch::starting(now, self.rate);
+    }
+
+    fn learn(&mut self, now: f64, measured: Measured, delivered: f64) {
+        let under = measured.rate * (1.0 - measured.doubt * MARGIN_DOUBT - MARGIN);
+        if self.phase == Phase::Seeking {
+            let steady = self.blind == 0;
+            let loss = if steady {
+                self.epoch.loss(now, self.burst, self.rate)
+            } else {
+                0.0
+            };
+            self.company = 0.0;
+            self.following_since = now;
+            self.rate = self.rate.min(under * (1.0 + loss));
+        } else {
+            self.judge_company(now);
+            let lower = if self.in_company() {
+                self.rate * (1.0 - CUT_COMPANY * self.brisk(now).sqrt() * self.company)
+            } else {
+                under.max(self.level(now)).min(self.rate)
+            };
+            self.rate = lower.max(self.floor(delivered));
+        }
+        self.rate = self.rate.max(RATE_MIN);
+        self.phase = Phase::Following;
+        self.measured = measured;
+        self.epoch = Epoch::starting(now, self.rate);
+        self.tokens -= CUSHION * (1.0 - self.company);
+    }
+
+    /// The quota, told from how the rate grew up to this throttle: what it asked above the quota used up the burst
+    /// allowance. The least that it may be, if the throttle came too soon after the last one for that.
+    fn level(&self, now: f64) -> f64 {
+        if now - self.throttled_at < ISOLATED {
+            return self.rate * CUT_MAX;
+        }
+        self.rate - (2.0 * self.burst * self.growth(now) * self.rate).sqrt()
+    }
+
+    fn floor(&self, delivered: f64) -> f64 {
+        self.rate.min(delivered * DELIVERED_SHARE)
+    }
+
+    fn judge_company(&mut self, now: f64) {
+        let soon = now - self.throttled_at < (EARLY_CALLS / self.rate).max(EARLY_MIN);
+        let expected = self.measured.rate * (now - self.epoch.start);
+        let early = soon && self.epoch.successes < expected + 1.0;
+        self.company += (f64::from(u8::from(early)) - self.company) * COMPANY_WEIGHT;
+    }
+
+    /// Too soon after the last throttle to measure anything.
+    fn give_way(&mut self, now: f64, delivered: f64) {
+        if self.phase == Phase::Following {
+            self.judge_company(now);
+        } else {
+            self.blind = self.blind.saturating_add(1);
+        }
+        let lower = self.rate * (1.0 - CUT_BLIND);
+        self.rate = lower.max(self.floor(delivered)).max(RATE_MIN);
     }
 
     fn on_round_trip(&mut self, seconds: f64) {
@@ -255,136 +300,4 @@ impl Governor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One that was throttled at 100 s, when ten calls a second succeeded, and has calls waiting.
-    fn throttled_once() -> Governor {
-        let mut governor = Governor::new();
-        governor.on_throttle(100.0, 99.99, 10.0);
-        governor
-    }
-
-    fn close(left: f64, right: f64) {
-        assert!(
-            (left - right).abs() < 1e-6 * right.abs().max(1.0),
-            "{left} is not {right}"
-        );
-    }
-
-    #[test]
-    fn it_admits_everything_until_the_first_throttle() {
-        let mut governor = Governor::new();
-        governor.advance(50.0, false);
-        assert!((0..1000).all(|_| governor.take()) && governor.rate().is_none());
-        governor.on_throttle(100.0, 99.9, 40.0);
-        assert_eq!(governor.rate(), Some(40.0));
-        assert!(!governor.take(), "the quota is used up at that moment");
-    }
-
-    #[test]
-    fn seeking_doubles_while_calls_wait_and_only_then() {
-        let mut governor = throttled_once();
-        governor.advance(101.0, false);
-        assert_eq!(governor.rate(), Some(10.0));
-        governor.advance(101.05, true);
-        close(governor.rate().unwrap(), 20.0);
-        let mut slow = throttled_once();
-        slow.latency = 0.1;
-        slow.advance(100.2, true);
-        close(slow.rate().unwrap(), 20.0);
-    }
-
-    #[test]
-    fn the_wait_foretold_is_the_wait_that_it_takes() {
-        for (ahead, waiting) in [(0, true), (3, true), (30, true)] {
-            let mut governor = throttled_once();
-            let wait = governor.wait(ahead);
-            let (mut taken, steps) = (0, 10_000);
-            for step in 1..=steps {
-                governor.advance(100.0 + wait * f64::from(step) / f64::from(steps), waiting);
-                if governor.take() {
-                    taken += 1;
-                }
-                assert!(
-                    taken <= ahead || step == steps,
-                    "{ahead}: too early, at step {step}"
-                );
-            }
-            assert_eq!(taken, ahead + 1);
-        }
-    }
-
-    #[test]
-    fn a_second_throttle_measures_the_quota() {
-        let mut governor = throttled_once();
-        for call in 1..=49 {
-            governor.on_answer(100.0 + f64::from(call) / 100.0, 100.0 + f64::from(call) / 100.0);
-        }
-        governor.rate = 300.0;
-        governor.on_throttle(100.5, 100.5, 49.0);
-        close(governor.rate().unwrap(), 97.0);
-        assert_eq!(governor.phase, Phase::Following);
-        let rate = governor.rate;
-        governor.on_throttle(100.501, 100.499, 49.0);
-        close(governor.rate, rate);
-        governor.on_throttle(100.6, 100.55, 49.0);
-        close(governor.rate, rate * 0.7);
-    }
-
-    #[test]
-    fn throttles_in_a_row_slow_the_pace_and_not_the_rate() {
-        let mut governor = throttled_once();
-        governor.phase = Phase::Following;
-        governor.rate = 100.0;
-        for throttle in 1..=20 {
-            governor.on_throttle(101.0 + f64::from(throttle), 100.5 + f64::from(throttle), 0.0);
-        }
-        let rate = governor.rate;
-        assert!(rate > 65.0, "cut once: {rate}");
-        close(governor.pace(), PROBE_RATE);
-        assert!(governor.on_answer(130.0, 129.0), "an answer restores the pace");
-        close(governor.pace(), rate);
-        assert!(!governor.on_answer(130.0, 129.0));
-    }
-
-    #[test]
-    fn no_cut_goes_far_below_what_was_delivered() {
-        let mut governor = throttled_once();
-        governor.phase = Phase::Following;
-        governor.rate = 100.0;
-        for throttle in 1..=50 {
-            let now = 101.0 + f64::from(throttle) / 100.0;
-            governor.on_throttle(now, now, 100.0);
-            governor.on_answer(now + 0.005, now + 0.005);
-        }
-        close(governor.rate, 70.0);
-        for throttle in 1..=500 {
-            let now = 102.0 + f64::from(throttle) / 100.0;
-            governor.on_throttle(now, now, 0.0);
-            governor.on_answer(now + 0.005, now + 0.005);
-        }
-        close(governor.rate, RATE_MIN);
-    }
-
-    #[test]
-    fn it_forgets_after_a_quiet_minute_but_not_while_calls_wait() {
-        let mut governor = throttled_once();
-        governor.advance(159.0, true);
-        governor.advance(218.0, false);
-        assert!(governor.rate().is_some());
-        governor.advance(219.5, false);
-        assert!(governor.rate().is_none() && governor.take());
-    }
-
-    #[test]
-    fn tokens_do_not_pile_up_and_time_does_not_run_back() {
-        let mut governor = throttled_once();
-        governor.advance(150.0, false);
-        assert!(governor.take() && !governor.take());
-        governor.advance(149.0, true);
-        assert!(!governor.take());
-        governor.put_back();
-        assert!(governor.take());
-    }
-}
+mod tests;

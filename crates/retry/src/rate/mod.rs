@@ -63,9 +63,9 @@ impl Priority {
 ///
 /// 1. *Seeking*: the rate starts at what succeeded in the last second and doubles in short steps until the next throttle.
 ///    What succeeded between the two throttles is a measurement of the quota, or of this process's share of it.
-/// 2. *Following*: the rate grows slowly while calls wait; each throttle cuts it by a tenth. Clients that share a quota
-///    without knowing of each other come to equal shares, as whoever asks more meets more throttles. Without throttles
-///    the growth speeds up, to follow a quota that was raised.
+/// 2. *Following*: alone on its quota, it stays just under what it measured and probes for more every few hundred calls.
+///    Throttled time and again under what it measured, it is not alone: then it grows while calls wait and gives way at
+///    each throttle, and clients that share a quota without knowing of each other come to equal shares.
 /// 3. After a minute in which no call was throttled and none had to wait, it is forgotten.
 ///
 /// A throttled call keeps its place by age, so its next attempt goes first, at the lowered rate: it needs no backoff of
@@ -209,8 +209,13 @@ impl State {
     /// Brings the rate up to now and admits whoever's turn has come.
     fn advance(&mut self, now: f64) {
         self.governor.advance(now, self.queue.len() > 0);
+        let mut moved_up = false;
         while self.queue.len() > 0 && self.governor.take() {
             self.queue.admit_first();
+            moved_up = true;
+        }
+        if moved_up {
+            self.queue.nudge();
         }
     }
 }
