@@ -45,6 +45,7 @@ struct State {
     at: f64,
     down: bool,
     jitter: Option<Xoshiro256PlusPlus>,
+    failed: usize,
     served: Vec<f64>,
     refused: Vec<f64>,
 }
@@ -63,6 +64,7 @@ impl Service {
             at: 0.0,
             down: false,
             jitter: None,
+            failed: 0,
             served: vec![],
             refused: vec![],
         };
@@ -101,6 +103,12 @@ impl Service {
     #[must_use]
     pub fn served(&self) -> usize {
         self.0.state.lock().unwrap().served.len()
+    }
+
+    /// Calls failed while down so far.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.0.state.lock().unwrap().failed
     }
 
     /// Calls throttled so far.
@@ -144,6 +152,7 @@ impl Service {
         let now = self.0.start.elapsed().as_secs_f64();
         let mut state = self.0.state.lock().unwrap();
         if state.down {
+            state.failed += 1;
             return Err(ProviderError::new(
                 ErrorClass::Transient,
                 Operation::GenerateDataKey,
@@ -209,7 +218,10 @@ pub async fn crowd(
                     let began = Instant::now();
                     match retry(&policy, || service.call()).await {
                         Ok(()) => report.done += 1,
-                        Err(gave_up) => report.failed.push(gave_up.reason()),
+                        Err(gave_up) => {
+                            report.failed.push(gave_up.reason());
+                            sleep(Duration::from_millis(100)).await;
+                        }
                     }
                     report.longest = report.longest.max(began.elapsed());
                 }

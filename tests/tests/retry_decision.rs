@@ -143,6 +143,16 @@ fn the_defaults_are_as_documented() {
     assert_eq!(defaults::BUDGET_REFILL_PER_SECOND, 100);
     assert_eq!((defaults::THROTTLED_COST, defaults::TRANSIENT_COST), (1, 10));
     assert_eq!(Policy::default().adaptive_rate().unwrap().state().rate, None);
+    assert_eq!(
+        (defaults::BREAKER_FAILURES, defaults::BREAKER_AFTER),
+        (10, Duration::from_secs(1))
+    );
+    assert_eq!(
+        (defaults::BREAKER_WAIT, defaults::BREAKER_WAIT_CAP),
+        (ms(500), ms(2000))
+    );
+    assert_eq!(defaults::BREAKER_LEASE, Duration::from_secs(10));
+    assert!(Policy::default().breaker().is_some() && Policy::never().breaker().is_none());
     let never = *Policy::never().rules();
     assert_eq!((never.max_attempts.get(), never.deadline), (1, None));
 }

@@ -28,6 +28,7 @@ fn steady() -> Policy {
         .with_transient_backoff(wait)
         .with_throttled_backoff(wait)
         .without_adaptive_rate()
+        .without_breaker()
 }
 
 type Answer = Result<u32, ProviderError>;

@@ -65,3 +65,26 @@ pub const THROTTLED_COST: u32 = 1;
 ///
 /// A service that fails is harmed by more load, and a timeout holds a connection for seconds.
 pub const TRANSIENT_COST: u32 = 10;
+
+/// Attempts in a row that must fail for the breaker to open: 10.
+///
+/// Fewer happen by chance where a host behind a load balancer fails.
+pub const BREAKER_FAILURES: u32 = 10;
+
+/// How long attempts must have been failing for the breaker to open: 1 s.
+///
+/// A thousand calls may be under way when a connection breaks; that is one failure and not a thousand.
+pub const BREAKER_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the breaker fails calls at once before one tries: 500 ms.
+pub const BREAKER_WAIT: Duration = Duration::from_millis(500);
+
+/// The longest wait before the next try, which doubles with each that fails: 2 s.
+///
+/// A service that was down is found again within two seconds of its return, for one call in two seconds.
+pub const BREAKER_WAIT_CAP: Duration = Duration::from_secs(2);
+
+/// How long a call that tries whether the service is back holds up the next try: 10 s.
+///
+/// Only matters for a call that nobody polls: the attempt timeout ends all others sooner.
+pub const BREAKER_LEASE: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@ use std::{error::Error, fmt, time::Duration};
 
 use datakey_provider::{ErrorClass, Operation, ProviderError};
 
-use crate::Classify;
+use crate::{CircuitOpen, Classify};
 
 /// What ended a call without success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub enum Reason {
     Deadline,
     /// The retry budget is empty: too many calls that share it are failing.
     Budget,
+    /// The breaker is open: the service is down.
+    CircuitOpen,
 }
 
 impl Reason {
@@ -28,6 +30,7 @@ impl Reason {
             Self::Attempts => "attempts",
             Self::Deadline => "deadline",
             Self::Budget => "budget",
+            Self::CircuitOpen => "circuit_open",
         }
     }
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Reason {
             Self::Attempts => "no attempts are left",
             Self::Deadline => "the deadline leaves no time for another attempt",
             Self::Budget => "the retry budget is empty",
+            Self::CircuitOpen => "the circuit breaker is open",
         })
     }
 }
@@ -53,6 +57,8 @@ pub enum Failure<E> {
     TimedOut(Duration),
     /// There was none: the deadline came while the first attempt waited for the adaptive rate to admit it.
     NeverSent,
+    /// There was none, or no further one: the breaker is open.
+    CircuitOpen(CircuitOpen),
 }
 
 /// A call that was given up: attempts made, time waited, the reason, and the last failure, which is also the
@@ -113,7 +119,7 @@ impl<E> GaveUp<E> {
     pub const fn last(&self) -> Option<&E> {
         match &self.failure {
             Failure::Returned(error) => Some(error),
-            Failure::TimedOut(_) | Failure::NeverSent => None,
+            Failure::TimedOut(_) | Failure::NeverSent | Failure::CircuitOpen(_) => None,
         }
     }
 
@@ -122,7 +128,7 @@ impl<E> GaveUp<E> {
     pub fn into_last(self) -> Option<E> {
         match self.failure {
             Failure::Returned(error) => Some(error),
-            Failure::TimedOut(_) | Failure::NeverSent => None,
+            Failure::TimedOut(_) | Failure::NeverSent | Failure::CircuitOpen(_) => None,
         }
     }
 }
@@ -134,11 +140,15 @@ impl<E: Classify> Classify for GaveUp<E> {
             Failure::Returned(error) => error.class(),
             Failure::TimedOut(_) => ErrorClass::Timeout,
             Failure::NeverSent => ErrorClass::Throttled,
+            Failure::CircuitOpen(open) => open.class(),
         }
     }
 
     fn delay(&self) -> Option<Duration> {
-        self.last().and_then(Classify::delay)
+        match &self.failure {
+            Failure::CircuitOpen(open) => Some(open.probe_in()),
+            _ => self.last().and_then(Classify::delay),
+        }
     }
 
     fn is_final(&self) -> bool {
@@ -155,7 +165,7 @@ impl<E> fmt::Display for GaveUp<E> {
             self.attempts, self.waited, self.reason
         )?;
         match &self.failure {
-            Failure::Returned(_) => Ok(()),
+            Failure::Returned(_) | Failure::CircuitOpen(_) => Ok(()),
             Failure::TimedOut(limit) => write!(f, "; the last attempt had no answer within {limit:?}"),
             Failure::NeverSent => f.write_str("; the adaptive rate did not admit the call in time"),
         }
@@ -164,7 +174,11 @@ impl<E> fmt::Display for GaveUp<E> {
 
 impl<E: Error + 'static> Error for GaveUp<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.last().map(|error| error as &(dyn Error + 'static))
+        match &self.failure {
+            Failure::Returned(error) => Some(error),
+            Failure::CircuitOpen(open) => Some(open),
+            Failure::TimedOut(_) | Failure::NeverSent => None,
+        }
     }
 }
 
@@ -177,6 +191,9 @@ impl GaveUp<ProviderError> {
             Failure::Returned(last) if self.reason == Reason::Permanent && self.attempts == 1 => return last,
             Failure::Returned(ref last) => last.clone(),
             Failure::TimedOut(_) | Failure::NeverSent => ProviderError::new(self.class(), operation),
+            Failure::CircuitOpen(open) => {
+                ProviderError::new(open.class(), operation).with_delay(open.probe_in())
+            }
         };
         let mut error = ProviderError::new(last.class(), last.operation());
         if let Some(key_id) = last.key_id().or(key_id) {

@@ -13,6 +13,9 @@
 //! [`Budget`] shared by all calls lets retries through as long as retrying helps, and stops when it does not. One that
 //! is too small fails bulk jobs in the first burst; see [`defaults::BUDGET_CAPACITY`].
 //!
+//! **Outages.** A service that is down makes callers wait for timeouts and retries that cannot help. A [`Breaker`] fails
+//! them at once with a retryable error, lets one call through every second or two, and all of them once that is answered.
+//!
 //! **Admission.** Backoff spreads the calls that were refused, but not the new ones, which meet the same full quota. An
 //! [`AdaptiveRate`] makes all attempts take turns at the rate that the quota allows, learnt from the throttles
 //! themselves. Then hardly any call is refused, and callers are served in the order of their start: with 32 callers at
@@ -83,6 +86,7 @@
 //! | budget | 10,000 tokens, 100 more a second | [`Policy::with_budget`] |
 //! | a retry costs | 1 token after a throttle, 10 after other failures | |
 //! | adaptive rate | on, idle until the first throttle | [`Policy::without_adaptive_rate`] |
+//! | breaker | opens after 10 attempts in a row failed over 1 s or more; tries again after 500 ms to 2 s | [`Policy::without_breaker`] |
 //! | random source | a small generator, seeded by the system | [`Policy::with_random`] |
 //!
 //! # Which failures are retried
@@ -101,6 +105,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backoff;
+mod breaker;
 mod budget;
 mod classify;
 mod decision;
@@ -113,6 +118,7 @@ mod rate;
 mod run;
 
 pub use backoff::{Backoff, Delays};
+pub use breaker::{Breaker, BreakerPhase, BreakerState, CircuitOpen};
 pub use budget::{Budget, BudgetState};
 pub use classify::Classify;
 pub use decision::{Decision, Outcome, Progress, Rules};

@@ -3,10 +3,10 @@ use std::{num::NonZeroU32, time::Duration};
 
 use rand::Rng;
 
-use crate::{AdaptiveRate, Backoff, Budget, Priority, Rules, random::Random};
+use crate::{AdaptiveRate, Backoff, Breaker, Budget, Priority, Rules, random::Random};
 
-/// When and how often to try again: the [`Rules`], with the budget, the adaptive rate and the random source that all
-/// calls under it share.
+/// When and how often to try again: the [`Rules`], with the budget, the adaptive rate, the breaker and the random source that
+/// all calls under it share.
 ///
 /// A clone shares them, so a clone with another deadline or priority still draws on the same budget and keeps to the same
 /// rate. Make one policy for each quota; in KMS, for each account and Region.
@@ -25,6 +25,7 @@ pub struct Policy {
     rules: Rules,
     budget: Budget,
     rate: Option<AdaptiveRate>,
+    breaker: Option<Breaker>,
     random: Random,
     priority: Option<Priority>,
 }
@@ -44,6 +45,7 @@ impl Policy {
             rules,
             budget: Budget::default(),
             rate: Some(AdaptiveRate::new()),
+            breaker: Some(Breaker::new()),
             random: Random::default(),
             priority: None,
         }
@@ -57,6 +59,7 @@ impl Policy {
         Self::default()
             .with_max_attempts(1)
             .without_adaptive_rate()
+            .without_breaker()
             .without_deadline()
     }
 
@@ -130,6 +133,21 @@ impl Policy {
         self
     }
 
+    /// Sets the breaker that fails calls while the service is down, which may be shared with other policies of the same
+    /// service.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: Breaker) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// Sends calls to a service however long it has been failing.
+    #[must_use]
+    pub fn without_breaker(mut self) -> Self {
+        self.breaker = None;
+        self
+    }
+
     /// Sets the random source of the jitter. With a seeded one and a paused clock, runs repeat exactly.
     ///
     /// ```
@@ -168,6 +186,12 @@ impl Policy {
     #[must_use]
     pub const fn adaptive_rate(&self) -> Option<&AdaptiveRate> {
         self.rate.as_ref()
+    }
+
+    /// The breaker that calls under this policy heed, if any.
+    #[must_use]
+    pub const fn breaker(&self) -> Option<&Breaker> {
+        self.breaker.as_ref()
     }
 
     pub(crate) const fn random(&self) -> &Random {

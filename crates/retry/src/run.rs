@@ -5,8 +5,8 @@ use datakey_provider::ErrorClass;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    Budget, Classify, Decision, Failure, GaveUp, Outcome, Policy, Priority, Progress, Reason,
-    budget::Withdrawals,
+    Breaker, Budget, CircuitOpen, Classify, Decision, Failure, GaveUp, Outcome, Policy, Priority, Progress,
+    Reason, breaker::Passage, budget::Withdrawals,
 };
 
 /// Calls `op` until it succeeds or the policy gives up.
@@ -15,7 +15,7 @@ use crate::{
 /// says of itself what kind it is, see [`Classify`]. Urgency is that of [`Policy::with_priority`], otherwise
 /// [`Priority::Sealing`].
 ///
-/// Dropping the returned future at any point leaves budget and adaptive rate as if the retry not yet sent had never been
+/// Dropping the returned future at any point leaves budget, adaptive rate and breaker as if the retry not yet sent had never been
 /// thought of.
 ///
 /// # Errors
@@ -63,19 +63,29 @@ where
     let priority = policy.priority_or(own);
     let mut failure = Failure::NeverSent;
     loop {
+        if let Err(open) = call.peek() {
+            return Err(call.gave_up(Reason::CircuitOpen, Failure::CircuitOpen(open)));
+        }
         if !call.admitted(priority).await {
             return Err(call.gave_up(Reason::Deadline, failure));
         }
+        let passage = match call.enter() {
+            Ok(passage) => passage,
+            Err(open) => return Err(call.gave_up(Reason::CircuitOpen, Failure::CircuitOpen(open))),
+        };
         match call.attempt(op()).await {
             Ok(value) => {
-                call.succeeded();
+                call.succeeded(passage);
                 return Ok(value);
             }
             Err(last) => failure = last,
         }
-        match call.failed(&failure) {
+        match call.failed(&failure, passage) {
             Decision::GiveUp(reason) => return Err(call.gave_up(reason, failure)),
-            Decision::Retry { after } => call.wait(after).await,
+            Decision::Retry { after } => match call.peek() {
+                Err(open) => return Err(call.gave_up(Reason::CircuitOpen, Failure::CircuitOpen(open))),
+                Ok(()) => call.wait(after).await,
+            },
         }
     }
 }
@@ -138,20 +148,36 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn succeeded(&mut self) {
+    fn peek(&self) -> Result<(), CircuitOpen> {
+        self.policy.breaker().map_or(Ok(()), Breaker::peek)
+    }
+
+    fn enter(&self) -> Result<Option<Passage<'a>>, CircuitOpen> {
+        self.policy.breaker().map(Breaker::enter).transpose()
+    }
+
+    fn succeeded(&mut self, passage: Option<Passage<'_>>) {
         self.withdrawals.succeeded();
+        if let Some(passage) = passage {
+            passage.answered();
+        }
         if let Some(rate) = self.policy.adaptive_rate() {
             rate.answered(self.admitted, Instant::now());
         }
     }
 
-    fn failed<E: Classify>(&mut self, failure: &Failure<E>) -> Decision {
+    fn failed<E: Classify>(&mut self, failure: &Failure<E>, passage: Option<Passage<'_>>) -> Decision {
         let outcome = match failure {
             Failure::Returned(error) => Outcome::from_error(error),
-            Failure::TimedOut(_) | Failure::NeverSent => Outcome::of(ErrorClass::Timeout),
+            _ => Outcome::of(ErrorClass::Timeout),
         };
         let now = Instant::now();
         self.teach(outcome.class, now);
+        match (passage, outcome.class) {
+            (Some(passage), ErrorClass::Transient | ErrorClass::Timeout) => passage.failed(outcome.class),
+            (Some(passage), _) => passage.answered(),
+            (None, _) => {}
+        }
         let remaining = self
             .deadline
             .map(|deadline| deadline.saturating_duration_since(now));
