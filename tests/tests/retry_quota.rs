@@ -1,7 +1,7 @@
 //! Crowds of callers on a quota, under virtual time: nothing lost, the quota used, hardly a call refused.
 use std::time::Duration;
 
-use datakey_tests::retry::{Counting, Report, Service, crowd, seeded};
+use datakey_tests::retry::{Counting, Service, crowd, seeded};
 use tokio::time::{Instant, sleep_until};
 
 const LATENCY: Duration = Duration::from_millis(5);
