@@ -54,13 +54,15 @@ macro_rules! backend {
         Backend {
             name: stringify!($name),
             seal: |call, plain| {
-                let mut data = plain.to_vec();
-                let tag = $name::Cipher::new(call.suite, call.key)?.seal(call.nonce, call.ad, &mut data)?;
+                let (mut data, mut tag) = (vec![0; plain.len()], Tag::default());
+                let cipher = $name::Cipher::new(call.suite, call.key)?;
+                cipher.seal(call.nonce, call.ad, plain, &mut data, &mut tag)?;
                 Ok((data, tag))
             },
             open: |call, sealed, tag| {
-                let mut data = sealed.to_vec();
-                $name::Cipher::new(call.suite, call.key)?.open(call.nonce, call.ad, &mut data, tag)?;
+                let mut data = vec![0; sealed.len()];
+                let cipher = $name::Cipher::new(call.suite, call.key)?;
+                cipher.open(call.nonce, call.ad, sealed, tag, &mut data)?;
                 Ok(data)
             },
         }
