@@ -62,6 +62,7 @@
 //! | many small records | `SealingKey::seal_records` | `OpeningKey::open_records` |
 //! | records as they come | `SealingKey::record_sealer` | `OpeningKey::record_opener` |
 //! | a part of a stored byte stream | | [`RangePlan`], then `OpeningKey::open_range` |
+//! | a message, and other wrapped keys for it | [`Message::rewrapped`], [`Header::rewrapped`] | |
 //! | one record of a stored batch | | [`EndPlan`], then `OpeningKey::open_index` |
 //!
 //! All of them append to a buffer of the caller's, and leave it as it was when they fail.
@@ -104,6 +105,7 @@ mod error;
 mod geometry;
 mod header;
 mod read;
+mod rewrap;
 mod room;
 mod rule;
 mod suite;
@@ -135,6 +137,7 @@ pub use header::{
 };
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};
+pub use rewrap::RewrapError;
 pub use rule::Rule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use salt::Salt;

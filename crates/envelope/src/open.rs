@@ -161,6 +161,16 @@ impl OpeningKey {
         Ok(RecordOpener::new(self.begin(header, aad)?, header))
     }
 
+    /// Whether this data key, its context and `aad` are what a message was sealed with, without opening any of it.
+    ///
+    /// For whoever gave a message other wrapped keys and wants to know that they hold its data key.
+    ///
+    /// # Errors
+    /// [`OpenError::NotAuthentic`] when they are not.
+    pub fn check_header(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<(), OpenError> {
+        self.begin(header, aad).map(drop)
+    }
+
     fn begin(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<FrameOpener, OpenError> {
         if !header.has_context(&self.context) {
             return Err(OpenError::NotAuthentic);

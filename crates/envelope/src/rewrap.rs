@@ -1,0 +1,104 @@
+//! Other wrapped keys for a message, and not another byte of it changed.
+//!
+//! The commitment binds everything in a header but the wrapped keys (rule W6): they can be replaced, added and removed
+//! by whoever stores the message, without the data key or the plaintext being seen.
+use alloc::vec::Vec;
+
+use datakey_provider::{EncryptionContext, WrappedKeys};
+use thiserror::Error;
+
+use crate::{
+    Header, Message,
+    header::{Fixed, encode_shared},
+};
+
+/// Why a message does not get other wrapped keys. Nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RewrapError {
+    /// The keys were wrapped with another encryption context than the message has, so that nobody could unwrap them for
+    /// it.
+    #[error(
+        "the wrapped keys were made with another encryption context than the message has; wrap them with the \
+         context of the message"
+    )]
+    OtherContext,
+}
+
+impl Header<'_> {
+    /// Appends this header with other wrapped keys to `out`. What follows the header in the message stays as it is: copy
+    /// it from [`len`](Self::len) on, however long it is.
+    ///
+    /// `keys` replaces all wrapped keys. `context` is the encryption context that they were wrapped with, such as the
+    /// destination context of KMS `ReEncrypt`. Whether they hold the message's data key shows when the message opens:
+    /// the commitment refuses every other. Check it at once, where the data key may be seen, with
+    /// `OpeningKey::check_header`.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, SealingKey};
+    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("local:old", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", Aad::EMPTY, &mut sealed)?;
+    /// # let re_encrypted = WrappedKey::new("local:new", b"opaque too".to_vec())?;
+    /// let header = Header::decode(&sealed)?;
+    /// let with_both = header.wrapped_keys()?.join(&re_encrypted.clone().into())?;
+    /// let mut out = Vec::new();
+    /// header.rewrapped(&context, &with_both, &mut out)?;
+    /// out.extend_from_slice(&sealed[header.len()..]);
+    ///
+    /// // Later, once nobody reads under the old wrapping key any more:
+    /// let mut replaced = Vec::new();
+    /// Message::decode(&out)?.rewrapped(&context, &re_encrypted.into(), &mut replaced)?;
+    /// # let mut opened = Vec::new();
+    /// # let opening = OpeningKey::new(&data_key, &context);
+    /// # opening.open(&Message::decode(&replaced)?, Aad::EMPTY, &mut opened)?;
+    /// # assert_eq!(opened, b"one order");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RewrapError::OtherContext`]; `out` is then as before.
+    pub fn rewrapped(
+        &self,
+        context: &EncryptionContext,
+        keys: &WrappedKeys,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RewrapError> {
+        if !self.has_context(context) {
+            return Err(RewrapError::OtherContext);
+        }
+        let fixed = Fixed {
+            suite: self.suite,
+            kind: self.kind,
+            frame_len: self.frame_len,
+            salt: self.salt,
+            commitment: self.commitment,
+        };
+        fixed.encode(out).unwrap_or_default();
+        encode_shared(context, keys, out);
+        Ok(())
+    }
+}
+
+impl Message<'_> {
+    /// Appends the whole message with other wrapped keys to `out`: [`Header::rewrapped`], then the body as it is.
+    ///
+    /// # Errors
+    /// As `Header::rewrapped`.
+    pub fn rewrapped(
+        &self,
+        context: &EncryptionContext,
+        keys: &WrappedKeys,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RewrapError> {
+        self.header().rewrapped(context, keys, out)?;
+        out.extend_from_slice(self.body());
+        Ok(())
+    }
+}
