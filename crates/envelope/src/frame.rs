@@ -76,6 +76,18 @@ impl FrameSealer {
         seal(&self.cipher, &nonce, plaintext, sealed.unwrap_or_default())
     }
 
+    /// Writes the frame of this number, which must be written only once, into as many bytes as it takes.
+    #[cfg(feature = "std")]
+    pub(crate) fn seal_at(
+        &self,
+        number: u64,
+        position: Position,
+        plaintext: &[u8],
+        sealed: &mut [u8],
+    ) -> Result<(), SealError> {
+        seal(&self.cipher, &nonce(number, position), plaintext, sealed)
+    }
+
     /// The tag of an empty last frame over associated data.
     pub(crate) fn last_tag(&mut self, ad: &[u8]) -> Result<Tag, SealError> {
         let nonce = self.counter.next_nonce(Position::Last).ok_or(SealError::Cipher)?;

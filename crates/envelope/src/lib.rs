@@ -58,6 +58,7 @@
 //! | you have | seal | open |
 //! |---|---|---|
 //! | bytes in memory | `SealingKey::seal` | `OpeningKey::open` |
+//! | much in memory, and several threads | `SealingKey::seal_on_threads` | `OpeningKey::open_on_threads` |
 //! | a stream, or more than fits into memory | `SealingKey::stream_sealer` | `OpeningKey::stream_opener` |
 //! | many small records | `SealingKey::seal_records` | `OpeningKey::open_records` |
 //! | records as they come | `SealingKey::record_sealer` | `OpeningKey::record_opener` |
@@ -122,6 +123,8 @@ mod salt;
 mod schedule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod seal;
+#[cfg(all(feature = "std", any(feature = "rustcrypto", feature = "aws-lc")))]
+mod threads;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod whole;
 

@@ -171,7 +171,7 @@ impl OpeningKey {
         self.begin(header, aad).map(drop)
     }
 
-    fn begin(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<FrameOpener, OpenError> {
+    pub(crate) fn begin(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<FrameOpener, OpenError> {
         if !header.has_context(&self.context) {
             return Err(OpenError::NotAuthentic);
         }
@@ -199,7 +199,7 @@ const fn usual_frame_len(kind: Kind) -> FrameLen {
 }
 
 /// The length of the plaintext of a byte stream that is there as a whole.
-fn plain_len(message: &Message<'_>) -> Result<usize, OpenError> {
+pub(crate) fn plain_len(message: &Message<'_>) -> Result<usize, OpenError> {
     let header = message.header();
     expect_kind(header, Kind::Bytes)?;
     let body_len = u64::try_from(message.body().len()).unwrap_or(u64::MAX);

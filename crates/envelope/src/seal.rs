@@ -318,7 +318,7 @@ impl SealingKey {
     }
 
     /// Derives a message's secrets and writes its header.
-    fn begin(
+    pub(crate) fn begin(
         &self,
         kind: Kind,
         salt: &Salt,
