@@ -19,6 +19,12 @@ pub fn program() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
+/// An example of a crate, built in release.
+pub fn example(name: &str) -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    target.join("release/examples").join(name)
+}
+
 /// Runs cargo to its end, its output shown as it comes.
 pub fn cargo(arguments: &[&str]) -> Result<()> {
     cargo_with(arguments, &[])

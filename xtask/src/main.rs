@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 mod backends;
+mod bench;
 mod cargo;
 mod features;
 mod fuzz;
 mod interop;
 mod layers;
 mod msrv;
+mod no_std;
 mod tests_run;
 mod tidy;
 mod vectors;
@@ -26,7 +28,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "ci",
-        "all that must hold before a change lands: every command below, then test",
+        "all that must hold before a change lands: every command below but bench, then test",
         ci,
     ),
     ("fmt", "formatting is as rustfmt.toml says", fmt),
@@ -43,6 +45,16 @@ const COMMANDS: &[Command] = &[
         layers::run,
     ),
     ("msrv", "no crate needs a newer Rust than it states", msrv::run),
+    (
+        "no-std",
+        "the envelope builds without `std`; a bare target may be given as an argument",
+        no_std::run,
+    ),
+    (
+        "bench",
+        "measurements with a bar: --check (instruction counts), memory; not part of ci",
+        bench::run,
+    ),
     (
         "features",
         "each crate builds and tests alone with no, default and all features",
@@ -112,6 +124,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("msrv", msrv::run),
         ("clippy", clippy),
         ("doc", doc),
+        ("no-std", no_std::run),
         ("features", features::run),
         ("backends", backends::run),
         ("vectors --check", vectors::check),
