@@ -66,7 +66,8 @@
 //! | a message, and other wrapped keys for it | [`Message::rewrapped`], [`Header::rewrapped`] | |
 //! | one record of a stored batch | | [`EndPlan`], then `OpeningKey::open_index` |
 //!
-//! All of them append to a buffer of the caller's, and leave it as it was when they fail.
+//! All of them append to a vector of the caller's, and leave it as it was when they fail. `SealingKey::seal_into`,
+//! `OpeningKey::open_into` and the `push_into` of streams fill a slice instead, which is faster for large data.
 //!
 //! # Defaults
 //!
