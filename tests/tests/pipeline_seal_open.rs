@@ -9,7 +9,7 @@ use datakey::{
     provider::{KeyProvider, SealingProvider, Several},
     retry::{Policy, Retry},
 };
-use datakey_fake_kms::{FaultRule, KmsErrorCode, KmsOperation, Quota};
+use datakey_fake_kms::{Fault, FaultRule, KmsErrorCode, KmsOperation, Quota};
 use datakey_tests::pipeline::{Loopback, in_process, orders, plaintext};
 
 /// Everything that seals, opened again, with every length that is near the edge of a frame.
@@ -305,6 +305,28 @@ async fn the_ttl_of_opening_keys_is_kept() {
             calls,
             "after {wait} s"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_hangs_costs_the_deadline_of_the_policy_once() {
+    let (near, far) = (in_process(), in_process());
+    let both = || Several::new([near.clone(), far.clone()]).unwrap();
+    let sealed = Sealer::new(both())
+        .seal(&orders(), b"order", Aad::EMPTY)
+        .await
+        .unwrap();
+    near.fake().inject(FaultRule::new(Fault::Hang(Duration::MAX)));
+    for (deadline, most) in [(2, 3), (10, 11)] {
+        let policy = Policy::default().with_deadline(Duration::from_secs(deadline));
+        let opener = Opener::builder(both()).retry(policy).build().unwrap();
+        let begun = tokio::time::Instant::now();
+        for _ in 0..100 {
+            let opened = opener.open(&orders(), &sealed, Aad::EMPTY).await;
+            assert_eq!(opened.unwrap(), b"order");
+        }
+        let waited = begun.elapsed().as_secs_f64();
+        assert!(waited > 0.0 && waited <= f64::from(most), "{waited} s");
     }
 }
 
