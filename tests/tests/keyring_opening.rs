@@ -81,8 +81,9 @@ async fn a_key_lives_from_its_creation_however_often_it_is_used() {
         .unwrap();
     let wrapped = wrapped(&keyring, &context("a")).await;
     keyring.opening_key(&context("a"), &wrapped).await.unwrap();
-    for _ in 0..9 {
-        advance(SECOND).await;
+    // Fewer uses than would have it unwrapped anew.
+    for _ in 0..3 {
+        advance(SECOND * 3).await;
         assert!(keyring.try_opening_key(&context("a"), &wrapped).is_some());
     }
     advance(SECOND).await;

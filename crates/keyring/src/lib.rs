@@ -93,12 +93,15 @@
 //!   that panics is an error for those who wait. A failed load is never kept as if it were a key.
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
+//!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
 //! - **Outage.** Past its soft age a key serves only while the provider answers `Throttled`, `Transient` or `Timeout`,
 //!   with pauses of 1 to 30 seconds between attempts, and never past its hard age. `Denied` or `UnavailableKey` drops it
 //!   at once.
 //! - **Junk.** Only keys that opened enter the opening cache; permanent refusals go to a small memory of their own. Sealing
 //!   and opening keys never compete for room.
 //! - **Invalidation** wins over a load that is under way: its key is dropped, and who waits for it starts over.
+//! - **Idle keys** are wiped at their hard age, within about a second, by a task that lives while there are keys. What a
+//!   thread remembers of the keys that it used last keeps none of them alive.
 //! - **Held keys** are never taken away. The last holder's drop wipes the key.
 //!
 //! # What this crate does not do
@@ -129,6 +132,8 @@ mod open;
 mod opening;
 mod seal;
 mod sealing;
+#[cfg(test)]
+mod sizes;
 mod standing;
 mod stats;
 mod store;

@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
     Held, Keyring, KeyringError, Material, MissReason,
-    flight::{Joined, Outcome},
+    flight::{Joined, Landed, Outcome},
     keyring::{MAX_RESTARTS, Shared},
     opening::{Opened, OpeningId, WalkId},
 };
@@ -41,7 +41,7 @@ impl<P: OpeningProvider + 'static, M: Material> Keyring<P, M> {
             .iter()
             .find_map(|wrapped| half.look_nearby(context, wrapped, now))
             .or_else(|| {
-                let live = |wrapped| half.look(context, wrapped, now).ok()?.live(now);
+                let live = |wrapped| self.shared.live_opening_key(context, wrapped, now);
                 wrapped.iter().find_map(live)
             })?;
         half.counters.hits.add(1);
@@ -135,6 +135,59 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
         able.into_iter().map(|(_, key)| key.clone()).collect()
     }
 
+    fn settle_opening(
+        self: &Arc<Self>,
+        id: &OpeningId,
+    ) -> impl FnOnce(Result<M::Opening, KeyringError>) -> Landed<Opening<M>> + Send + use<P, M> {
+        let (shared, id) = (Arc::clone(self), id.clone());
+        move |loaded| shared.opening.settle(&id, loaded, &shared.jitter, Instant::now())
+    }
+
+    fn live_opening_key(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        now: Instant,
+    ) -> Option<Held<M::Opening>> {
+        let opened = self.opening.look(context, wrapped, now).ok()?;
+        let held = opened.live(now)?;
+        if opened.claim_attempt(now) {
+            self.refresh_opening(context, wrapped, &opened);
+        }
+        Some(held)
+    }
+
+    /// Unwraps a key in use anew, in the background.
+    #[cold]
+    fn refresh_opening(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        opened: &Opening<M>,
+    ) {
+        let Ok(runtime) = Handle::try_current() else {
+            opened.release_attempt();
+            return;
+        };
+        let half = &self.opening;
+        let id = OpeningId {
+            wrapped: wrapped.clone(),
+            context: context.clone(),
+        };
+        let replaced = || {
+            let still_live = half
+                .store
+                .peek(&id)
+                .is_some_and(|live| Arc::ptr_eq(&live, opened));
+            (self.is_shut_down() || !still_live).then_some(())
+        };
+        if let Joined::Leads(_, landing) = half.flights.join(&id, replaced, self.settle_opening(&id)) {
+            half.refreshes.add(1);
+            self.tend(&runtime);
+            landing.start(&runtime, Arc::clone(self).unwrap_key(id));
+        }
+    }
+
     /// Joins or starts the load of one wrapped key.
     async fn open_one(
         self: &Arc<Self>,
@@ -155,11 +208,7 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
             let opened = half.look(context, wrapped, now).ok();
             opened.map(Ok).or_else(|| half.refusal(&id, now).map(Err))
         };
-        let settle = {
-            let (shared, id) = (Arc::clone(self), id.clone());
-            move |loaded| shared.opening.settle(&id, loaded, Instant::now())
-        };
-        let waiter = match half.flights.join(&id, look, settle) {
+        let waiter = match half.flights.join(&id, look, self.settle_opening(&id)) {
             Joined::Found(found) => return Ok(found?),
             Joined::Waits(waiter) => {
                 half.counters.shared_waits.add(1);

@@ -1,5 +1,9 @@
 //! Opening keys: by wrapped key and encryption context.
-use std::{hash::Hash, sync::Arc};
+use std::{
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use datakey_provider::{EncryptionContext, WrappedKey};
 use quick_cache::{Equivalent, sync::Cache};
@@ -10,8 +14,9 @@ use crate::{
     counters::{Counter, HalfCounters, stripe},
     flight::{Ending, Flights, Landed, Outcome},
     handle::Handles,
+    jitter::Jitter,
     nearby::{self, Owner, Spot},
-    standing::later,
+    standing::{later, refresh_of},
     store::{Kept, Store},
 };
 
@@ -39,8 +44,18 @@ impl Equivalent<OpeningId> for Borrowed<'_> {
 pub(crate) struct Opened<O> {
     handles: Handles<O>,
     created: Instant,
+    /// Unwrapped anew from here on, if it is in use.
+    refresh: Instant,
     expires: Instant,
+    /// When to try that next; nothing while it is being tried.
+    attempt: Mutex<Option<Instant>>,
 }
+
+/// A key that was handed out fewer times by the time it is due is not in use, and let go when it expires.
+const IN_USE: u64 = 8;
+
+/// The pause after an attempt that failed.
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl<O> Opened<O> {
     pub(crate) fn live(&self, now: Instant) -> Option<Held<O>> {
@@ -56,6 +71,23 @@ impl<O> Opened<O> {
     /// When it is too old to be used.
     pub(crate) const fn expires(&self) -> Instant {
         self.expires
+    }
+
+    fn attempt(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Claims the attempt to unwrap it anew, if it is due and in use; false when somebody else has it.
+    pub(crate) fn claim_attempt(&self, now: Instant) -> bool {
+        if now < self.refresh || self.handles.uses() < IN_USE {
+            return false;
+        }
+        self.attempt().take_if(|next| now >= *next).is_some()
+    }
+
+    /// Leaves a claimed attempt to whoever comes next.
+    pub(crate) fn release_attempt(&self) {
+        *self.attempt() = Some(self.refresh);
     }
 
     pub(crate) fn describe(&self, id: &OpeningId, now: Instant) -> OpeningKey {
@@ -99,6 +131,8 @@ pub(crate) struct OpeningHalf<O> {
     pub(crate) counters: HalfCounters,
     pub(crate) not_recognised: Counter,
     pub(crate) refused_from_memory: Counter,
+    pub(crate) refreshes: Counter,
+    revoked: Counter,
     /// By the digests of wrapped key and context: what an attacker sends is not kept, only its digest.
     refusals: Cache<([u8; 32], [u8; 32]), Refusal>,
 }
@@ -114,6 +148,8 @@ impl<O: 'static> OpeningHalf<O> {
             counters: HalfCounters::default(),
             not_recognised: Counter::default(),
             refused_from_memory: Counter::default(),
+            refreshes: Counter::default(),
+            revoked: Counter::default(),
             refusals: Cache::new(limits.max_refusals()),
         }
     }
@@ -154,7 +190,7 @@ impl<O: 'static> OpeningHalf<O> {
                     wrapped: wrapped.clone(),
                     context: context.clone(),
                 };
-                nearby::keep(spot, now, opened.expires, id, &handle);
+                nearby::keep(spot, now, opened.refresh.min(opened.expires), id, &handle);
                 Ok(opened)
             }
             Some(_) => Err(MissReason::Age),
@@ -185,33 +221,53 @@ impl<O: 'static> OpeningHalf<O> {
         &self,
         id: &OpeningId,
         loaded: Result<O, KeyringError>,
+        jitter: &Jitter,
         now: Instant,
     ) -> Landed<Arc<Opened<O>>> {
         match loaded {
             Ok(key) => {
+                let refresh = refresh_of(now, self.limits.ttl(), &mut jitter.draw());
                 let opened = Arc::new(Opened {
                     handles: Handles::new(key),
                     created: now,
+                    refresh,
                     expires: later(now, self.limits.ttl()),
+                    attempt: Mutex::new(Some(refresh)),
                 });
                 Landed {
                     gone: self.store.insert(id, Arc::clone(&opened)),
                     outcome: Outcome::Loaded(opened),
                 }
             }
-            Err(error) => {
-                self.counters.failures.add(1);
-                if error.provider_error().is_some() && !error.is_retryable() {
-                    let lapses = later(now, self.limits.refusal_ttl());
-                    let refusal = Refusal {
-                        error: error.clone(),
-                        lapses,
-                    };
-                    self.refusals.insert(digests(id), refusal);
-                }
-                Outcome::Failed(error).into()
-            }
+            Err(error) => Landed {
+                gone: self.load_failed(id, &error, now),
+                outcome: Outcome::Failed(error),
+            },
         }
+    }
+
+    /// A permanent refusal is remembered, and drops the key if it was being unwrapped anew; after any other failure
+    /// that is tried again later. Answers what was dropped.
+    fn load_failed(&self, id: &OpeningId, error: &KeyringError, now: Instant) -> Vec<Arc<Opened<O>>> {
+        self.counters.failures.add(1);
+        if error.provider_error().is_none() || error.is_retryable() {
+            if let Some(opened) = self.store.peek(id) {
+                let server_delay = error.provider_error().and_then(|error| error.delay());
+                let pause = PAUSE.max(server_delay.unwrap_or_default());
+                *opened.attempt() = Some(later(now, pause));
+            }
+            return Vec::new();
+        }
+        let refusal = Refusal {
+            error: error.clone(),
+            lapses: later(now, self.limits.refusal_ttl()),
+        };
+        self.refusals.insert(digests(id), refusal);
+        let dropped = self.store.remove_one(id, MissReason::Revoked);
+        if dropped.is_some() {
+            self.revoked.add(1);
+        }
+        dropped.into_iter().collect()
     }
 
     /// Ends the loads and forgets the keys that are concerned, and all refusals; answers how many keys were dropped.
@@ -248,6 +304,8 @@ impl<O: 'static> OpeningHalf<O> {
             superseded: self.counters.superseded.get(),
             not_recognised: self.not_recognised.get(),
             refused_from_memory: self.refused_from_memory.get(),
+            refreshes: self.refreshes.get(),
+            revoked: self.revoked.get(),
             refusals: u64::try_from(self.refusals.len()).unwrap_or(u64::MAX),
             evicted: self.store.evicted.get(),
             live: self.store.len(),

@@ -38,6 +38,11 @@ impl Times {
     }
 }
 
+/// When an opening key in use is unwrapped anew, by the same parts of its life.
+pub(crate) fn refresh_of(created: Instant, ttl: Duration, draw: &mut Draw) -> Instant {
+    later(created, thousandths(ttl, draw.between(REFRESH_FROM, REFRESH_TO)))
+}
+
 /// The provider's last failure to replace a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failure {

@@ -188,6 +188,10 @@ pub struct OpeningStats {
     pub not_recognised: u64,
     /// Calls that a remembered refusal made unnecessary.
     pub refused_from_memory: u64,
+    /// Keys in use that were unwrapped anew in the background, before they expired.
+    pub refreshes: u64,
+    /// Keys dropped because the provider refused to unwrap them anew.
+    pub revoked: u64,
     /// Refusals in memory at the moment, lapsed ones included.
     pub refusals: u64,
     /// Keys that made room for others.

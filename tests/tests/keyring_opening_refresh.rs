@@ -1,0 +1,134 @@
+//! Opening keys that are in use are unwrapped anew before they expire; and walks over several wrapped keys.
+use std::time::Duration;
+
+use datakey_keyring::{Keyring, OpeningLimits, Usage};
+use datakey_provider::{ErrorClass, WrappedKeys};
+use datakey_tests::keyring::{Does, Scripted, context};
+use tokio::time::sleep;
+
+const SECOND: Duration = Duration::from_secs(1);
+const TTL: Duration = Duration::from_secs(100);
+
+async fn with(provider: &Scripted) -> (Keyring<Scripted>, WrappedKeys) {
+    let keyring = Keyring::builder()
+        .opening(OpeningLimits::default().with_ttl(TTL))
+        .build(provider.clone())
+        .unwrap();
+    let sealed = keyring
+        .sealing_key(&context("a"), Usage::message(1))
+        .await
+        .unwrap();
+    let wrapped = sealed.wrapped_keys().clone();
+    (keyring, wrapped)
+}
+
+/// Opens once a second; answers how many had to wait or failed.
+async fn reads(keyring: &Keyring<Scripted>, wrapped: &WrappedKeys, seconds: u32) -> u32 {
+    let mut missed = 0;
+    for _ in 0..seconds {
+        missed += u32::from(keyring.try_opening_key(&context("a"), wrapped).is_none());
+        let _refused = keyring.opening_key(&context("a"), wrapped).await;
+        sleep(SECOND).await;
+    }
+    missed
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_in_use_never_makes_its_readers_wait_again() {
+    let provider = Scripted::taking(200);
+    let (keyring, wrapped) = with(&provider).await;
+    assert_eq!(reads(&keyring, &wrapped, 1_000).await, 1, "only the first");
+    let stats = keyring.stats().opening;
+    assert!((10..=14).contains(&stats.refreshes), "{stats:?}");
+    assert_eq!(stats.refreshes + stats.loads, provider.decrypted());
+    assert_eq!((stats.live, stats.evicted, stats.revoked), (1, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_hardly_used_is_let_go() {
+    let provider = Scripted::default();
+    let (keyring, wrapped) = with(&provider).await;
+    for _ in 0..5 {
+        keyring.opening_key(&context("a"), &wrapped).await.unwrap();
+        sleep(TTL / 5).await;
+    }
+    assert_eq!(keyring.stats().opening.refreshes, 0);
+    assert!(keyring.try_opening_key(&context("a"), &wrapped).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_refresh_drops_the_key_at_once() {
+    for class in [ErrorClass::Denied, ErrorClass::UnavailableKey] {
+        let provider = Scripted::default();
+        let (keyring, wrapped) = with(&provider).await;
+        reads(&keyring, &wrapped, 60).await;
+        provider.does(Does::Fail(class));
+        assert!(
+            reads(&keyring, &wrapped, 38).await > 0,
+            "before the time to live is over"
+        );
+        let stats = keyring.stats().opening;
+        assert_eq!((stats.revoked, stats.live), (1, 0), "{class:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_refresh_is_tried_again_and_the_key_serves_until_it_expires() {
+    let provider = Scripted::default();
+    let (keyring, wrapped) = with(&provider).await;
+    reads(&keyring, &wrapped, 60).await;
+    provider.does(Does::Fail(ErrorClass::Throttled));
+    assert_eq!(reads(&keyring, &wrapped, 40).await, 0);
+    let attempts = keyring.stats().opening.refreshes;
+    assert!(
+        (1..=7).contains(&attempts),
+        "{attempts} attempts, five seconds between them"
+    );
+    assert!(
+        keyring.opening_key(&context("a"), &wrapped).await.is_err(),
+        "never past its time to live"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_that_an_invalidation_does_not_concern_goes_on() {
+    let provider = Scripted::taking(100);
+    provider.wraps_under(&["script:near", "script:far"]);
+    let (keyring, wrapped) = with(&provider).await;
+    provider.does_under("script:near", Does::Fail(ErrorClass::Denied));
+    for (concerned, calls) in [(false, 2), (true, 3)] {
+        keyring.invalidate_all();
+        let before = provider.decrypted();
+        let walk = tokio::spawn({
+            let (keyring, wrapped) = (keyring.clone(), wrapped.clone());
+            async move { keyring.opening_key(&context("a"), &wrapped).await.is_ok() }
+        });
+        sleep(Duration::from_millis(150)).await;
+        keyring.invalidate_context(&context(if concerned { "a" } else { "b" }));
+        if !concerned {
+            keyring.invalidate_key("script:other");
+        }
+        assert!(walk.await.unwrap());
+        // The first wrapped key, the second; and, when concerned, from the start, where a refusal is asked for anew.
+        let made = provider.decrypted() - before;
+        assert!(
+            made >= calls && made <= calls + 1,
+            "{made} calls, concerned: {concerned}"
+        );
+        assert_eq!(keyring.stats().in_flight, 0);
+    }
+}
+
+#[test]
+fn futures_are_small_enough_to_be_nested() {
+    let provider = Scripted::default();
+    let keyring = Keyring::new(provider);
+    let (context, wrapped) = (context("a"), datakey_tests::keyring::junk(1));
+    let sealing = size_of_val(&keyring.sealing_key(&context, Usage::message(1)));
+    let opening = size_of_val(&keyring.opening_key(&context, &wrapped));
+    let held = size_of_val(&keyring.try_sealing_key(&context, Usage::message(1)));
+    println!("sealing {sealing}, opening {opening}, held {held} bytes");
+    assert!(sealing <= 768, "sealing_key: {sealing} bytes");
+    assert!(opening <= 768, "opening_key: {opening} bytes");
+    assert_eq!(held, size_of::<usize>());
+}
