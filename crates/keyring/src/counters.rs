@@ -6,7 +6,7 @@ use std::{
 
 use datakey_provider::ErrorClass;
 
-use crate::{MissReason, Misses, StaleServes, handle::STRIPES};
+use crate::{MissReason, Misses, StaleServes, handle::STRIPES, telling};
 
 /// A count that slow paths add to. Guards no other memory.
 #[derive(Debug, Default)]
@@ -137,7 +137,9 @@ impl Cardinality {
             let hits = hits();
             let before = self.hits_at_window.0.swap(hits, Ordering::Relaxed);
             let looks = hits.wrapping_sub(before) < WINDOW;
-            self.looks_per_record.store(looks, Ordering::Relaxed);
+            if !self.looks_per_record.swap(looks, Ordering::Relaxed) && looks {
+                telling::contexts_look_per_record();
+            }
         }
     }
 

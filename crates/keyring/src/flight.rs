@@ -37,17 +37,22 @@ pub(crate) enum Outcome<T> {
     Superseded,
 }
 
-/// How a load ended, and what had to go for it: dropped, and so wiped, outside the lock.
-#[derive(Debug)]
+/// How a load ended, and what is left to do outside the lock.
 pub(crate) struct Landed<T> {
     pub(crate) outcome: Outcome<T>,
+    /// What had to go: dropped, and so wiped.
     pub(crate) gone: Vec<T>,
+    /// What is to be told.
+    pub(crate) told: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl<T> From<Outcome<T>> for Landed<T> {
     fn from(outcome: Outcome<T>) -> Self {
-        let gone = Vec::new();
-        Self { outcome, gone }
+        Self {
+            outcome,
+            gone: Vec::new(),
+            told: None,
+        }
     }
 }
 
@@ -247,6 +252,9 @@ impl<K: Eq + Hash, T: Clone, L> Landing<K, T, L> {
             drop(flights);
             self.flight.end(landed.outcome);
             drop(landed.gone);
+            if let Some(tell) = landed.told {
+                tell();
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{Material, MissReason, keyring::Shared, standing::later};
+use crate::{Material, MissReason, keyring::Shared, standing::later, telling};
 
 /// The least time from one sweep to the next, so that keys that expire one after the other share a sweep.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
@@ -61,6 +61,7 @@ impl<P: Send + Sync + 'static, M: Material> Shared<P, M> {
         let opened = opening
             .store
             .sweep(MissReason::Age, |opened| now >= opened.expires());
+        telling::swept(old.len(), opened.len());
         drop((old, opened));
         opening.forget_lapsed(now);
 

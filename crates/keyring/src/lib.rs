@@ -84,6 +84,13 @@
 //! sealed under a data key of its own unless the caller gives a bound. The thresholds are described in the AWS
 //! Encryption SDK Developer Guide under "Setting cache security thresholds".
 //!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `metrics` | `Stats::publish`: a snapshot of the statistics through the `metrics` facade, fourteen names |
+//! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told |
+//!
 //! # What holds
 //!
 //! - **Limits.** Usage is reserved before a key is handed out; no number of concurrent callers takes a key past its
@@ -130,6 +137,8 @@ mod material;
 mod nearby;
 mod open;
 mod opening;
+#[cfg(feature = "metrics")]
+mod publish;
 mod seal;
 mod sealing;
 #[cfg(test)]
@@ -138,6 +147,7 @@ mod standing;
 mod stats;
 mod store;
 mod sync;
+mod telling;
 mod usage;
 
 pub use builder::KeyringBuilder;

@@ -18,6 +18,7 @@ use crate::{
     nearby::{self, Owner, Spot},
     standing::{later, refresh_of},
     store::{Kept, Store},
+    telling,
 };
 
 /// What an opening key is kept under.
@@ -236,38 +237,41 @@ impl<O: 'static> OpeningHalf<O> {
                 });
                 Landed {
                     gone: self.store.insert(id, Arc::clone(&opened)),
-                    outcome: Outcome::Loaded(opened),
+                    ..Outcome::Loaded(opened).into()
                 }
             }
-            Err(error) => Landed {
-                gone: self.load_failed(id, &error, now),
-                outcome: Outcome::Failed(error),
-            },
+            Err(error) => self.load_failed(id, error, now),
         }
     }
 
     /// A permanent refusal is remembered, and drops the key if it was being unwrapped anew; after any other failure
-    /// that is tried again later. Answers what was dropped.
-    fn load_failed(&self, id: &OpeningId, error: &KeyringError, now: Instant) -> Vec<Arc<Opened<O>>> {
+    /// that is tried again later.
+    fn load_failed(&self, id: &OpeningId, error: KeyringError, now: Instant) -> Landed<Arc<Opened<O>>> {
         self.counters.failures.add(1);
+        let digest = *id.context.digest();
+        let mut landed: Landed<_> = Outcome::Failed(error.clone()).into();
         if error.provider_error().is_none() || error.is_retryable() {
             if let Some(opened) = self.store.peek(id) {
                 let server_delay = error.provider_error().and_then(|error| error.delay());
                 let pause = PAUSE.max(server_delay.unwrap_or_default());
                 *opened.attempt() = Some(later(now, pause));
+                landed.told = Some(Box::new(move || {
+                    telling::refresh_failed("opening", &digest, &error);
+                }));
             }
-            return Vec::new();
+            return landed;
         }
         let refusal = Refusal {
             error: error.clone(),
             lapses: later(now, self.limits.refusal_ttl()),
         };
         self.refusals.insert(digests(id), refusal);
-        let dropped = self.store.remove_one(id, MissReason::Revoked);
-        if dropped.is_some() {
+        if let Some(revoked) = self.store.remove_one(id, MissReason::Revoked) {
             self.revoked.add(1);
+            landed.gone.push(revoked);
+            landed.told = Some(Box::new(move || telling::revoked("opening", &digest, &error)));
         }
-        dropped.into_iter().collect()
+        landed
     }
 
     /// Ends the loads and forgets the keys that are concerned, and all refusals; answers how many keys were dropped.

@@ -9,6 +9,7 @@ use crate::{
     flight::{Joined, Landed, Outcome, Waiter},
     keyring::{MAX_RESTARTS, Shared},
     sealing::{LoadedSealing, SealingEntry, Served},
+    telling,
 };
 
 type Loaded<S> = Result<LoadedSealing<S>, KeyringError>;
@@ -289,7 +290,9 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
         match loaded {
             Ok((key, _)) => Ok(Held::alone(key)),
             Err(error) => {
-                let _wiped_here_unless_held = self.sealing.own_load_failed(context, &error);
+                if self.sealing.own_load_failed(context, &error).is_some() {
+                    telling::revoked("sealing", context.digest(), &error);
+                }
                 Err(error)
             }
         }

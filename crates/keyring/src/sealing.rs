@@ -17,6 +17,7 @@ use crate::{
     nearby::{self, Owner, Spot},
     standing::{Failure, Standing, Times, standing},
     store::{Kept, Store},
+    telling,
 };
 
 /// A live key and all that decides about its use.
@@ -105,6 +106,19 @@ impl<S> SealingEntry<S> {
     fn may_refresh(&self, now: Instant) -> bool {
         !self.attempting.load(Ordering::Acquire)
             && self.failure().is_none_or(|failure| now >= failure.pause_until)
+    }
+
+    /// Notes that replacing this key failed, which decides when to try again and whether it serves past its soft age.
+    fn note_failure(&self, error: &KeyringError, jitter: &Jitter, now: Instant) {
+        let server_delay = error.provider_error().and_then(|error| error.delay());
+        let mut failure = self.failure();
+        *failure = Some(Failure::next(
+            failure.as_ref(),
+            error.class(),
+            server_delay,
+            now,
+            &mut jitter.draw(),
+        ));
     }
 
     /// Claims the attempt to replace this key; false when somebody else has it.
@@ -253,40 +267,35 @@ impl<S: 'static> SealingHalf<S> {
                 });
                 Landed {
                     gone: self.store.insert(&digest, Arc::clone(&entry)),
-                    outcome: Outcome::Loaded(entry),
+                    ..Outcome::Loaded(entry).into()
                 }
             }
-            Err(error) => Landed {
-                gone: self.load_failed(&context, &error, jitter, now),
-                outcome: Outcome::Failed(error),
-            },
+            Err(error) => self.load_failed(&context, error, jitter, now),
         }
     }
 
-    /// A revocation drops the live key at once; any other failure is noted on it. Answers what was dropped.
+    /// A revocation drops the live key at once; any other failure is noted on it.
     fn load_failed(
         &self,
         context: &EncryptionContext,
-        error: &KeyringError,
+        error: KeyringError,
         jitter: &Jitter,
         now: Instant,
-    ) -> Vec<Arc<SealingEntry<S>>> {
-        if let Some(revoked) = self.own_load_failed(context, error) {
-            return vec![revoked];
+    ) -> Landed<Arc<SealingEntry<S>>> {
+        let digest = *context.digest();
+        let mut landed: Landed<_> = Outcome::Failed(error.clone()).into();
+        if let Some(revoked) = self.own_load_failed(context, &error) {
+            landed.gone.push(revoked);
+            landed.told = Some(Box::new(move || telling::revoked("sealing", &digest, &error)));
+        } else if let Some(entry) = self.store.peek(&digest) {
+            entry.note_failure(&error, jitter, now);
+            if entry.attempting.swap(false, Ordering::AcqRel) {
+                landed.told = Some(Box::new(move || {
+                    telling::refresh_failed("sealing", &digest, &error);
+                }));
+            }
         }
-        if let Some(entry) = self.store.peek(context.digest()) {
-            let server_delay = error.provider_error().and_then(|error| error.delay());
-            let mut failure = entry.failure();
-            *failure = Some(Failure::next(
-                failure.as_ref(),
-                error.class(),
-                server_delay,
-                now,
-                &mut jitter.draw(),
-            ));
-            entry.attempting.store(false, Ordering::Release);
-        }
-        Vec::new()
+        landed
     }
 
     /// The failure of a load for one caller, which says nothing about the live key unless it is a revocation. Answers
