@@ -12,6 +12,7 @@ use datakey_provider::{
     DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
     Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
+use tokio::time;
 
 /// What a call does after its delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl Scripted {
             (script.delay, does.copied().unwrap_or(script.does))
         });
         if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+            time::sleep(delay).await;
         }
         match does {
             Does::Work => Ok(()),

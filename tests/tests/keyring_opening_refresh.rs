@@ -4,7 +4,7 @@ use std::time::Duration;
 use datakey_keyring::{Keyring, OpeningLimits, Usage};
 use datakey_provider::{ErrorClass, WrappedKeys};
 use datakey_tests::keyring::{Does, Scripted, context};
-use tokio::time::sleep;
+use tokio::time;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TTL: Duration = Duration::from_secs(100);
@@ -28,7 +28,7 @@ async fn reads(keyring: &Keyring<Scripted>, wrapped: &WrappedKeys, seconds: u32)
     for _ in 0..seconds {
         missed += u32::from(keyring.try_opening_key(&context("a"), wrapped).is_none());
         let _refused = keyring.opening_key(&context("a"), wrapped).await;
-        sleep(SECOND).await;
+        time::sleep(SECOND).await;
     }
     missed
 }
@@ -50,7 +50,7 @@ async fn a_key_that_is_hardly_used_is_let_go() {
     let (keyring, wrapped) = with(&provider).await;
     for _ in 0..5 {
         keyring.opening_key(&context("a"), &wrapped).await.unwrap();
-        sleep(TTL / 5).await;
+        time::sleep(TTL / 5).await;
     }
     assert_eq!(keyring.stats().opening.refreshes, 0);
     assert!(keyring.try_opening_key(&context("a"), &wrapped).is_none());
@@ -103,7 +103,7 @@ async fn a_walk_that_an_invalidation_does_not_concern_goes_on() {
             let (keyring, wrapped) = (keyring.clone(), wrapped.clone());
             async move { keyring.opening_key(&context("a"), &wrapped).await.is_ok() }
         });
-        sleep(Duration::from_millis(150)).await;
+        time::sleep(Duration::from_millis(150)).await;
         keyring.invalidate_context(&context(if concerned { "a" } else { "b" }));
         if !concerned {
             keyring.invalidate_key("script:other");

@@ -4,7 +4,7 @@ use std::time::Duration;
 use datakey_keyring::{Keyring, OpeningLimits, SealingLimits, Usage};
 use datakey_provider::{EncryptionContext, ErrorClass};
 use datakey_tests::keyring::{Does, Scripted, context};
-use tokio::time::sleep;
+use tokio::time;
 
 const CONTEXTS: usize = 500;
 const TICK: Duration = Duration::from_secs(60);
@@ -41,7 +41,7 @@ async fn day(keyring: &Keyring<Scripted>, provider: &Scripted, does: impl Fn(u32
             let sealed = keyring.sealing_key(context, Usage::message(300)).await;
             failed += u64::from(sealed.is_err());
         }
-        sleep(TICK).await;
+        time::sleep(TICK).await;
         live = live.max(keyring.stats().sealing.live);
         assert_eq!(keyring.stats().in_flight, 0, "in minute {minute}");
     }
@@ -92,6 +92,6 @@ async fn on_a_day_of_faults_no_request_fails_and_memory_is_flat() {
     let calls = provider.generated();
     assert!(calls as f64 <= most, "{calls} calls, at most {most} predicted");
     assert_eq!(calls, stats.calls_made);
-    sleep(HARD + TICK).await;
+    time::sleep(HARD + TICK).await;
     assert_eq!(keyring.stats().sealing.live, 0, "an idle keyring holds nothing");
 }

@@ -12,7 +12,7 @@ use datakey_keyring::{Keyring, SealingLimits, Usage};
 use datakey_provider::ErrorClass;
 use datakey_tests::keyring::{Does, Scripted, context};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use tokio::time::sleep;
+use tokio::time;
 use tracing::{Event, Subscriber, span, subscriber::set_default};
 
 const ONE: Usage = Usage::message(1);
@@ -144,19 +144,19 @@ async fn what_no_caller_is_told_is_an_event_and_what_one_is_told_is_none() {
 
     provider.does(Does::Work);
     keyring.sealing_key(&context("a"), ONE).await.unwrap();
-    sleep(Duration::from_secs(96)).await;
+    time::sleep(Duration::from_secs(96)).await;
     provider.does(Does::Fail(ErrorClass::Throttled));
     keyring.sealing_key(&context("a"), ONE).await.unwrap();
-    sleep(Duration::from_secs(2)).await;
+    time::sleep(Duration::from_secs(2)).await;
     assert_eq!(names(), ["datakey.keyring.refresh_failed"]);
 
     provider.does(Does::Fail(ErrorClass::Denied));
     keyring.sealing_key(&context("a"), ONE).await.unwrap();
-    sleep(Duration::from_secs(1)).await;
+    time::sleep(Duration::from_secs(1)).await;
     assert_eq!(names(), ["datakey.keyring.revoked"]);
 
     provider.does(Does::Work);
     keyring.sealing_key(&context("b"), ONE).await.unwrap();
-    sleep(Duration::from_secs(400)).await;
+    time::sleep(Duration::from_secs(400)).await;
     assert_eq!(names(), ["datakey.keyring.swept"]);
 }

@@ -77,7 +77,7 @@ fn warm(context: &EncryptionContext) -> Keyring<Instantly> {
 
 const THREADS: [usize; 2] = [1, 2];
 
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn keyring_sealing(bencher: Bencher<'_, '_>) {
     let context = context();
     let keyring = warm(&context);
@@ -87,7 +87,7 @@ fn keyring_sealing(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn keyring_opening(bencher: Bencher<'_, '_>) {
     let (context, wrapped) = (context(), wrapped());
     let keyring = warm(&context);
@@ -98,7 +98,7 @@ fn keyring_opening(bencher: Bencher<'_, '_>) {
 }
 
 /// The floor: the same entry in the same store, and the clock.
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn peer_quick_cache_and_clock(bencher: Bencher<'_, '_>) {
     let context = context();
     let cache = quick_cache::sync::Cache::new(1024);
@@ -110,7 +110,7 @@ fn peer_quick_cache_and_clock(bencher: Bencher<'_, '_>) {
 }
 
 /// The floor of opening: the wrapped key is part of what is looked up.
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn peer_quick_cache_by_wrapped_key_and_clock(bencher: Bencher<'_, '_>) {
     let (context, wrapped) = (context(), wrapped());
     let cache = quick_cache::sync::Cache::new(1024);
@@ -122,7 +122,7 @@ fn peer_quick_cache_by_wrapped_key_and_clock(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn peer_moka_and_clock(bencher: Bencher<'_, '_>) {
     let context = context();
     let cache = moka::sync::Cache::new(1024);
@@ -133,7 +133,7 @@ fn peer_moka_and_clock(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn peer_mutexed_lru_and_clock(bencher: Bencher<'_, '_>) {
     let context = context();
     let capacity = NonZeroUsize::new(1024).expect("1,024 is not zero");
@@ -153,7 +153,7 @@ fn peer_mutexed_lru_and_clock(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn peer_rwlock_map_and_clock(bencher: Bencher<'_, '_>) {
     let context = context();
     let map = RwLock::new(HashMap::from([(*context.digest(), Arc::new(key()))]));
@@ -164,7 +164,7 @@ fn peer_rwlock_map_and_clock(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(threads = THREADS, sample_count = 1_000, sample_size = 10_000)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn clock(bencher: Bencher<'_, '_>) {
     bencher.bench(|| black_box(Instant::now()));
 }

@@ -1,5 +1,9 @@
 //! The keyring against a model: whatever happens in whatever order, no limit is overrun, no key is too old, no key has
 //! two loads in flight, and nobody is left waiting.
+#![forbid(unsafe_code)]
+
+mod world;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -7,34 +11,14 @@ use std::{
 };
 
 use datakey_keyring::{Keyring, KeyringError, OpeningLimits, SealingLimits, Usage};
-use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
-};
+use datakey_provider::{EncryptionContext, ErrorClass, WrappedKeys};
 use datakey_tests::keyring::context;
 use proptest::prelude::*;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
-
-const SOFT: Duration = Duration::from_secs(60);
-const HARD: Duration = Duration::from_secs(180);
-/// No refresh begins before this part of the soft age.
-const SURELY_FRESH: Duration = Duration::from_secs(42);
-const TTL: Duration = Duration::from_secs(60);
-const MESSAGES: u64 = 24;
-const BYTES: u64 = 2_000;
-/// Limits are this many times larger in half of the runs, so that usage is leased.
-const SCALE: u64 = 100;
-const CONTEXTS: usize = 2;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Works,
-    Fails(ErrorClass),
-    Hangs,
-}
+use world::{BYTES, CONTEXTS, HARD, MESSAGES, Mode, Modelled, SCALE, SOFT, SURELY_FRESH, TTL, World, number};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -86,198 +70,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::InvalidateAll),
     ];
     prop::collection::vec(step, 1..160)
-}
-
-/// When something happened: what came before what, and the time.
-#[derive(Debug, Clone, Copy)]
-struct Moment {
-    order: u64,
-    at: Instant,
-}
-
-/// A data key that the provider made.
-#[derive(Debug)]
-struct Made {
-    context: EncryptionContext,
-    asked: Moment,
-    answered: Moment,
-    messages: u64,
-    bytes: u64,
-}
-
-struct World {
-    mode: Mode,
-    delay: Duration,
-    order: u64,
-    made: HashMap<u64, Made>,
-    /// When a wrapped key was last unwrapped.
-    unwrapped: HashMap<u64, Moment>,
-    flying: HashMap<(EncryptionContext, Option<u64>), u32>,
-    last_answer: HashMap<EncryptionContext, Result<(), ErrorClass>>,
-    denied: HashMap<EncryptionContext, u64>,
-    invalidated: HashMap<EncryptionContext, u64>,
-    calls: u64,
-    scale: u64,
-    broken: Vec<String>,
-}
-
-#[derive(Clone)]
-struct Modelled(Arc<Mutex<World>>);
-
-struct Flying<'a>(&'a Modelled, (EncryptionContext, Option<u64>));
-
-impl Drop for Flying<'_> {
-    fn drop(&mut self) {
-        *self.0.0.lock().unwrap().flying.get_mut(&self.1).unwrap() -= 1;
-    }
-}
-
-impl World {
-    fn now(&mut self) -> Moment {
-        self.order += 1;
-        Moment {
-            order: self.order,
-            at: Instant::now(),
-        }
-    }
-
-    fn check(&mut self, holds: bool, rule: impl FnOnce() -> String) {
-        if !holds {
-            self.broken.push(rule());
-        }
-    }
-
-    /// A sealing key came into somebody's hands.
-    fn sealed(&mut self, context: &EncryptionContext, key: u64, usage: Usage, began: u64) {
-        let (now, scale) = (self.now(), self.scale);
-        let denied = self.denied.get(context).copied().unwrap_or_default();
-        let invalidated = self.invalidated.get(context).copied().unwrap_or_default();
-        let failing = matches!(self.last_answer[context], Err(class) if class.is_retryable());
-        let made = self.made.get_mut(&key).unwrap();
-        made.messages += usage.messages();
-        made.bytes += usage.bytes().unwrap();
-        let age = now.at - made.answered.at;
-        let within = made.messages <= MESSAGES * scale && made.bytes <= BYTES * scale;
-        let same = made.context == *context;
-        // Who waited for a load that landed before may still use its key.
-        let since = |ended: u64| ended < made.asked.order || (began < ended && made.answered.order < ended);
-        let (undenied, valid) = (since(denied), since(invalidated));
-        self.check(same, || format!("key {key} is another context's"));
-        self.check(within, || format!("key {key} is over its limits"));
-        self.check(age < HARD, || format!("key {key} is past its hard age: {age:?}"));
-        self.check(age < SOFT || failing, || {
-            format!("key {key} serves at {age:?} without a failure")
-        });
-        self.check(undenied, || format!("key {key} serves after a denial"));
-        self.check(valid, || format!("key {key} serves after an invalidation"));
-    }
-
-    fn opened(&mut self, key: u64) {
-        let now = self.now();
-        let age = now.at - self.unwrapped[&key].at;
-        self.check(age < TTL, || format!("opening key {key} is too old: {age:?}"));
-    }
-}
-
-impl Modelled {
-    fn world<R>(&self, with: impl FnOnce(&mut World) -> R) -> R {
-        with(&mut self.0.lock().unwrap())
-    }
-
-    async fn perform(
-        &self,
-        context: &EncryptionContext,
-        key: Option<u64>,
-        operation: Operation,
-    ) -> Result<(Moment, Moment), ProviderError> {
-        let id = (context.clone(), key);
-        let (asked, delay) = self.world(|world| {
-            world.calls += 1;
-            let flying = world.flying.entry(id.clone()).or_default();
-            *flying += 1;
-            let alone = *flying == 1;
-            world.check(alone, || format!("two loads in flight for {id:?}"));
-            (world.now(), world.delay)
-        });
-        let _flying = Flying(self, (context.clone(), key));
-        sleep(delay).await;
-        let mode = self.world(|world| world.mode);
-        if mode == Mode::Hangs {
-            // The keyring's own deadline ends it, as a timeout.
-            self.world(|world| {
-                world
-                    .last_answer
-                    .insert(context.clone(), Err(ErrorClass::Timeout))
-            });
-            std::future::pending::<()>().await;
-        }
-        self.world(|world| {
-            let answered = world.now();
-            let answer = match mode {
-                Mode::Fails(class) => Err(class),
-                _ => Ok(()),
-            };
-            if key.is_none() {
-                world.last_answer.insert(context.clone(), answer);
-                if answer == Err(ErrorClass::Denied) {
-                    world.denied.insert(context.clone(), answered.order);
-                }
-            }
-            answer
-                .map(|()| (asked, answered))
-                .map_err(|class| ProviderError::new(class, operation))
-        })
-    }
-}
-
-#[async_trait]
-impl SealingProvider for Modelled {
-    async fn generate_data_key(
-        &self,
-        context: &EncryptionContext,
-    ) -> Result<GeneratedDataKey, ProviderError> {
-        let (asked, answered) = self.perform(context, None, Operation::GenerateDataKey).await?;
-        let key = answered.order;
-        let made = Made {
-            context: context.clone(),
-            asked,
-            answered,
-            messages: 0,
-            bytes: 0,
-        };
-        self.world(|world| world.made.insert(key, made));
-        let wrapped = WrappedKey::new("model:a", key.to_be_bytes()).unwrap();
-        Ok(GeneratedDataKey::new(
-            DataKey::init(|bytes| bytes.fill(1)),
-            wrapped,
-        ))
-    }
-
-    async fn encrypt(&self, _: &EncryptionContext, _: &DataKey) -> Result<WrappedKeys, ProviderError> {
-        Err(ProviderError::new(ErrorClass::InvalidRequest, Operation::Encrypt))
-    }
-}
-
-#[async_trait]
-impl OpeningProvider for Modelled {
-    fn rank(&self, _: &WrappedKey) -> Option<Rank> {
-        Some(Rank::LOCAL)
-    }
-
-    async fn decrypt(
-        &self,
-        context: &EncryptionContext,
-        wrapped: &WrappedKey,
-    ) -> Result<DataKey, ProviderError> {
-        let key = number(wrapped);
-        let (_, answered) = self.perform(context, Some(key), Operation::Decrypt).await?;
-        self.world(|world| world.unwrapped.insert(key, answered));
-        Ok(DataKey::init(|bytes| bytes.fill(1)))
-    }
-}
-
-fn number(wrapped: &WrappedKey) -> u64 {
-    u64::from_be_bytes(wrapped.blob().try_into().unwrap())
 }
 
 struct Run {
