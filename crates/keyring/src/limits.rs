@@ -27,7 +27,7 @@ pub const DEFAULT_MAX_MESSAGES: u64 = 1 << 24;
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 40;
 
 /// How many contexts have a live sealing key: 1,024. An entry takes about half a kilobyte beside what the material
-/// prepared.
+/// prepared, and 128 bytes more for each of at most sixteen groups of threads that use it.
 pub const DEFAULT_MAX_CONTEXTS: usize = 1024;
 
 /// How long an opening key is kept: 5 minutes from when it was unwrapped, however often it is used.
