@@ -11,6 +11,7 @@ pub mod keyring;
 pub mod kms;
 pub mod pipeline;
 pub mod retry;
+pub mod retry_contention;
 pub mod secrets;
 pub mod streams;
 

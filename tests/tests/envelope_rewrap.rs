@@ -27,7 +27,10 @@ fn a_message_opens_with_its_new_wrapped_keys_and_its_body_is_the_same() {
             let added = fixture.wrapped.join(&kms_wrapped()).unwrap();
             for keys in [&added, &kms_wrapped()] {
                 let other = rewrapped(&fixture, &sealed, keys);
-                let (before, after) = (Message::decode(&sealed).unwrap(), Message::decode(&other).unwrap());
+                let (before, after) = (
+                    Message::decode(&sealed).unwrap(),
+                    Message::decode(&other).unwrap(),
+                );
                 assert_eq!(after.body(), before.body());
                 assert_eq!(other[..64], sealed[..64], "salt and commitment are the same");
                 assert_eq!(&after.header().wrapped_keys().unwrap(), keys);

@@ -60,7 +60,11 @@ fn all_or_nothing_comes_out_wherever_a_frame_is_wrong() {
     for at in [start, start + 1_500_000, sealed.len() - 1] {
         let mut forged = sealed.clone();
         forged[at] ^= 1;
-        assert_eq!(open(&forged, Aad::EMPTY), Err(OpenError::NotAuthentic), "byte {at}");
+        assert_eq!(
+            open(&forged, Aad::EMPTY),
+            Err(OpenError::NotAuthentic),
+            "byte {at}"
+        );
     }
     assert_eq!(open(&sealed, Aad::from("x")), Err(OpenError::NotAuthentic));
     let frame = (1 << 16) + 16;
@@ -74,5 +78,8 @@ fn all_or_nothing_comes_out_wherever_a_frame_is_wrong() {
     let cut = open(&sealed[..start + frame + 3], Aad::EMPTY);
     assert_eq!(cut, Err(FormatError::Truncated { missing: 13 }.into()));
     let records = fixture.seal_records(&[b"one"], Aad::EMPTY);
-    assert!(matches!(open(&records, Aad::EMPTY), Err(OpenError::OtherKind { .. })));
+    assert!(matches!(
+        open(&records, Aad::EMPTY),
+        Err(OpenError::OtherKind { .. })
+    ));
 }

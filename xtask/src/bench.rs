@@ -1,24 +1,27 @@
-//! Measurements that are compared with something: instruction counts with those kept, peak memory with its bar,
-//! time with its floors.
+//! Measurements that are compared with something: instruction counts with those kept, peak memory with its bar, time
+//! with its floors, retry with the AWS SDK's own.
 use anyhow::{Result, bail};
 
 mod instructions;
 mod memory;
 mod ratios;
+mod retry;
 
-/// `--check`, `--update`, `memory` or `ratios`.
+/// `--check`, `--update`, `memory`, `ratios` or `retry`.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
         ["--check"] => instructions::check(),
         ["--update"] => instructions::update(),
         ["memory"] => memory::check(),
         ["ratios", flags @ ..] => ratios::run(flags),
+        ["retry", ..] => retry::run(arguments.get(1..).unwrap_or_default()),
         _ => bail!(
-            "cargo xtask bench --check    compares instruction counts with those kept\n       \
-             cargo xtask bench --update   keeps the counts of this machine\n       \
-             cargo xtask bench memory     peak memory of a 4 GiB stream\n       \
-             cargo xtask bench ratios     time beside its floors; further flags, such as `--features aws-lc`, go to cargo"
+            "cargo xtask bench --check        compares instruction counts with those kept\n       \
+             cargo xtask bench --update       keeps the counts of this machine\n       \
+             cargo xtask bench memory         peak memory of a 4 GiB stream\n       \
+             cargo xtask bench ratios         time beside its floors; further flags, such as `--features aws-lc`, go to cargo\n       \
+             cargo xtask bench retry [RUNS]   retry beside the AWS SDK's own, at a KMS with a quota"
         ),
     }
 }

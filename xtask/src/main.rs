@@ -52,7 +52,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "bench",
-        "measurements with a bar: --check (instruction counts), memory, ratios; not part of ci",
+        "measurements beside their bars: --check (instruction counts), memory, ratios, retry; not part of ci",
         bench::run,
     ),
     (

@@ -1,0 +1,168 @@
+//! The published experiment on jitter: clients that contend for one row with optimistic concurrency.
+//!
+//! Each client reads the row's version and then writes, which succeeds if nobody else has written meanwhile; otherwise it
+//! waits and starts again. Every message takes a normally distributed time. Source: "Exponential Backoff And Jitter", AWS
+//! Architecture Blog, and its published simulator.
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use datakey_retry::{Backoff, Delays};
+use rand::{Rng as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
+
+/// The base of the experiment's backoff.
+pub const BASE: Duration = Duration::from_millis(5);
+/// Its cap.
+pub const CAP: Duration = Duration::from_secs(2);
+
+/// What all clients together needed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    /// Writes tried.
+    pub calls: f64,
+    /// Until the last client was done.
+    pub seconds: f64,
+}
+
+/// A way to wait, with the published figures.
+#[derive(Debug, Clone, Copy)]
+pub struct Strategy {
+    /// What it is called.
+    pub name: &'static str,
+    /// How it waits; `None` retries at once.
+    pub backoff: Option<Backoff>,
+    /// The mean of 40 runs of the published model.
+    pub published: Work,
+}
+
+/// All that were compared.
+pub const STRATEGIES: [Strategy; 5] = [
+    strategy("no backoff", None, 2188.0, 1.9),
+    strategy(
+        "without jitter",
+        Some(Backoff::without_jitter(BASE, CAP)),
+        1465.0,
+        46.8,
+    ),
+    strategy("equal", Some(Backoff::equal(BASE, CAP)), 789.0, 6.3),
+    strategy("full", Some(Backoff::full(BASE, CAP)), 783.0, 4.8),
+    strategy("decorrelated", Some(Backoff::decorrelated(BASE, CAP)), 974.0, 4.4),
+];
+
+const fn strategy(name: &'static str, backoff: Option<Backoff>, calls: f64, seconds: f64) -> Strategy {
+    Strategy {
+        name,
+        backoff,
+        published: Work { calls, seconds },
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Message {
+    Read,
+    Version(u64),
+    Write(u64),
+    Refused,
+}
+
+/// One run with so many clients.
+#[must_use]
+pub fn contend(backoff: Option<Backoff>, clients: usize, seed: u64) -> Work {
+    let mut network = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut waits: Vec<Option<Delays<Xoshiro256PlusPlus>>> = (0..clients)
+        .map(|client| {
+            let random = Xoshiro256PlusPlus::seed_from_u64(seed * 1_000_003 + client as u64);
+            // The simulator counts the first attempt, so its first wait is that of the second step.
+            backoff.map(|backoff| {
+                let mut delays = backoff.delays(random);
+                if backoff != Backoff::decorrelated(BASE, CAP) {
+                    let _skipped = delays.next();
+                }
+                delays
+            })
+        })
+        .collect();
+    let mut messages: BinaryHeap<Reverse<(u64, usize, Message)>> = (0..clients)
+        .map(|client| Reverse((delay(&mut network), client, Message::Read)))
+        .collect();
+    let (mut version, mut work) = (0, Work::default());
+    while let Some(Reverse((now, client, message))) = messages.pop() {
+        let (answer, wait) = match message {
+            Message::Read => (Message::Version(version), 0),
+            Message::Version(version) => (Message::Write(version), 0),
+            Message::Write(seen) => {
+                work.calls += 1.0;
+                if seen == version {
+                    version += 1;
+                    work.seconds = (now + delay(&mut network)) as f64 / 1e9;
+                    continue;
+                }
+                (Message::Refused, 0)
+            }
+            Message::Refused => {
+                let wait = waits[client].as_mut().and_then(Iterator::next);
+                (Message::Read, wait.map_or(0, |wait| wait.as_nanos() as u64))
+            }
+        };
+        messages.push(Reverse((now + wait + delay(&mut network), client, answer)));
+    }
+    work
+}
+
+/// The mean over 40 runs of 100 clients.
+#[must_use]
+pub fn mean(backoff: Option<Backoff>) -> Work {
+    let runs: Vec<Work> = (0..40).map(|seed| contend(backoff, 100, seed)).collect();
+    Work {
+        calls: runs.iter().map(|run| run.calls).sum::<f64>() / 40.0,
+        seconds: runs.iter().map(|run| run.seconds).sum::<f64>() / 40.0,
+    }
+}
+
+/// The time that a message takes, in nanoseconds: 10 ms, give or take 2.
+fn delay(random: &mut Xoshiro256PlusPlus) -> u64 {
+    let mut uniform = || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+    let (radius, angle) = (
+        (-2.0 * (1.0 - uniform()).ln()).sqrt(),
+        uniform() * std::f64::consts::TAU,
+    );
+    ((10.0 + 2.0 * radius * angle.cos()).abs() * 1e6) as u64
+}
+
+/// The figures of each strategy, ours beside the published ones, as a chart in SVG.
+#[must_use]
+pub fn chart(figures: &[(Strategy, Work)]) -> String {
+    const BAR: f64 = 360.0;
+    let most = |of: fn(&Work) -> f64| {
+        let all = figures
+            .iter()
+            .flat_map(|(strategy, work)| [of(&strategy.published), of(work)]);
+        all.fold(1.0, f64::max)
+    };
+    let (calls, seconds) = (most(|work| work.calls), most(|work| work.seconds));
+    let height = 40 + 44 * figures.len();
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1040\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+         <rect width=\"1040\" height=\"{height}\" fill=\"white\"/>\n\
+         <text x=\"130\" y=\"20\">calls (dark: ours, light: published)</text>\n<text x=\"590\" y=\"20\">seconds</text>\n"
+    );
+    for (row, (strategy, work)) in figures.iter().enumerate() {
+        let y = 36 + 44 * row;
+        svg += &format!("<text x=\"8\" y=\"{}\">{}</text>\n", y + 20, strategy.name);
+        let pairs = [
+            (130.0, work.calls, strategy.published.calls, calls, 0),
+            (590.0, work.seconds, strategy.published.seconds, seconds, 1),
+        ];
+        for (x, ours, published, most, digits) in pairs {
+            for (offset, value, colour) in [(0, ours, "#1f5f8b"), (17, published, "#a9c8de")] {
+                let width = BAR * value / most;
+                svg += &format!(
+                    "<rect x=\"{x}\" y=\"{}\" width=\"{width:.1}\" height=\"15\" fill=\"{colour}\"/>\n\
+                     <text x=\"{:.1}\" y=\"{}\">{value:.digits$}</text>\n",
+                    y + offset,
+                    x + width + 5.0,
+                    y + offset + 12
+                );
+            }
+        }
+    }
+    svg + "</svg>\n"
+}
