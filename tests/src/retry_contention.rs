@@ -70,7 +70,8 @@ pub fn contend(backoff: Option<Backoff>, clients: usize, seed: u64) -> Work {
     let mut waits: Vec<Option<Delays<Xoshiro256PlusPlus>>> = (0..clients)
         .map(|client| {
             let random = Xoshiro256PlusPlus::seed_from_u64(seed * 1_000_003 + client as u64);
-            // The simulator counts the first attempt, so its first wait is that of the second step.
+            // Taking the first wait for that of the second step is the reading that fits the published counts of equal
+            // and full jitter best.
             backoff.map(|backoff| {
                 let mut delays = backoff.delays(random);
                 if backoff != Backoff::decorrelated(BASE, CAP) {

@@ -84,7 +84,7 @@ codes! {
     /// The request is not signed.
     MissingAuthenticationToken = "MissingAuthenticationTokenException", 400, Denied;
     /// A grant token is not valid, or not yet.
-    InvalidGrantToken = "InvalidGrantTokenException", 400, Denied;
+    InvalidGrantToken = "InvalidGrantTokenException", 400, InvalidRequest;
     /// The key is of another kind than the operation needs.
     InvalidKeyUsage = "InvalidKeyUsageException", 400, InvalidRequest;
     /// The request would have succeeded, had it not been a dry run.

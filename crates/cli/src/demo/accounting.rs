@@ -1,5 +1,5 @@
 //! The accounting service: takes batches over HTTP, opens each order, enters it into the books.
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use datakey::{Aad, EncryptionContext, OpenError, Opener, kms::KmsProvider};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -11,6 +11,9 @@ use super::{books::Books, wire};
 
 /// The largest batch that is accepted, in bytes.
 const MAX_BATCH: usize = 16 << 20;
+
+/// How long the service waits after a connection that could not be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// The service, listening on loopback until it is dropped.
 pub(crate) struct Accounting {
@@ -69,6 +72,8 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
     loop {
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: let connections end before the next try.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let _latency_only = stream.set_nodelay(true);
@@ -112,12 +117,17 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
 
 impl Desk {
     async fn orders(&self, mut batch: &[u8]) -> Result<(), wire::BadBatch> {
-        while let Some((number, message)) = wire::next(&mut batch)? {
-            match self
+        // A batch is taken as a whole: a malformed one enters nothing.
+        let mut messages = Vec::new();
+        while let Some(message) = wire::next(&mut batch)? {
+            messages.push(message);
+        }
+        for (number, message) in messages {
+            let opened = self
                 .opener
                 .open(&self.expected, message, Aad::new(&number.to_be_bytes()))
-                .await
-            {
+                .await;
+            match opened {
                 Ok(transaction) => self.books.enter(number, transaction),
                 Err(error) => self.books.note_error(&kind(&error)),
             }
