@@ -37,11 +37,13 @@ pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
     ))
 }
 
-/// The retry policy: the default one, for as long as the arguments say.
+/// The retry policy, for as long as the arguments say. Several keys may be in several regions, whose failures a
+/// circuit breaker would count together.
 pub(crate) fn policy(args: &KeyArgs) -> Policy {
+    let policy = Policy::default().without_breaker();
     match args.timeout {
-        Some(seconds) => Policy::default().with_deadline(Duration::from_secs(seconds)),
-        None => Policy::default(),
+        Some(seconds) => policy.with_deadline(Duration::from_secs(seconds)),
+        None => policy,
     }
 }
 

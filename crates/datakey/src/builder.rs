@@ -25,7 +25,8 @@ impl<P> Layers<P> {
     fn new(provider: P, envelope: Envelope) -> Self {
         Self {
             provider,
-            policy: Policy::default(),
+            // One breaker over several regions would let the outage of one keep callers from the others.
+            policy: Policy::default().without_breaker(),
             cached: true,
             load_timeout: None,
             keyring: Keyring::builder().material(envelope),
@@ -54,6 +55,10 @@ macro_rules! layers {
     () => {
         /// Retries with this policy instead of the default one. Give the same one to all that share a KMS quota: its
         /// clones share the budget and the rate.
+        ///
+        /// The default one here has no circuit breaker, other than `Policy::default()`: a breaker counts the failures of
+        /// all calls together, so that over several regions the outage of one would keep callers from the others. With
+        /// one region, `Policy::default()` may be given as it is.
         pub fn retry(mut self, policy: Policy) -> Self {
             self.layers.policy = policy;
             self

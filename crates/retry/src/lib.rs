@@ -86,7 +86,7 @@
 //! | budget | 10,000 tokens, 100 more a second | [`Policy::with_budget`] |
 //! | a retry costs | 1 token after a throttle, 10 after other failures | |
 //! | adaptive rate | on, idle until the first throttle | [`Policy::without_adaptive_rate`] |
-//! | breaker | opens after 10 attempts in a row failed over 1 s or more; tries again after 500 ms to 2 s | [`Policy::without_breaker`] |
+//! | breaker | opens after 10 attempts in a row failed over 1 s or more; tries again after 500 ms to 2 s | [`Policy::without_breaker`]; leave it out around several regions, whose failures it would count together |
 //! | random source | a small generator, seeded by the system | [`Policy::with_random`] |
 //!
 //! # Which failures are retried

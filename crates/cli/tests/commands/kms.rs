@@ -139,7 +139,8 @@ fn what_kms_refuses_is_told_by_exit_code() {
             line.extend(["-o", "out"]);
             let (said, message) = kms.shell.run_with(input, line).ends(code).error();
             assert_eq!(said, kind, "{fault}");
-            assert!(message.contains(fault.as_str()), "{message}");
+            // What is tried again may end at the deadline in the midst of an attempt, which then has no code to show.
+            assert!(code == 7 || message.contains(fault.as_str()), "{message}");
         }
         kms.fake.clear_faults();
     }
