@@ -5,9 +5,9 @@ use std::{
 };
 
 use crate::{
-    ConfigError, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_LOADS, DataKeys, Keyring, Material, OpeningLimits,
-    SealingLimits, gate::Gate, janitor::Janitor, jitter::Jitter, keyring::Shared, limits::nonzero,
-    opening::OpeningHalf, sealing::SealingHalf,
+    ConfigError, DEFAULT_HEDGE_DELAY, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_LOADS, DataKeys, Keyring, Material,
+    OpeningLimits, SealingLimits, gate::Gate, janitor::Janitor, jitter::Jitter, keyring::Shared,
+    limits::nonzero, locked::Locker, opening::OpeningHalf, sealing::SealingHalf,
 };
 
 /// Builds a [`Keyring`]; every setting has a default.
@@ -32,6 +32,7 @@ pub struct KeyringBuilder<M = DataKeys> {
     opening: OpeningLimits,
     load_timeout: Duration,
     max_loads: usize,
+    hedge_delay: Duration,
     seed: Option<u64>,
     uncached: bool,
 }
@@ -44,6 +45,7 @@ impl Default for KeyringBuilder {
             opening: OpeningLimits::default(),
             load_timeout: DEFAULT_LOAD_TIMEOUT,
             max_loads: DEFAULT_MAX_LOADS,
+            hedge_delay: DEFAULT_HEDGE_DELAY,
             seed: None,
             uncached: false,
         }
@@ -59,6 +61,7 @@ impl<M: Material> KeyringBuilder<M> {
             opening: self.opening,
             load_timeout: self.load_timeout,
             max_loads: self.max_loads,
+            hedge_delay: self.hedge_delay,
             seed: self.seed,
             uncached: self.uncached,
         }
@@ -89,6 +92,14 @@ impl<M: Material> KeyringBuilder<M> {
     #[must_use]
     pub fn max_loads(mut self, loads: usize) -> Self {
         self.max_loads = loads;
+        self
+    }
+
+    /// Sets how long one wrapped key of a message may take to open before the next one is tried as well. Zero tries all
+    /// at once, [`Duration::MAX`] one after the other. See [`DEFAULT_HEDGE_DELAY`].
+    #[must_use]
+    pub fn hedge_delay(mut self, delay: Duration) -> Self {
+        self.hedge_delay = delay;
         self
     }
 
@@ -127,8 +138,10 @@ impl<M: Material> KeyringBuilder<M> {
                 sealing: SealingHalf::new(self.sealing),
                 opening: OpeningHalf::new(self.opening),
                 gate: Gate::new(self.max_loads, self.load_timeout),
+                hedge_delay: self.hedge_delay,
                 janitor: Janitor::default(),
                 jitter: Jitter::new(self.seed),
+                locker: Locker::default(),
                 shut_down: AtomicBool::new(false),
             }),
         }

@@ -1,8 +1,19 @@
 //! How many loads run at once, and for how long.
-use std::time::Duration;
+//!
+//! # Lanes
+//! Unwrapping has a lane for each wrapping key, and a lane has three quarters of all places at most: loads that hang on
+//! a wrapping key of one region leave room for those of another.
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use datakey_provider::ProviderError;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{AcquireError, Semaphore},
+    time::timeout,
+};
 
 use crate::{KeyringError, counters::Counter};
 
@@ -12,6 +23,8 @@ pub(crate) struct Gate {
     permits: Semaphore,
     loads: usize,
     deadline: Duration,
+    /// By key id; those that nobody uses are let go.
+    lanes: Mutex<HashMap<Box<str>, Arc<Semaphore>>>,
     /// Calls made to the provider.
     pub(crate) calls: Counter,
 }
@@ -22,6 +35,7 @@ impl Gate {
             permits: Semaphore::new(loads.min(Semaphore::MAX_PERMITS)),
             loads,
             deadline,
+            lanes: Mutex::default(),
             calls: Counter::default(),
         }
     }
@@ -31,8 +45,31 @@ impl Gate {
         &self,
         call: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, KeyringError> {
+        self.admit(self.permits.acquire(), call).await
+    }
+
+    /// The same for a call that concerns one wrapping key.
+    pub(crate) async fn run_in_lane<T>(
+        &self,
+        key_id: &str,
+        call: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, KeyringError> {
+        let lane = InLane::enter(self, key_id);
+        let both = async {
+            // The lane first: who waits for it must not hold one of the places that others wait for.
+            let in_lane = lane.semaphore.acquire().await?;
+            Ok((in_lane, self.permits.acquire().await?))
+        };
+        self.admit(both, call).await
+    }
+
+    async fn admit<T, G>(
+        &self,
+        turn: impl Future<Output = Result<G, AcquireError>>,
+        call: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, KeyringError> {
         let after = self.deadline;
-        let permit = match timeout(after, self.permits.acquire()).await {
+        let permit = match timeout(after, turn).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(KeyringError::ShutDown),
             Err(_elapsed) => {
@@ -53,5 +90,63 @@ impl Gate {
 
     pub(crate) fn close(&self) {
         self.permits.close();
+        for lane in self.lanes().values() {
+            lane.close();
+        }
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Semaphore>>> {
+        // Nothing that runs under the lock leaves the map half changed.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Three quarters, rounded up: all of a gate with room for one.
+    const fn lane_width(&self) -> usize {
+        let width = self.loads.saturating_sub(self.loads / 4);
+        if width < Semaphore::MAX_PERMITS {
+            width
+        } else {
+            Semaphore::MAX_PERMITS
+        }
+    }
+}
+
+/// Somebody who uses a lane, or waits for it.
+struct InLane<'a> {
+    gate: &'a Gate,
+    key_id: &'a str,
+    semaphore: Arc<Semaphore>,
+}
+
+impl<'a> InLane<'a> {
+    fn enter(gate: &'a Gate, key_id: &'a str) -> Self {
+        let mut lanes = gate.lanes();
+        let semaphore = match lanes.get(key_id) {
+            Some(lane) => Arc::clone(lane),
+            None => {
+                let lane = Arc::new(Semaphore::new(gate.lane_width()));
+                if gate.permits.is_closed() {
+                    lane.close();
+                }
+                lanes.insert(key_id.into(), Arc::clone(&lane));
+                lane
+            }
+        };
+        drop(lanes);
+        Self {
+            gate,
+            key_id,
+            semaphore,
+        }
+    }
+}
+
+impl Drop for InLane<'_> {
+    fn drop(&mut self) {
+        let mut lanes = self.gate.lanes();
+        // The map's own and ours: nobody else enters while the map is locked.
+        if Arc::strong_count(&self.semaphore) <= 2 {
+            lanes.remove(self.key_id);
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use crate::budget::Lease;
+use crate::{budget::Lease, secret::Secret};
 
 /// How many groups the threads are divided into.
 pub(crate) const STRIPES: usize = 16;
@@ -19,7 +19,7 @@ pub(crate) const STRIPES: usize = 16;
 /// What one stripe of threads holds of a key. On cache lines of its own.
 #[repr(align(64))]
 pub(crate) struct Handle<T> {
-    pub(crate) key: Arc<T>,
+    pub(crate) key: Secret<T>,
     pass: Arc<Pass>,
     pub(crate) lease: Lease,
     uses: AtomicU64,
@@ -32,13 +32,13 @@ struct Pass(AtomicBool);
 
 /// A key and its handles, which are made when a stripe first asks.
 pub(crate) struct Handles<T> {
-    key: Arc<T>,
+    key: Secret<T>,
     pass: Arc<Pass>,
     stripes: [OnceLock<Arc<Handle<T>>>; STRIPES],
 }
 
 impl<T> Handle<T> {
-    fn new(key: Arc<T>, pass: Arc<Pass>) -> Self {
+    fn new(key: Secret<T>, pass: Arc<Pass>) -> Self {
         Self {
             key,
             pass,
@@ -48,8 +48,8 @@ impl<T> Handle<T> {
     }
 
     /// A handle on a key that is kept nowhere.
-    pub(crate) fn alone(key: T) -> Self {
-        Self::new(Arc::new(key), Arc::new(Pass(AtomicBool::new(false))))
+    pub(crate) fn alone(key: Secret<T>) -> Self {
+        Self::new(key, Arc::new(Pass(AtomicBool::new(false))))
     }
 
     /// Whether the key is still the one to hand out.
@@ -64,9 +64,9 @@ impl<T> Handle<T> {
 }
 
 impl<T> Handles<T> {
-    pub(crate) fn new(key: T) -> Self {
+    pub(crate) fn new(key: Secret<T>) -> Self {
         Self {
-            key: Arc::new(key),
+            key,
             pass: Arc::new(Pass(AtomicBool::new(true))),
             stripes: array::from_fn(|_| OnceLock::new()),
         }
@@ -74,7 +74,7 @@ impl<T> Handles<T> {
 
     /// The handle of a stripe.
     pub(crate) fn of(&self, stripe: usize) -> Arc<Handle<T>> {
-        let new = || Arc::new(Handle::new(Arc::clone(&self.key), Arc::clone(&self.pass)));
+        let new = || Arc::new(Handle::new(self.key.clone(), Arc::clone(&self.pass)));
         match self.stripes.get(stripe) {
             Some(cell) => Arc::clone(cell.get_or_init(new)),
             None => new(),

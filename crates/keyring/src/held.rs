@@ -1,7 +1,7 @@
 //! A key in somebody's hands.
 use std::{fmt, ops::Deref, sync::Arc};
 
-use crate::handle::Handle;
+use crate::{handle::Handle, secret::Secret};
 
 /// A key that the keyring handed out. Dereferences to what the [`Material`](crate::Material) prepared.
 ///
@@ -15,14 +15,14 @@ impl<T> Held<T> {
     }
 
     /// A key that nobody else will be handed.
-    pub(crate) fn alone(key: T) -> Self {
+    pub(crate) fn alone(key: Secret<T>) -> Self {
         Self(Arc::new(Handle::alone(key)))
     }
 
     /// Whether two hold the same key object.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0.key, &other.0.key)
+        self.0.key.same(&other.0.key)
     }
 }
 

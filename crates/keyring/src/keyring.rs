@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use datakey_provider::EncryptionContext;
@@ -12,7 +13,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     DataKeys, KeyringBuilder, KeyringError, Material, MissReason, Stats, flight::Ending, gate::Gate,
-    janitor::Janitor, jitter::Jitter, opening::OpeningHalf, sealing::SealingHalf,
+    janitor::Janitor, jitter::Jitter, locked::Locker, opening::OpeningHalf, sealing::SealingHalf,
 };
 
 /// How many times in a row a caller starts over because of an invalidation. Past that, invalidations come faster than
@@ -48,8 +49,10 @@ pub(crate) struct Shared<P, M: Material> {
     pub(crate) sealing: SealingHalf<M::Sealing>,
     pub(crate) opening: OpeningHalf<M::Opening>,
     pub(crate) gate: Gate,
+    pub(crate) hedge_delay: Duration,
     pub(crate) janitor: Janitor,
     pub(crate) jitter: Jitter,
+    pub(crate) locker: Locker,
     pub(crate) shut_down: AtomicBool,
 }
 
@@ -114,6 +117,8 @@ impl<P, M: Material> Keyring<P, M> {
             sealing,
             opening,
             in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
+            locked_bytes: self.shared.locker.bytes(),
+            lock_failures: self.shared.locker.failures(),
             calls_made,
             calls_avoided: requests
                 .into_iter()

@@ -78,6 +78,7 @@
 //! | time a refusal is remembered | 30 seconds | [`DEFAULT_REFUSAL_TTL`] | none |
 //! | refusals remembered | 1,024 | [`DEFAULT_MAX_REFUSALS`] | none |
 //! | loads in flight | 64 | [`DEFAULT_MAX_LOADS`] | none: each caller that misses makes a call |
+//! | time until a message's next wrapped key is tried as well | 1 second | [`DEFAULT_HEDGE_DELAY`] | none: one after the other |
 //! | time for a load, retries included | 30 seconds | [`DEFAULT_LOAD_TIMEOUT`] | none |
 //!
 //! [`Keyring::uncached`] is what the AWS Encryption SDK calls a null cache. As there, a message of unknown length is
@@ -88,7 +89,8 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `metrics` | `Stats::publish`: a snapshot of the statistics through the `metrics` facade, fourteen names |
+//! | `locked-memory` | keys are locked into memory, so that they are not swapped out: best effort, never an error; `Stats::locked_bytes` and `lock_failures` say how far it went |
+//! | `metrics` | `Stats::publish`: a snapshot of the statistics through the `metrics` facade, seventeen names |
 //! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told |
 //!
 //! # What holds
@@ -98,6 +100,9 @@
 //! - **One call.** For one context, or one wrapped key, there is one load at a time. All who wait share its key, or its
 //!   typed error. The load is a task of its own with its own deadline: callers come and go, its key stays. A provider
 //!   that panics is an error for those who wait. A failed load is never kept as if it were a key.
+//! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed or
+//!   is slow. Loads under one wrapping key take three quarters of the room at most, so that a region which hangs does not
+//!   keep another from opening.
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
@@ -114,7 +119,7 @@
 //! # What this crate does not do
 //!
 //! It does not retry (`datakey-retry` goes underneath), does not know AWS or any message format, and does not share keys
-//! between processes. It does not lock memory.
+//! between processes.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -133,6 +138,7 @@ mod janitor;
 mod jitter;
 mod keyring;
 mod limits;
+mod locked;
 mod material;
 mod nearby;
 mod open;
@@ -141,6 +147,7 @@ mod opening;
 mod publish;
 mod seal;
 mod sealing;
+mod secret;
 #[cfg(test)]
 mod sizes;
 mod standing;
@@ -156,9 +163,10 @@ pub use explain::{Explanation, KeyStanding, OpeningKey, SealingKey};
 pub use held::Held;
 pub use keyring::Keyring;
 pub use limits::{
-    ConfigError, DEFAULT_HARD_AGE, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_BYTES, DEFAULT_MAX_CONTEXTS,
-    DEFAULT_MAX_LOADS, DEFAULT_MAX_MESSAGES, DEFAULT_MAX_OPENING_KEYS, DEFAULT_MAX_REFUSALS,
-    DEFAULT_OPENING_TTL, DEFAULT_REFUSAL_TTL, DEFAULT_SOFT_AGE, OpeningLimits, SealingLimits,
+    ConfigError, DEFAULT_HARD_AGE, DEFAULT_HEDGE_DELAY, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_BYTES,
+    DEFAULT_MAX_CONTEXTS, DEFAULT_MAX_LOADS, DEFAULT_MAX_MESSAGES, DEFAULT_MAX_OPENING_KEYS,
+    DEFAULT_MAX_REFUSALS, DEFAULT_OPENING_TTL, DEFAULT_REFUSAL_TTL, DEFAULT_SOFT_AGE, OpeningLimits,
+    SealingLimits,
 };
 pub use material::{DataKeys, Material};
 pub use stats::{MissReason, Misses, OpeningStats, SealingStats, StaleServes, Stats};

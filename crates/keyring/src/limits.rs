@@ -58,6 +58,12 @@ pub const DEFAULT_MAX_LOADS: usize = 64;
 /// Callers have deadlines of their own; a load outlives them.
 pub const DEFAULT_LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long one wrapped key of a message may take to open before the next one is tried as well: 1 second.
+///
+/// Many times what KMS takes in another region, so that it costs a second call only when something is wrong; and all
+/// that a region which hangs adds to a message that another region can open.
+pub const DEFAULT_HEDGE_DELAY: Duration = Duration::from_secs(1);
+
 /// Why a keyring cannot be built with these settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -1,4 +1,6 @@
 //! What a data key is made into before it is kept.
+use std::ops::Range;
+
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
 
 /// How a data key is prepared for use, once per key, so that a hit hands out something ready.
@@ -60,6 +62,21 @@ pub trait Material: Send + Sync + 'static {
     /// As [`sealing`](Self::sealing).
     fn opening(&self, data_key: DataKey, context: &EncryptionContext)
     -> Result<Self::Opening, ProviderError>;
+
+    /// Names the memory outside of a sealing key itself in which it owns secrets, a box or a vector, until it is
+    /// dropped: what the feature `locked-memory` locks beside the key. Nothing is read there. Nothing is named by default.
+    ///
+    /// ```
+    /// # use std::ops::Range;
+    /// # struct Sealing { schedule: Box<[u8; 64]> }
+    /// fn sealing_memory(key: &Sealing, lock: &mut dyn FnMut(Range<*const u8>)) {
+    ///     lock(key.schedule.as_ptr_range());
+    /// }
+    /// ```
+    fn sealing_memory(&self, _key: &Self::Sealing, _lock: &mut dyn FnMut(Range<*const u8>)) {}
+
+    /// The same for an opening key.
+    fn opening_memory(&self, _key: &Self::Opening, _lock: &mut dyn FnMut(Range<*const u8>)) {}
 }
 
 /// The material that prepares nothing: sealing yields the data key with its wrapped forms, opening the data key.
@@ -80,5 +97,13 @@ impl Material for DataKeys {
 
     fn opening(&self, data_key: DataKey, _context: &EncryptionContext) -> Result<DataKey, ProviderError> {
         Ok(data_key)
+    }
+
+    fn sealing_memory(&self, key: &GeneratedDataKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        lock(key.data_key().expose_secret().as_ptr_range());
+    }
+
+    fn opening_memory(&self, key: &DataKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        lock(key.expose_secret().as_ptr_range());
     }
 }

@@ -1,14 +1,20 @@
 //! The opening methods.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use datakey_provider::{EncryptionContext, OpeningProvider, WrappedKey, WrappedKeys};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::{
+    runtime::Handle,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 use crate::{
     Held, Keyring, KeyringError, Material, MissReason,
     flight::{Joined, Landed, Outcome},
     keyring::{MAX_RESTARTS, Shared},
+    locked::Range,
     opening::{Opened, OpeningId, WalkId},
+    secret::Secret,
 };
 
 type Opening<M> = Arc<Opened<<M as Material>::Opening>>;
@@ -51,7 +57,8 @@ impl<P: OpeningProvider + 'static, M: Material> Keyring<P, M> {
     /// The key that opens a message: a kept one, or one that is unwrapped now.
     ///
     /// Of the message's wrapped keys, those that the provider [recognises](OpeningProvider::rank) are tried, lowest
-    /// rank first, and the first that opens wins. However many callers wait for a wrapped key, there is one call, and
+    /// rank first, and the first that opens wins; the next is tried when one has failed, or has not answered within the
+    /// [hedge delay](crate::KeyringBuilder::hedge_delay). However many callers wait for a wrapped key, there is one call, and
     /// all of them share its result or its error. A permanent refusal is remembered for a short time, in which the
     /// provider is not asked again.
     ///
@@ -138,7 +145,7 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
     fn settle_opening(
         self: &Arc<Self>,
         id: &OpeningId,
-    ) -> impl FnOnce(Result<M::Opening, KeyringError>) -> Landed<Opening<M>> + Send + use<P, M> {
+    ) -> impl FnOnce(Result<Secret<M::Opening>, KeyringError>) -> Landed<Opening<M>> + Send + use<P, M> {
         let (shared, id) = (Arc::clone(self), id.clone());
         move |loaded| shared.opening.settle(&id, loaded, &shared.jitter, Instant::now())
     }
@@ -256,16 +263,48 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
     }
 
     async fn walk(self: Arc<Self>, id: WalkId) -> Result<Opening<M>, KeyringError> {
-        let mut failures = Vec::new();
-        for wrapped in &*id.able {
-            match self.open_through(&id.context, wrapped).await {
-                Ok(opened) => return Ok(opened),
-                Err(error) => failures.push(error),
-            }
-        }
-        Err(KeyringError::NoneOpened {
+        let walked = self.first_that_opens(&id.able, |wrapped| {
+            let (shared, context) = (Arc::clone(&self), id.context.clone());
+            async move { shared.open_through(&context, &wrapped).await }
+        });
+        walked.await.map_err(|failures| KeyringError::NoneOpened {
             failures: failures.into(),
         })
+    }
+
+    /// Tries wrapped keys in order: the next one when one has failed, or when none has answered for a while. The first
+    /// that opens wins; failing all, what became of each, in their order.
+    async fn first_that_opens<T, F>(
+        &self,
+        able: &[WrappedKey],
+        open: impl Fn(WrappedKey) -> F,
+    ) -> Result<T, Vec<KeyringError>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, KeyringError>> + Send + 'static,
+    {
+        let mut failures = vec![KeyringError::LoadAborted; able.len()];
+        let mut waiting = JoinSet::new();
+        let mut left = able.iter().zip(0_usize..).peekable();
+        loop {
+            if let Some((wrapped, place)) = left.next() {
+                let opening = open(wrapped.clone());
+                waiting.spawn(async move { (place, opening.await) });
+            }
+            let patience = left.peek().map_or(Duration::MAX, |_| self.hedge_delay);
+            match timeout(patience, waiting.join_next()).await {
+                Ok(Some(Ok((_, Ok(opened))))) => return Ok(opened),
+                Ok(Some(Ok((place, Err(error))))) => {
+                    if let Some(failure) = failures.get_mut(place) {
+                        *failure = error;
+                    }
+                }
+                // Only a runtime that shuts down ends a waiter.
+                Ok(Some(Err(_ended))) => {}
+                Ok(None) => return Err(failures),
+                Err(_slow) => self.opening.hedges.add(1),
+            }
+        }
     }
 
     /// Opens one wrapped key, starting over when an invalidation comes first.
@@ -286,10 +325,12 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
         })
     }
 
-    async fn unwrap_key(self: Arc<Self>, id: OpeningId) -> Result<M::Opening, KeyringError> {
+    async fn unwrap_key(self: Arc<Self>, id: OpeningId) -> Result<Secret<M::Opening>, KeyringError> {
         let call = self.provider.decrypt(&id.context, &id.wrapped);
-        let data_key = self.gate.run(call).await?;
-        Ok(self.material.opening(data_key, &id.context)?)
+        let data_key = self.gate.run_in_lane(id.wrapped.key_id(), call).await?;
+        let key = self.material.opening(data_key, &id.context)?;
+        let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.opening_memory(key, lock);
+        Ok(Secret::new(key, &self.locker, elsewhere))
     }
 
     async fn open_uncached(
@@ -297,23 +338,24 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
         context: &EncryptionContext,
         able: &[WrappedKey],
     ) -> Result<Held<M::Opening>, KeyringError> {
-        let mut failures = Vec::new();
-        for wrapped in able {
+        let opened = self.first_that_opens(able, |wrapped| {
+            let shared = Arc::clone(self);
             let id = OpeningId {
-                wrapped: wrapped.clone(),
+                wrapped,
                 context: context.clone(),
             };
-            match self.alone(Arc::clone(self).unwrap_key(id)).await {
-                Ok(key) => return Ok(Held::alone(key)),
-                Err(error) => {
-                    self.opening.counters.failures.add(1);
-                    failures.push(error);
+            async move {
+                let opened = shared.alone(Arc::clone(&shared).unwrap_key(id)).await;
+                if opened.is_err() {
+                    shared.opening.counters.failures.add(1);
                 }
+                opened
             }
-        }
-        match <[KeyringError; 1]>::try_from(failures) {
-            Ok([only]) => Err(only),
-            Err(failures) => Err(KeyringError::NoneOpened {
+        });
+        match opened.await.map_err(<[KeyringError; 1]>::try_from) {
+            Ok(key) => Ok(Held::alone(key)),
+            Err(Ok([only])) => Err(only),
+            Err(Err(failures)) => Err(KeyringError::NoneOpened {
                 failures: failures.into(),
             }),
         }

@@ -16,6 +16,7 @@ use crate::{
     handle::Handles,
     jitter::Jitter,
     nearby::{self, Owner, Spot},
+    secret::Secret,
     standing::{later, refresh_of},
     store::{Kept, Store},
     telling,
@@ -132,6 +133,7 @@ pub(crate) struct OpeningHalf<O> {
     pub(crate) counters: HalfCounters,
     pub(crate) not_recognised: Counter,
     pub(crate) refused_from_memory: Counter,
+    pub(crate) hedges: Counter,
     pub(crate) refreshes: Counter,
     revoked: Counter,
     /// By the digests of wrapped key and context: what an attacker sends is not kept, only its digest.
@@ -149,6 +151,7 @@ impl<O: 'static> OpeningHalf<O> {
             counters: HalfCounters::default(),
             not_recognised: Counter::default(),
             refused_from_memory: Counter::default(),
+            hedges: Counter::default(),
             refreshes: Counter::default(),
             revoked: Counter::default(),
             refusals: Cache::new(limits.max_refusals()),
@@ -221,7 +224,7 @@ impl<O: 'static> OpeningHalf<O> {
     pub(crate) fn settle(
         &self,
         id: &OpeningId,
-        loaded: Result<O, KeyringError>,
+        loaded: Result<Secret<O>, KeyringError>,
         jitter: &Jitter,
         now: Instant,
     ) -> Landed<Arc<Opened<O>>> {
@@ -308,6 +311,7 @@ impl<O: 'static> OpeningHalf<O> {
             superseded: self.counters.superseded.get(),
             not_recognised: self.not_recognised.get(),
             refused_from_memory: self.refused_from_memory.get(),
+            hedges: self.hedges.get(),
             refreshes: self.refreshes.get(),
             revoked: self.revoked.get(),
             refusals: u64::try_from(self.refusals.len()).unwrap_or(u64::MAX),

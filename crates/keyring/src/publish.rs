@@ -18,9 +18,12 @@ impl Stats {
     /// | `datakey.keyring.evictions` | counter | `half` | keys that made room for others |
     /// | `datakey.keyring.stale` | counter | `error.type` | keys served past their soft age, by the provider's failure |
     /// | `datakey.keyring.refused_from_memory` | counter | | calls that a remembered refusal made unnecessary |
+    /// | `datakey.keyring.hedges` | counter | | wrapped keys that were tried because the one before was slow |
     /// | `datakey.keyring.calls` | counter | | calls made to the provider |
     /// | `datakey.keyring.calls_avoided` | counter | | requests beyond the calls made |
     /// | `datakey.keyring.keys` | gauge | `half` | keys that are kept |
+    /// | `datakey.keyring.locked_bytes` | gauge | | bytes of keys that are locked into memory |
+    /// | `datakey.keyring.lock_failures` | counter | | pieces of memory that could not be locked |
     /// | `datakey.keyring.loads_in_flight` | gauge | | loads in flight |
     ///
     /// `half` is `sealing` or `opening`.
@@ -63,11 +66,14 @@ impl Stats {
             metrics::counter!("datakey.keyring.stale", "error.type" => class).absolute(count);
         }
         metrics::counter!("datakey.keyring.refused_from_memory").absolute(opening.refused_from_memory);
+        metrics::counter!("datakey.keyring.hedges").absolute(opening.hedges);
         metrics::counter!("datakey.keyring.calls").absolute(self.calls_made);
         metrics::counter!("datakey.keyring.calls_avoided").absolute(self.calls_avoided);
         for (half, live) in [("sealing", sealing.live), ("opening", opening.live)] {
             metrics::gauge!("datakey.keyring.keys", "half" => half).set(gauge(live));
         }
+        metrics::counter!("datakey.keyring.lock_failures").absolute(self.lock_failures);
+        metrics::gauge!("datakey.keyring.locked_bytes").set(gauge(self.locked_bytes));
         metrics::gauge!("datakey.keyring.loads_in_flight").set(gauge(self.in_flight));
     }
 }

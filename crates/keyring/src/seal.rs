@@ -8,7 +8,9 @@ use crate::{
     Held, Keyring, KeyringError, Material, MissReason, Usage,
     flight::{Joined, Landed, Outcome, Waiter},
     keyring::{MAX_RESTARTS, Shared},
+    locked::Range,
     sealing::{LoadedSealing, SealingEntry, Served},
+    secret::Secret,
     telling,
 };
 
@@ -239,7 +241,9 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
     async fn generate(self: Arc<Self>, context: EncryptionContext) -> Loaded<M::Sealing> {
         let made = self.gate.run(self.provider.generate_data_key(&context)).await?;
         let wrapped = made.wrapped_keys().clone();
-        Ok((self.material.sealing(made, &context)?, wrapped))
+        let key = self.material.sealing(made, &context)?;
+        let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.sealing_memory(key, lock);
+        Ok((Secret::new(key, &self.locker, elsewhere), wrapped))
     }
 
     /// After a load that failed: the key past its soft age if the failure allows it, otherwise the failure.

@@ -15,6 +15,7 @@ use crate::{
     handle::{Handle, Handles},
     jitter::Jitter,
     nearby::{self, Owner, Spot},
+    secret::Secret,
     standing::{Failure, Standing, Times, standing},
     store::{Kept, Store},
     telling,
@@ -33,7 +34,7 @@ pub(crate) struct SealingEntry<S> {
 }
 
 /// What a load yields: the prepared key, and what it was wrapped into.
-pub(crate) type LoadedSealing<S> = (S, WrappedKeys);
+pub(crate) type LoadedSealing<S> = (Secret<S>, WrappedKeys);
 
 /// A key to hand out, and perhaps an entry that should be replaced soon.
 pub(crate) struct Served<S> {

@@ -188,6 +188,8 @@ pub struct OpeningStats {
     pub not_recognised: u64,
     /// Calls that a remembered refusal made unnecessary.
     pub refused_from_memory: u64,
+    /// Wrapped keys that were tried because the one before had not answered within the hedge delay.
+    pub hedges: u64,
     /// Keys in use that were unwrapped anew in the background, before they expired.
     pub refreshes: u64,
     /// Keys dropped because the provider refused to unwrap them anew.
@@ -225,6 +227,10 @@ pub struct Stats {
     pub opening: OpeningStats,
     /// Loads in flight at the moment.
     pub in_flight: u64,
+    /// Bytes of keys, held ones included, that are locked into memory at the moment. Needs the feature `locked-memory`.
+    pub locked_bytes: u64,
+    /// Pieces of memory that could not be locked: the system refused, most often for its limit on locked memory.
+    pub lock_failures: u64,
     /// Calls made to the provider.
     pub calls_made: u64,
     /// Requests beyond the calls made: what a service that asks the provider each time would have called more.

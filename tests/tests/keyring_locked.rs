@@ -1,0 +1,155 @@
+//! Keys locked into memory: as far as the system allows, for as long as somebody has them, and never an error.
+use std::{ops::Range, ptr, time::Duration};
+
+use datakey_keyring::{Held, Keyring, Material, OpeningLimits, SealingLimits, Usage};
+use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
+use datakey_tests::keyring::{Scripted, context};
+use tokio::{sync::Mutex, time::sleep};
+
+const ONE: Usage = Usage::message(1);
+
+/// What the system says concerns the whole process: one test at a time.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Bytes of a data key itself, and of what it owns.
+const SEALING: u64 = (size_of::<GeneratedDataKey>() + 32) as u64;
+const OPENING: u64 = (size_of::<DataKey>() + 32) as u64;
+
+async fn sealed(keyring: &Keyring<Scripted>, tenant: &str) -> Held<GeneratedDataKey> {
+    keyring.sealing_key(&context(tenant), ONE).await.unwrap()
+}
+
+/// Kilobytes that the system says this process has locked, where it says so.
+fn locked_pages() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
+/// Whether this system lets this process lock a page at all; a container may not.
+fn may_lock() -> bool {
+    let page = [0_u8; 64];
+    region::lock(page.as_ptr(), page.len()).is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_locked_from_load_to_the_last_holders_drop() {
+    let _alone = ALONE.lock().await;
+    let before = locked_pages();
+    if !may_lock() {
+        println!("this system lets nobody lock memory: nothing to see here");
+        return;
+    }
+    let keyring = Keyring::builder()
+        .sealing(SealingLimits::default().with_ages(Duration::from_secs(60), Duration::from_secs(60)))
+        .opening(OpeningLimits::default().with_ttl(Duration::from_secs(60)))
+        .build(Scripted::default())
+        .unwrap();
+    assert_eq!(keyring.stats().locked_bytes, 0);
+    let held = sealed(&keyring, "a").await;
+    assert_eq!(keyring.stats().locked_bytes, SEALING);
+    if let Some(kilobytes) = locked_pages() {
+        assert!(kilobytes > 0, "the system says otherwise");
+    }
+    drop(
+        keyring
+            .opening_key(&context("a"), held.wrapped_keys())
+            .await
+            .unwrap(),
+    );
+    assert_eq!(keyring.stats().locked_bytes, SEALING + OPENING);
+    drop(sealed(&keyring, "b").await);
+    assert_eq!(keyring.stats().locked_bytes, 2 * SEALING + OPENING);
+
+    sleep(Duration::from_secs(90)).await;
+    let stats = keyring.stats();
+    assert_eq!((stats.sealing.live, stats.opening.live), (0, 0));
+    assert_eq!(stats.locked_bytes, SEALING, "one is still in somebody's hands");
+    drop(held);
+    assert_eq!(keyring.stats().locked_bytes, 0);
+    assert_eq!(keyring.stats().lock_failures, 0);
+    assert_eq!(locked_pages(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_its_own_is_locked_too() {
+    let _alone = ALONE.lock().await;
+    let before = locked_pages();
+    if !may_lock() {
+        return;
+    }
+    let keyring = Keyring::uncached(Scripted::default());
+    let held = sealed(&keyring, "a").await;
+    assert_eq!(keyring.stats().locked_bytes, SEALING);
+    drop(held);
+    assert_eq!(keyring.stats().locked_bytes, 0);
+    assert_eq!(locked_pages(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_share_a_page_keep_it_locked_until_the_last_is_gone() {
+    let _alone = ALONE.lock().await;
+    let before = locked_pages();
+    if !may_lock() {
+        return;
+    }
+    let keyring = Keyring::new(Scripted::default());
+    let mut held = Vec::new();
+    for n in 0..500 {
+        held.push(sealed(&keyring, &format!("t{n}")).await);
+    }
+    keyring.shutdown();
+    assert_eq!(keyring.stats().locked_bytes, 500 * SEALING);
+    while let Some(one) = held.pop() {
+        drop(one);
+        assert_eq!(keyring.stats().locked_bytes, held.len() as u64 * SEALING);
+        if let (Some(kilobytes), false) = (locked_pages(), held.is_empty()) {
+            assert!(Some(kilobytes) > before, "{} keys are left", held.len());
+        }
+    }
+    assert_eq!(locked_pages(), before);
+    assert_eq!(keyring.stats().lock_failures, 0);
+}
+
+/// Names memory that is not there.
+struct Lying;
+
+impl Material for Lying {
+    type Sealing = GeneratedDataKey;
+    type Opening = DataKey;
+
+    fn sealing(
+        &self,
+        made: GeneratedDataKey,
+        _: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        Ok(made)
+    }
+
+    fn opening(&self, data_key: DataKey, _: &EncryptionContext) -> Result<DataKey, ProviderError> {
+        Ok(data_key)
+    }
+
+    fn sealing_memory(&self, _: &GeneratedDataKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        let nowhere = ptr::without_provenance::<u8>(0x10_0000);
+        lock(nowhere..nowhere.wrapping_add(3 * 65_536));
+        lock(nowhere..nowhere);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_locked_is_counted_and_used() {
+    let _alone = ALONE.lock().await;
+    let before = locked_pages();
+    let keyring: Keyring<Scripted, Lying> = Keyring::builder()
+        .material(Lying)
+        .build(Scripted::default())
+        .unwrap();
+    let held = keyring.sealing_key(&context("a"), ONE).await.unwrap();
+    assert_eq!(held.data_key().expose_secret().len(), 32);
+    let stats = keyring.stats();
+    assert_eq!(stats.lock_failures, if may_lock() { 1 } else { 2 });
+    drop(held);
+    keyring.shutdown();
+    assert_eq!((keyring.stats().locked_bytes, locked_pages()), (0, before));
+}
