@@ -18,7 +18,10 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
-use world::{BYTES, CONTEXTS, HARD, MESSAGES, Mode, Modelled, SCALE, SOFT, SURELY_FRESH, TTL, World, number};
+use world::{
+    BYTES, CONTEXTS, HARD, MESSAGES, Mode, Modelled, SCALE, SOFT, SURELY_FRESH, SURELY_OPENS, TTL, World,
+    number,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -40,6 +43,7 @@ enum Step {
     Cancel(usize),
     Pass(u64),
     Becomes(Mode),
+    FarBecomes(Mode),
     Takes(u64),
     Invalidate(usize),
     InvalidateKey,
@@ -63,7 +67,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<usize>().prop_map(Step::Cancel),
         6 => (1..90_000_u64).prop_map(Step::Pass),
         3 => (1..50_u64).prop_map(Step::Pass),
-        3 => mode.prop_map(Step::Becomes),
+        3 => mode.clone().prop_map(Step::Becomes),
+        1 => mode.prop_map(Step::FarBecomes),
         2 => (0..3_000_u64).prop_map(Step::Takes),
         1 => (0..CONTEXTS).prop_map(Step::Invalidate),
         1 => Just(Step::InvalidateKey),
@@ -79,14 +84,40 @@ struct Run {
     callers: Vec<JoinHandle<()>>,
     /// The last wrapped keys of each context.
     messages: HashMap<usize, WrappedKeys>,
+    tight: bool,
+}
+
+/// What differs from run to run.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    seed: u64,
+    /// Limits so large that usage is leased.
+    large: bool,
+    /// Room for fewer keys than there are.
+    tight: bool,
+    /// It is shut down in the end, rather than left to come to rest.
+    shut_down: bool,
 }
 
 type Answer = Result<WrappedKeys, KeyringError>;
 
+/// While the runtime lives, whoever waits is told why.
+fn never_aborted(provider: &Modelled, error: Option<&KeyringError>) {
+    let aborted = match error {
+        Some(KeyringError::NoneOpened { failures }) => failures
+            .iter()
+            .any(|failure| matches!(failure, KeyringError::LoadAborted)),
+        error => matches!(error, Some(KeyringError::LoadAborted)),
+    };
+    provider.world(|world| world.check(!aborted, || "a waiter was told nothing".into()));
+}
+
 async fn seal(run: (Modelled, Keyring<Modelled>, EncryptionContext), usage: Usage) -> Answer {
     let (provider, keyring, context) = run;
     let began = provider.world(World::now).order;
-    let held = keyring.sealing_key(&context, usage).await?;
+    let held = keyring.sealing_key(&context, usage).await;
+    never_aborted(&provider, held.as_ref().err());
+    let held = held?;
     let key = number(held.wrapped_keys().first());
     provider.world(|world| world.sealed(&context, key, usage, began));
     Ok(held.wrapped_keys().clone())
@@ -94,7 +125,9 @@ async fn seal(run: (Modelled, Keyring<Modelled>, EncryptionContext), usage: Usag
 
 async fn open(run: (Modelled, Keyring<Modelled>, EncryptionContext), wrapped: WrappedKeys) -> bool {
     let (provider, keyring, context) = run;
-    let opened = keyring.opening_key(&context, &wrapped).await.is_ok();
+    let opened = keyring.opening_key(&context, &wrapped).await;
+    never_aborted(&provider, opened.as_ref().err());
+    let opened = opened.is_ok();
     if opened {
         provider.world(|world| world.opened(number(wrapped.first())));
     }
@@ -102,9 +135,12 @@ async fn open(run: (Modelled, Keyring<Modelled>, EncryptionContext), wrapped: Wr
 }
 
 impl Run {
-    fn new(seed: u64, scale: u64) -> Self {
+    fn new(setting: Setting) -> Self {
+        let scale = if setting.large { SCALE } else { 1 };
         let provider = Modelled(Arc::new(Mutex::new(World {
             mode: Mode::Works,
+            far: Mode::Works,
+            far_since: Instant::now(),
             delay: Duration::from_millis(20),
             order: 0,
             made: HashMap::new(),
@@ -113,6 +149,7 @@ impl Run {
             last_answer: HashMap::new(),
             denied: HashMap::new(),
             invalidated: HashMap::new(),
+            shut_down: 0,
             calls: 0,
             scale,
             broken: Vec::new(),
@@ -120,11 +157,15 @@ impl Run {
         let limits = SealingLimits::default()
             .with_ages(SOFT, HARD)
             .with_max_messages(MESSAGES * scale)
-            .with_max_bytes(BYTES * scale);
+            .with_max_bytes(BYTES * scale)
+            .with_max_contexts(if setting.tight { CONTEXTS - 1 } else { 100 });
+        let opening = OpeningLimits::default()
+            .with_ttl(TTL)
+            .with_max_keys(if setting.tight { 2 } else { 1_000 });
         let keyring = Keyring::builder()
             .sealing(limits)
-            .opening(OpeningLimits::default().with_ttl(TTL))
-            .seed(seed)
+            .opening(opening)
+            .seed(setting.seed)
             .build(provider.clone())
             .unwrap();
         Self {
@@ -133,6 +174,7 @@ impl Run {
             contexts: (0..CONTEXTS).map(|n| context(format!("t{n}"))).collect(),
             callers: Vec::new(),
             messages: HashMap::new(),
+            tight: setting.tight,
         }
     }
 
@@ -160,7 +202,7 @@ impl Run {
                 .flying
                 .get(&(context.clone(), None))
                 .is_none_or(|flying| *flying == 0);
-            (live && young && fits && quiet && self.callers.is_empty()).then_some(*key)
+            (live && young && fits && quiet && !self.tight && self.callers.is_empty()).then_some(*key)
         })
     }
 
@@ -225,7 +267,11 @@ impl Run {
             }
             Step::Open { context } => {
                 if let Some(wrapped) = self.messages.get(&context).cloned() {
-                    open(self.caller(context), wrapped).await;
+                    let opened = open(self.caller(context), wrapped).await;
+                    self.provider.world(|world| {
+                        let surely = world.far == Mode::Works && world.far_since.elapsed() > SURELY_OPENS;
+                        world.check(opened || !surely, || "a region works, and nothing opens".into());
+                    });
                 }
             }
             Step::Begin {
@@ -241,6 +287,10 @@ impl Run {
             }
             Step::Pass(millis) => sleep(Duration::from_millis(millis)).await,
             Step::Becomes(mode) => self.provider.world(|world| world.mode = mode),
+            Step::FarBecomes(mode) => self.provider.world(|world| {
+                world.far = mode;
+                world.far_since = Instant::now();
+            }),
             Step::Takes(millis) => {
                 self.provider
                     .world(|world| world.delay = Duration::from_millis(millis));
@@ -250,7 +300,7 @@ impl Run {
                 self.invalidated(|index| index == context);
             }
             Step::InvalidateKey => {
-                self.keyring.invalidate_key("model:a");
+                self.keyring.invalidate_key(world::REGIONS[0]);
                 self.invalidated(|_| true);
             }
             Step::InvalidateAll => {
@@ -258,6 +308,28 @@ impl Run {
                 self.invalidated(|_| true);
             }
         }
+    }
+
+    /// Everybody is answered at once, with keys that were there before or with the reason.
+    async fn shut_down(mut self) -> Vec<String> {
+        self.provider.world(|world| world.shut_down = world.now().order);
+        self.keyring.shutdown();
+        for caller in self.callers.drain(..) {
+            let answered = timeout(Duration::from_nanos(1), caller).await;
+            self.provider
+                .world(|world| world.check(answered.is_ok(), || "a waiter was left behind".into()));
+        }
+        let refused = seal(self.caller(0), Usage::message(1)).await;
+        let stats = self.keyring.stats();
+        self.provider.world(|world| {
+            let live = (stats.sealing.live, stats.opening.live, stats.in_flight);
+            world.check(live == (0, 0, 0), || {
+                format!("{live:?} are left after a shutdown")
+            });
+            let told = matches!(refused, Err(KeyringError::ShutDown));
+            world.check(told, || format!("a request after a shutdown: {refused:?}"));
+            std::mem::take(&mut world.broken)
+        })
     }
 
     /// Everybody is answered, and the keyring is at rest and works.
@@ -269,6 +341,7 @@ impl Run {
         }
         self.provider.world(|world| {
             world.mode = Mode::Works;
+            world.far = Mode::Works;
             world.delay = Duration::ZERO;
         });
         sleep(Duration::from_secs(120)).await;
@@ -299,14 +372,17 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn whatever_happens_the_rules_hold(steps in steps(), seed: u64, large: bool) {
+    fn whatever_happens_the_rules_hold(
+        steps in steps(), seed: u64, large: bool, tight: bool, shut_down: bool,
+    ) {
+        let setting = Setting { seed, large, tight, shut_down };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let broken = runtime.unwrap().block_on(async {
-            let mut run = Run::new(seed, if large { SCALE } else { 1 });
+            let mut run = Run::new(setting);
             for step in &steps {
                 run.step(step).await;
             }
-            run.end().await
+            if setting.shut_down { run.shut_down().await } else { run.end().await }
         });
         prop_assert!(broken.is_empty(), "{broken:#?}");
     }

@@ -21,7 +21,11 @@ pub(crate) const MESSAGES: u64 = 24;
 pub(crate) const BYTES: u64 = 2_000;
 /// Limits are this many times larger in half of the runs, so that usage is leased.
 pub(crate) const SCALE: u64 = 100;
-pub(crate) const CONTEXTS: usize = 2;
+pub(crate) const CONTEXTS: usize = 3;
+/// A region that has worked for so long opens everything: no load that hung, and no refusal, is left of before.
+pub(crate) const SURELY_OPENS: Duration = Duration::from_secs(100);
+/// Where each data key is wrapped, nearest first.
+pub(crate) const REGIONS: [&str; 2] = ["model:a", "model:b"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -48,25 +52,33 @@ pub(crate) struct Made {
 }
 
 pub(crate) struct World {
+    /// What the nearest region does, which makes the keys, too.
     pub(crate) mode: Mode,
+    pub(crate) far: Mode,
+    /// Since when the far region has been as it is.
+    pub(crate) far_since: Instant,
     pub(crate) delay: Duration,
     pub(crate) order: u64,
     pub(crate) made: HashMap<u64, Made>,
     /// When a wrapped key was last unwrapped.
     pub(crate) unwrapped: HashMap<u64, Moment>,
-    pub(crate) flying: HashMap<(EncryptionContext, Option<u64>), u32>,
+    pub(crate) flying: HashMap<Call, u32>,
     pub(crate) last_answer: HashMap<EncryptionContext, Result<(), ErrorClass>>,
     pub(crate) denied: HashMap<EncryptionContext, u64>,
     pub(crate) invalidated: HashMap<EncryptionContext, u64>,
+    pub(crate) shut_down: u64,
     pub(crate) calls: u64,
     pub(crate) scale: u64,
     pub(crate) broken: Vec<String>,
 }
 
+/// What a call is for: a new key, or unwrapping one in a region.
+pub(crate) type Call = (EncryptionContext, Option<(u64, usize)>);
+
 #[derive(Clone)]
 pub(crate) struct Modelled(pub(crate) Arc<Mutex<World>>);
 
-pub(crate) struct Flying<'a>(&'a Modelled, (EncryptionContext, Option<u64>));
+pub(crate) struct Flying<'a>(&'a Modelled, Call);
 
 impl Drop for Flying<'_> {
     fn drop(&mut self) {
@@ -103,7 +115,7 @@ impl World {
         let same = made.context == *context;
         // Who waited for a load that landed before may still use its key.
         let since = |ended: u64| ended < made.asked.order || (began < ended && made.answered.order < ended);
-        let (undenied, valid) = (since(denied), since(invalidated));
+        let (undenied, valid) = (since(denied), since(invalidated) && since(self.shut_down));
         self.check(same, || format!("key {key} is another context's"));
         self.check(within, || format!("key {key} is over its limits"));
         self.check(age < HARD, || format!("key {key} is past its hard age: {age:?}"));
@@ -111,7 +123,9 @@ impl World {
             format!("key {key} serves at {age:?} without a failure")
         });
         self.check(undenied, || format!("key {key} serves after a denial"));
-        self.check(valid, || format!("key {key} serves after an invalidation"));
+        self.check(valid, || {
+            format!("key {key} serves after an invalidation or a shutdown")
+        });
     }
 
     pub(crate) fn opened(&mut self, key: u64) {
@@ -129,7 +143,7 @@ impl Modelled {
     pub(crate) async fn perform(
         &self,
         context: &EncryptionContext,
-        key: Option<u64>,
+        key: Option<(u64, usize)>,
         operation: Operation,
     ) -> Result<(Moment, Moment), ProviderError> {
         let id = (context.clone(), key);
@@ -143,14 +157,16 @@ impl Modelled {
         });
         let _flying = Flying(self, (context.clone(), key));
         sleep(delay).await;
-        let mode = self.world(|world| world.mode);
+        let far = key.is_some_and(|(_, region)| region > 0);
+        let mode = self.world(|world| if far { world.far } else { world.mode });
         if mode == Mode::Hangs {
             // The keyring's own deadline ends it, as a timeout.
-            self.world(|world| {
-                world
-                    .last_answer
-                    .insert(context.clone(), Err(ErrorClass::Timeout))
-            });
+            if key.is_none() {
+                self.world(|world| {
+                    let timeout = Err(ErrorClass::Timeout);
+                    world.last_answer.insert(context.clone(), timeout);
+                });
+            }
             std::future::pending::<()>().await;
         }
         self.world(|world| {
@@ -188,10 +204,10 @@ impl SealingProvider for Modelled {
             bytes: 0,
         };
         self.world(|world| world.made.insert(key, made));
-        let wrapped = WrappedKey::new("model:a", key.to_be_bytes()).unwrap();
+        let wrapped = REGIONS.map(|region| WrappedKey::new(region, key.to_be_bytes()).unwrap());
         Ok(GeneratedDataKey::new(
             DataKey::init(|bytes| bytes.fill(1)),
-            wrapped,
+            WrappedKeys::new(wrapped).unwrap(),
         ))
     }
 
@@ -202,8 +218,8 @@ impl SealingProvider for Modelled {
 
 #[async_trait]
 impl OpeningProvider for Modelled {
-    fn rank(&self, _: &WrappedKey) -> Option<Rank> {
-        Some(Rank::LOCAL)
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        Some([Rank::LOCAL, Rank::REMOTE][region(wrapped)])
     }
 
     async fn decrypt(
@@ -212,7 +228,8 @@ impl OpeningProvider for Modelled {
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
         let key = number(wrapped);
-        let (_, answered) = self.perform(context, Some(key), Operation::Decrypt).await?;
+        let call = Some((key, region(wrapped)));
+        let (_, answered) = self.perform(context, call, Operation::Decrypt).await?;
         self.world(|world| world.unwrapped.insert(key, answered));
         Ok(DataKey::init(|bytes| bytes.fill(1)))
     }
@@ -220,4 +237,8 @@ impl OpeningProvider for Modelled {
 
 pub(crate) fn number(wrapped: &WrappedKey) -> u64 {
     u64::from_be_bytes(wrapped.blob().try_into().unwrap())
+}
+
+fn region(wrapped: &WrappedKey) -> usize {
+    usize::from(wrapped.key_id() != REGIONS[0])
 }
