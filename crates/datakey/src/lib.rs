@@ -67,6 +67,7 @@
 //! | `kms` | yes | [`kms`]: AWS KMS, with the SDK's HTTPS client |
 //! | `aws-config` | yes | `KmsProvider::from_env` |
 //! | `aws-lc` | yes | ciphers of aws-lc-rs, which the AWS SDK links anyway |
+//! | `locked-memory` | no | locks cached keys into memory: best effort, see `keyring::Stats::locked_bytes` |
 //! | `local` | no | `local`: wrapping keys in memory or a key file |
 //! | `fake-kms`, `fake-kms-http` | no | `fake_kms`: the KMS emulator, in process and over HTTP |
 //!

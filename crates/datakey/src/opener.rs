@@ -220,14 +220,24 @@ impl<P: OpeningProvider + 'static> Opener<P> {
     }
 
     async fn key(&self, header: &Header<'_>, expected: Expected<'_>) -> Result<Held<OpeningKey>, OpenError> {
-        let context = header.context()?;
-        if let Expected::Pairs(expected) = expected {
-            context.check_expected(expected)?;
-        }
+        let decoded;
+        let context = match expected {
+            // The usual case, in which nothing has to be decoded and digested.
+            Expected::Pairs(expected) if header.has_context(expected) => expected,
+            Expected::Pairs(expected) => {
+                decoded = header.context()?;
+                decoded.check_expected(expected)?;
+                &decoded
+            }
+            Expected::Anything => {
+                decoded = header.context()?;
+                &decoded
+            }
+        };
         let wrapped = header.wrapped_keys()?;
-        match self.keyring.try_opening_key(&context, &wrapped) {
+        match self.keyring.try_opening_key(context, &wrapped) {
             Some(key) => Ok(key),
-            None => Ok(self.keyring.opening_key(&context, &wrapped).await?),
+            None => Ok(self.keyring.opening_key(context, &wrapped).await?),
         }
     }
 }
