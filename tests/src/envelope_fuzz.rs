@@ -3,8 +3,13 @@
 //! They run under cargo-fuzz (`tests/fuzz`) and, over the vectors and seeded mutations of them, as an ordinary test.
 //! Random bytes would never get past the commitment; so the first byte of an input says which parts of the rest are
 //! *mended* before it is opened: its frames are sealed where the structure of the input puts them.
-use datakey_envelope::{Aad, FormatError, Header, Kind, MAX_HEADER_LEN, OpenError, OpeningKey};
-use datakey_provider::{DataKey, WrappedKey, WrappedKeys};
+use std::ops::Range;
+
+use datakey_envelope::{
+    Aad, EndPlan, FormatError, Header, Kind, MAX_HEADER_LEN, Message, OpenError, OpeningKey, RangePlan,
+    RewrapError,
+};
+use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
 
 use crate::{
     envelope::{Reference, open_with},
@@ -29,6 +34,7 @@ pub const TARGETS: &[(&str, &[u8], Target)] = &[
     ("message_open", &[MEND_ALL], message_open),
     ("incremental_open", &[MEND_ALL, 7], incremental_open),
     ("rewrap", &[MEND_ALL, 3], rewrap),
+    ("random_access", &[MEND_ALL, 100], random_access),
 ];
 
 /// A header that decodes is encoded as it was; one that does not says truthfully what is missing.
@@ -163,9 +169,94 @@ pub fn rewrap(data: &[u8]) {
     };
     let decoded = Header::decode(&rewrapped).unwrap();
     assert_eq!(decoded.len(), new_len);
+    let whole = Message::decode(&message).unwrap();
+    let mut by_the_crate = Vec::new();
+    whole
+        .rewrapped(&header.context().unwrap(), &new_keys, &mut by_the_crate)
+        .unwrap();
+    assert!(by_the_crate == rewrapped);
+    let other = EncryptionContext::new([("another", "context of the keys")]).unwrap();
+    if !header.has_context(&other) {
+        let refused = whole.rewrapped(&other, &new_keys, &mut by_the_crate);
+        assert_eq!(refused, Err(RewrapError::OtherContext));
+        assert!(by_the_crate == rewrapped, "a refusal wrote something");
+    }
     assert_eq!(decoded.wrapped_keys().unwrap(), new_keys);
     let before = open_with(&opening, &message, Aad::new(AAD));
     assert_eq!(open_with(&opening, &rewrapped, Aad::new(AAD)), before);
+}
+
+/// Opening every record by index, or every byte by ranges, gives what opening at once gives, and refuses what it refuses.
+pub fn random_access(data: &[u8]) {
+    let Some((&flags, rest)) = data.split_first() else {
+        return;
+    };
+    let Some((&border, rest)) = rest.split_first() else {
+        return;
+    };
+    let Some((message, opening)) = mended(&[&[flags], rest].concat()) else {
+        return;
+    };
+    let header = Header::decode(&message).unwrap();
+    let parts = match header.kind() {
+        Kind::Records => by_index(&opening, &header, &message),
+        _ => by_range(&opening, &header, &message, border),
+    };
+    match (open_with(&opening, &message, Aad::new(AAD)), parts) {
+        (Ok(whole), Ok(parts)) => assert!(whole == parts),
+        (Err(_), Err(_)) => {}
+        (whole, parts) => panic!("at once {:?}, in parts {:?}", whole.is_ok(), parts.is_ok()),
+    }
+}
+
+fn part(message: &[u8], range: Range<u64>) -> &[u8] {
+    &message[range.start as usize..range.end as usize]
+}
+
+fn by_index(opening: &OpeningKey, header: &Header<'_>, message: &[u8]) -> Result<Vec<Vec<u8>>, OpenError> {
+    let plan = EndPlan::new(header, message.len() as u64)?;
+    let count = part(message, plan.count_bytes()).try_into().unwrap();
+    let index = opening.open_index(&plan, Aad::new(AAD), part(message, plan.end_bytes(count)?))?;
+    let record = |at| {
+        let mut record = Vec::new();
+        let sealed = part(message, index.record_bytes(at).unwrap());
+        index.open_record(at, sealed, &mut record).map(|()| record)
+    };
+    // The last one first, as order must not matter.
+    let mut records = (0..index.len())
+        .rev()
+        .map(record)
+        .collect::<Result<Vec<_>, _>>()?;
+    records.reverse();
+    Ok(records)
+}
+
+fn by_range(
+    opening: &OpeningKey,
+    header: &Header<'_>,
+    message: &[u8],
+    border: u8,
+) -> Result<Vec<Vec<u8>>, OpenError> {
+    let len = header.plain_len(message.len() as u64)?.unwrap();
+    let border = len * u64::from(border) / 255;
+    let mut out = Vec::new();
+    for plain in [0..border, border..len] {
+        let plan = RangePlan::new(header, message.len() as u64, plain)?;
+        let (frames, last) = (part(message, plan.frames()), part(message, plan.last_frame()));
+        let start = out.len();
+        opening.open_range(&plan, Aad::new(AAD), frames, last, &mut out)?;
+        // Without its last frame, the same bytes.
+        let (plan, mut alone) = (plan.danger_any_total_length(), Vec::new());
+        opening.open_range(
+            &plan,
+            Aad::new(AAD),
+            part(message, plan.frames()),
+            &[],
+            &mut alone,
+        )?;
+        assert!(out[start..] == alone);
+    }
+    Ok(vec![out])
 }
 
 /// Whether the message that the input describes opens.

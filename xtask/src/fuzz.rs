@@ -5,7 +5,13 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::cargo;
 
-const TARGETS: [&str; 4] = ["header_decode", "message_open", "incremental_open", "rewrap"];
+const TARGETS: [&str; 5] = [
+    "header_decode",
+    "message_open",
+    "incremental_open",
+    "rewrap",
+    "random_access",
+];
 const WORK: &str = "target/fuzz";
 
 /// Seconds for each target, unless others are asked for.
