@@ -32,14 +32,45 @@ pub struct Answer {
 
 impl Answer {
     /// The body, which must be JSON.
+    #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
     }
 
     /// Status and code of a refusal.
+    #[track_caller]
     pub fn told(&self) -> (u16, String) {
-        (self.status, self.json()["__type"].as_str().unwrap().to_owned())
+        let code = self.json()["__type"].as_str().map(str::to_owned);
+        (self.status, code.unwrap_or_else(|| panic!("no refusal: {:?}", self.body)))
     }
+
+    /// The message of a refusal.
+    #[track_caller]
+    pub fn message(&self) -> String {
+        self.json()["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The body, as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).unwrap()
+    }
+
+    /// The answer, which must not be a refusal.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.status, 200, "{:?}", self.body);
+        self
+    }
+}
+
+/// A request for an operation, without a signature.
+pub fn request(target: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post("/")
+        .header("host", "kms.test")
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", target)
+        .body(Full::new(body.into()))
+        .unwrap()
 }
 
 impl Client {
@@ -51,15 +82,9 @@ impl Client {
         Self { sender }
     }
 
-    /// Sends a request with a target and a body of whatever kind.
-    pub async fn try_send(&mut self, target: &str, body: impl Into<Bytes>) -> Result<Answer, hyper::Error> {
+    /// Sends a request as it is.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, hyper::Error> {
         self.sender.ready().await?;
-        let request = Request::post("/")
-            .header("host", "kms.test")
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", target)
-            .body(Full::new(body.into()))
-            .unwrap();
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         Ok(Answer {
@@ -69,10 +94,31 @@ impl Client {
         })
     }
 
+    /// Sends a request with a target and a body of whatever kind.
+    pub async fn try_send(&mut self, target: &str, body: impl Into<Bytes>) -> Result<Answer, hyper::Error> {
+        self.send(request(target, body)).await
+    }
+
     /// Calls an operation with JSON parameters.
     pub async fn call(&mut self, operation: &str, parameters: Value) -> Answer {
         let target = format!("TrentService.{operation}");
         self.try_send(&target, parameters.to_string()).await.unwrap()
+    }
+
+    /// Calls an operation in a Region as whoever has an access key; the signature itself is none.
+    pub async fn call_as(&mut self, access_key: &str, region: &str, operation: &str, parameters: Value) -> Answer {
+        let mut request = request(&format!("TrentService.{operation}"), parameters.to_string());
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={access_key}/20260101/{region}/kms/aws4_request, SignedHeaders=host, Signature=00"
+        );
+        request.headers_mut().insert("authorization", authorization.parse().unwrap());
+        self.send(request).await.unwrap()
+    }
+
+    /// Gets a path.
+    pub async fn get(&mut self, path: &str) -> Answer {
+        let request = Request::get(path).header("host", "kms.test").body(Full::default()).unwrap();
+        self.send(request).await.unwrap()
     }
 }
 

@@ -147,7 +147,7 @@ async fn keys_are_managed() {
     let refused = client
         .call("GenerateDataKey", json!({"KeyId": key, "KeySpec": "AES_256"}))
         .await;
-    assert_eq!(refused.told(), (409, "DisabledException".into()));
+    assert_eq!(refused.told(), (400, "DisabledException".into()));
     assert_eq!(
         refused.json()["message"],
         format!("{} is disabled.", made["Arn"].as_str().unwrap())
@@ -177,7 +177,7 @@ async fn keys_are_managed() {
     let refused = client
         .call("GenerateDataKey", json!({"KeyId": key, "KeySpec": "AES_128"}))
         .await;
-    assert_eq!(refused.told(), (409, "KMSInvalidStateException".into()));
+    assert_eq!(refused.told(), (400, "KMSInvalidStateException".into()));
     let cancelled = client.call("CancelKeyDeletion", json!({"KeyId": key})).await;
     assert_eq!(cancelled.json()["KeyId"], made["Arn"]);
 }

@@ -248,10 +248,12 @@ fn aliases_are_checked() {
     fake.create_alias("alias/orders", &key).unwrap();
     let cases = [
         ("alias/orders", KmsErrorCode::AlreadyExists),
-        ("orders", KmsErrorCode::InvalidAliasName),
-        ("alias/", KmsErrorCode::InvalidAliasName),
-        ("alias/a b", KmsErrorCode::InvalidAliasName),
-        ("alias/aws/s3", KmsErrorCode::InvalidAliasName),
+        ("orders", KmsErrorCode::Validation),
+        ("", KmsErrorCode::Validation),
+        ("alias/", KmsErrorCode::Validation),
+        ("alias/a b", KmsErrorCode::Validation),
+        ("alias/a:b", KmsErrorCode::Validation),
+        ("alias/aws/s3", KmsErrorCode::NotAuthorized),
     ];
     for (name, expected) in cases {
         assert_eq!(
@@ -261,7 +263,17 @@ fn aliases_are_checked() {
         );
     }
     let onto_alias = fake.create_alias("alias/second", "alias/orders").unwrap_err();
-    assert_eq!(onto_alias.code(), KmsErrorCode::NotFound);
+    assert_eq!(onto_alias.code(), KmsErrorCode::Validation);
+    let long = format!("alias/{}", "x".repeat(251));
+    assert_eq!(
+        fake.create_alias(&long, &key).unwrap_err().code(),
+        KmsErrorCode::Validation
+    );
+    for number in 1..50 {
+        fake.create_alias(&format!("alias/{number}"), &key).unwrap();
+    }
+    let one_more = fake.create_alias("alias/50", &key).unwrap_err();
+    assert_eq!(one_more.code(), KmsErrorCode::LimitExceeded);
 }
 
 #[test]

@@ -60,7 +60,7 @@ async fn wrong_parameters_are_refused() {
         (
             "GenerateDataKey",
             json!({"KeyId": unknown, "KeySpec": "AES_256"}),
-            404,
+            400,
             "NotFoundException",
         ),
         (
@@ -72,13 +72,13 @@ async fn wrong_parameters_are_refused() {
         (
             "GenerateDataKey",
             json!({"KeyId": key, "KeySpec": "AES_256", "DryRun": true}),
-            412,
+            400,
             "DryRunOperationException",
         ),
         (
             "GenerateDataKey",
             json!({"KeyId": unknown, "KeySpec": "AES_256", "DryRun": true}),
-            404,
+            400,
             "NotFoundException",
         ),
         ("Encrypt", json!({"KeyId": key}), 400, "ValidationException"),
@@ -143,13 +143,49 @@ async fn wrong_parameters_are_refused() {
             "CreateKey",
             json!({"KeySpec": "RSA_2048"}),
             400,
+            "ValidationException",
+        ),
+        (
+            "CreateKey",
+            json!({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}),
+            400,
             "UnsupportedOperationException",
         ),
         (
             "CreateKey",
-            json!({"MultiRegion": true}),
+            json!({"KeySpec": "RSA_2047", "KeyUsage": "SIGN_VERIFY"}),
+            400,
+            "ValidationException",
+        ),
+        (
+            "CreateKey",
+            json!({"KeyUsage": "SIGN_VERIFY"}),
+            400,
+            "ValidationException",
+        ),
+        (
+            "CreateKey",
+            json!({"Origin": "EXTERNAL"}),
             400,
             "UnsupportedOperationException",
+        ),
+        (
+            "CreateKey",
+            json!({"KeySpec": "SYMMETRIC_DEFAULT", "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT"}),
+            400,
+            "ValidationException",
+        ),
+        (
+            "GenerateDataKey",
+            json!({"KeyId": key, "KeySpec": "AES_256", "Recipient": {}}),
+            400,
+            "UnsupportedOperationException",
+        ),
+        (
+            "GenerateDataKey",
+            json!({"KeyId": key, "KeySpec": "AES_256", "GrantTokens": ["nonsense"]}),
+            400,
+            "InvalidGrantTokenException",
         ),
         (
             "CreateKey",
@@ -167,7 +203,7 @@ async fn wrong_parameters_are_refused() {
             "CreateAlias",
             json!({"AliasName": "orders", "TargetKeyId": key}),
             400,
-            "InvalidAliasNameException",
+            "ValidationException",
         ),
         (
             "ScheduleKeyDeletion",
@@ -178,7 +214,7 @@ async fn wrong_parameters_are_refused() {
         (
             "CancelKeyDeletion",
             json!({"KeyId": key}),
-            409,
+            400,
             "KMSInvalidStateException",
         ),
         ("Sign", json!({"KeyId": key}), 400, "UnknownOperationException"),
@@ -196,13 +232,55 @@ async fn wrong_parameters_are_refused() {
         refused["message"],
         "1 validation error detected: Value null at 'plaintext' failed to satisfy constraint: Member must not be null"
     );
+    let refused = client.call("Encrypt", json!({})).await.json();
+    assert_eq!(
+        refused["message"],
+        "2 validation errors detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null; \
+         Value null at 'plaintext' failed to satisfy constraint: Member must not be null"
+    );
+    let refused = client
+        .call("Encrypt", json!({"KeyId": key, "Plaintext": long}))
+        .await
+        .json();
+    assert_eq!(
+        refused["message"],
+        "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less \
+         than or equal to 4096"
+    );
+    let refused = client.call("GenerateRandom", json!({})).await.json();
+    assert_eq!(refused["message"], "NumberOfBytes is required.");
     for (target, body) in [
         ("TrentService.Decrypt", "{"),
+        ("TrentService.Decrypt", "null"),
+        ("TrentService.Decrypt", "[]"),
+        ("TrentService.ListKeys", r#"["alias/x"]"#),
+        (
+            "TrentService.Decrypt",
+            r#"{"CiphertextBlob": "YQ==", "CiphertextBlob": "YQ=="}"#,
+        ),
+        ("TrentService.Encrypt", r#"{"KeyId": "x", "Plaintext": "YQ"}"#),
+        ("TrentService.Encrypt", r#"{"KeyId": "x", "Plaintext": "_-=="}"#),
+        (
+            "TrentService.Encrypt",
+            r#"{"KeyId": "\ud800", "Plaintext": "YQ=="}"#,
+        ),
+        ("TrentService.GenerateRandom", r#"{"NumberOfBytes": 1e400}"#),
+        (
+            "TrentService.GenerateRandom",
+            r#"{"NumberOfBytes": 99999999999999999999}"#,
+        ),
+        ("TrentService.GenerateRandom", r#"{"NumberOfBytes": 1} x"#),
         ("TrentService.Decrypt", "[1"),
         ("TrentService.Decrypt", "\u{1}"),
     ] {
         let refused = client.try_send(target, body).await.unwrap();
         assert_eq!(refused.told(), (400, "SerializationException".into()), "{body}");
+    }
+    let deep = "[".repeat(100_000);
+    let not_text = [b"{\"KeyId\": \"".as_slice(), b"\xff\"}"].concat();
+    for body in [format!(r#"{{"Marker": {deep}"#).into_bytes(), not_text] {
+        let refused = client.try_send("TrentService.ListKeys", body).await.unwrap();
+        assert_eq!(refused.told(), (400, "SerializationException".into()));
     }
     for target in [
         "",

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use datakey::kms::KmsKeyId;
 
+use crate::fake_kms::FakeKmsArgs;
+
 /// Envelope encryption on AWS KMS, or on a key file.
 #[derive(Debug, Parser)]
 #[command(name = "datakey", version, max_term_width = 110, after_help = EXIT_CODES)]
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Make a key file for use without a KMS.
     Keygen(KeygenArgs),
+    /// Be a KMS on this machine, with quotas and faults: for tests in any language.
+    FakeKms(Box<FakeKmsArgs>),
 }
 
 #[derive(Debug, Args)]

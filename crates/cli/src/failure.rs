@@ -8,6 +8,7 @@ use std::{
 use aws_credential_types::provider::error::CredentialsError;
 use datakey::{
     ContextError, ErrorClass, KeyringError, OpenError, SealError,
+    fake_kms::StateError,
     local::{KeyFileError, LocalKeysError},
 };
 use serde_json::json;
@@ -40,6 +41,8 @@ pub(crate) enum Failure {
     NoCredentials,
     #[error("the AWS credentials cannot be loaded; set them in the environment or in a profile")]
     Credentials(#[source] Box<CredentialsError>),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error(transparent)]
@@ -109,7 +112,8 @@ impl Failure {
             | Self::Write { .. } => 8,
             Self::KeyFile(error) => key_file_code(error),
             Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
-            Self::Keys(_) | Self::NoCredentials | Self::Credentials(_) => 6,
+            Self::State(StateError::Io { .. }) => 8,
+            Self::State(_) | Self::Keys(_) | Self::NoCredentials | Self::Credentials(_) => 6,
             Self::Seal(error) => error.class().map_or(1, class_code),
             Self::Open(error) => open_code(error),
         }

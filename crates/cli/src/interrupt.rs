@@ -19,9 +19,10 @@ pub(crate) fn remember(draft: &Path) {
 /// Removes the draft and ends the process on SIGINT or SIGTERM, with the exit code that shells give such an end.
 pub(crate) fn clean_up_on_signal(runtime: &Runtime) {
     runtime.spawn(async {
-        let Ok(code) = signal().await else {
+        let Ok(told) = signal() else {
             return; // no handler could be installed, and the signal ends the process as ever
         };
+        let code = told.await;
         if let Some(draft) = &*DRAFT.lock().unwrap_or_else(PoisonError::into_inner) {
             let _it_may_be_in_its_place_already = fs::remove_file(draft);
         }
@@ -29,17 +30,27 @@ pub(crate) fn clean_up_on_signal(runtime: &Runtime) {
     });
 }
 
+/// From here on SIGINT and SIGTERM do not end the process. What is answered waits for one of them, and then has the
+/// exit code that shells give such an end.
 #[cfg(unix)]
-async fn signal() -> std::io::Result<i32> {
+pub(crate) fn signal() -> std::io::Result<impl Future<Output = i32>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(tokio::select! {
-        _ = interrupt.recv() => 128 + 2,
-        _ = terminate.recv() => 128 + 15,
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => 128 + 2,
+            _ = terminate.recv() => 128 + 15,
+        }
     })
 }
 
 #[cfg(not(unix))]
-async fn signal() -> std::io::Result<i32> {
-    tokio::signal::ctrl_c().await.map(|()| 130)
+pub(crate) fn signal() -> std::io::Result<impl Future<Output = i32>> {
+    Ok(async {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => 130,
+            // No handler could be installed, and the signal ends the process as ever.
+            Err(_) => std::future::pending().await,
+        }
+    })
 }

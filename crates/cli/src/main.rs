@@ -5,6 +5,7 @@ mod args;
 mod binding;
 mod demo;
 mod failure;
+mod fake_kms;
 mod input;
 mod inspect;
 mod interrupt;
@@ -61,6 +62,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     }
     match &cli.command {
         Command::Demo(args) => runtime.block_on(demo::run(args, cli.json)),
+        Command::FakeKms(args) => runtime.block_on(fake_kms::run(args, cli.json)),
         Command::Seal(args) => runtime.block_on(seal::run(args, cli.json)),
         Command::Open(args) => runtime.block_on(open::run(args, cli.json)),
         Command::Inspect(args) => inspect::run(args, cli.json),

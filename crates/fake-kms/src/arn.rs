@@ -1,35 +1,48 @@
 //! Key ids and ARNs, in their real shapes.
 use std::{fmt, sync::Arc};
 
-/// The id of a key: a random UUID (RFC 9562, version 4).
+/// The id of a key: a random UUID (RFC 9562, version 4), or for a multi-Region key `mrk-` and its digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct KeyId([u8; 16]);
+pub(crate) struct KeyId {
+    bytes: [u8; 16],
+    multi_region: bool,
+}
 
 impl KeyId {
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
+    pub(crate) fn random(multi_region: bool) -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        Ok(Self(bytes))
+        Ok(Self { bytes, multi_region })
     }
 
-    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+    pub(crate) const fn from_bytes(bytes: [u8; 16], multi_region: bool) -> Self {
+        Self { bytes, multi_region }
     }
 
     pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+        &self.bytes
     }
 
-    /// Reads the form with four dashes, in lower case, as KMS writes it.
+    pub(crate) const fn is_multi_region(self) -> bool {
+        self.multi_region
+    }
+
+    /// Reads the form with four dashes, or `mrk-` and 32 digits, in lower case, as KMS writes them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut digits = String::with_capacity(32);
-        let mut groups = text.split('-');
-        for len in [8, 4, 4, 4, 12] {
+        let multi_region = text.strip_prefix("mrk-");
+        let lengths: &[usize] = if multi_region.is_some() {
+            &[32]
+        } else {
+            &[8, 4, 4, 4, 12]
+        };
+        let mut groups = multi_region.unwrap_or(text).split('-');
+        for len in lengths {
             let group = groups.next()?;
             let lower_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-            if group.len() != len || !group.bytes().all(lower_hex) {
+            if group.len() != *len || !group.bytes().all(lower_hex) {
                 return None;
             }
             digits.push_str(group);
@@ -37,13 +50,17 @@ impl KeyId {
         if groups.next().is_some() {
             return None;
         }
-        Some(Self(u128::from_str_radix(&digits, 16).ok()?.to_be_bytes()))
+        let bytes = u128::from_str_radix(&digits, 16).ok()?.to_be_bytes();
+        Some(Self::from_bytes(bytes, multi_region.is_some()))
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:032x}", u128::from_be_bytes(self.0));
+        let digits = format!("{:032x}", u128::from_be_bytes(self.bytes));
+        if self.multi_region {
+            return write!(f, "mrk-{digits}");
+        }
         let mut rest = digits.as_str();
         for (index, len) in [8, 4, 4, 4, 12].into_iter().enumerate() {
             let (group, after) = rest.split_at_checked(len).unwrap_or_default();
@@ -63,6 +80,28 @@ impl fmt::Debug for KeyId {
     }
 }
 
+/// The partition that a Region is in.
+pub(crate) fn partition_of(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// Whether this can be the name of a Region: two or three words and a number, as in `eu-west-1`.
+pub(crate) fn is_region(name: &str) -> bool {
+    let Some((words, number)) = name.rsplit_once('-') else {
+        return false;
+    };
+    let in_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    name.len() <= 32
+        && (2..=3).contains(&words.split('-').count())
+        && words.split('-').all(in_word)
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// An account in a Region: what all ARNs of one fake start with.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -75,16 +114,18 @@ impl Place {
         format!("{}:key/{id}", self.prefix()).into()
     }
 
+    /// The ARN of a key whose id is told as text.
+    #[cfg(feature = "http")]
+    pub(crate) fn arn_of_key(&self, id: &str) -> String {
+        format!("{}:key/{id}", self.prefix())
+    }
+
     pub(crate) fn alias_arn(&self, name: &str) -> String {
         format!("{}:{name}", self.prefix())
     }
 
     fn prefix(&self) -> String {
-        let partition = match self.region.split('-').next() {
-            Some("cn") => "aws-cn",
-            _ if self.region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = partition_of(&self.region);
         format!("arn:{partition}:kms:{}:{}", self.region, self.account)
     }
 
@@ -123,7 +164,7 @@ mod tests {
     #[test]
     fn ids_are_uuids_of_version_four() {
         for _ in 0..100 {
-            let id = KeyId::random().expect("random bytes");
+            let id = KeyId::random(false).expect("random bytes");
             let text = id.to_string();
             assert_eq!(text.len(), 36);
             assert_eq!(text.get(14..15), Some("4"));
@@ -140,12 +181,48 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_multi_region_keys_say_so() {
+        let id = KeyId::random(true).expect("random bytes");
+        let text = id.to_string();
+        assert_eq!((text.len(), text.get(..4)), (36, Some("mrk-")));
+        assert_eq!(KeyId::parse(&text), Some(id));
+        assert_ne!(id, KeyId::from_bytes(*id.as_bytes(), false));
+        for other in [
+            text.to_uppercase(),
+            format!("{text}0"),
+            text.replace("mrk-", "mrk"),
+            format!("mrk-{}", KeyId::from_bytes(*id.as_bytes(), false)),
+        ] {
+            assert_eq!(KeyId::parse(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn names_of_regions() {
+        for name in ["us-east-1", "ap-southeast-2", "us-gov-west-1", "eu-isoe-west-1"] {
+            assert!(is_region(name), "{name}");
+        }
+        for name in [
+            "",
+            "us-1",
+            "us-east",
+            "US-EAST-1",
+            "us-east-1a",
+            "us--1",
+            "a-b-c-d-1",
+            "../../etc-x-1",
+        ] {
+            assert!(!is_region(name), "{name}");
+        }
+    }
+
+    #[test]
     fn arns_of_the_place() {
         let place = Place {
             region: "eu-west-1".into(),
             account: "111122223333".into(),
         };
-        let id = KeyId::from_bytes([0x11; 16]);
+        let id = KeyId::from_bytes([0x11; 16], false);
         let arn = place.key_arn(id);
         assert_eq!(
             &*arn,

@@ -40,6 +40,7 @@ pub struct FakeKmsBuilder {
     pub(crate) region: Arc<str>,
     pub(crate) account: Arc<str>,
     pub(crate) quota: Quota,
+    pub(crate) kms_quotas: bool,
     pub(crate) latency: Latency,
     pub(crate) seed: u64,
     pub(crate) ledger_capacity: usize,
@@ -71,9 +72,17 @@ impl FakeKmsBuilder {
         self
     }
 
-    /// The request quota. Default: unlimited.
+    /// The request quota that all cryptographic operations share. Default: unlimited.
     pub fn quota(mut self, quota: Quota) -> Self {
         self.quota = quota;
+        self.kms_quotas = false;
+        self
+    }
+
+    /// The request quotas that KMS gives a new account, in each Region its own: one that all cryptographic operations
+    /// share, and one for each other operation. See [`Quota::of_kms`].
+    pub fn kms_quotas(mut self) -> Self {
+        self.kms_quotas = true;
         self
     }
 
@@ -102,6 +111,16 @@ impl FakeKmsBuilder {
         self
     }
 
+    /// The clock shows the time of day at the start, as signatures of real clients need it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that looks at the wall clock, when it is asked to"
+    )]
+    pub fn wall_clock(self) -> Self {
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        self.unix_time(since_1970.unwrap_or_default())
+    }
+
     /// Starts the fake.
     ///
     /// # Errors
@@ -124,6 +143,7 @@ impl Default for FakeKmsBuilder {
             region: DEFAULT_REGION.into(),
             account: DEFAULT_ACCOUNT.into(),
             quota: Quota::UNLIMITED,
+            kms_quotas: false,
             latency: Latency::NONE,
             seed: 0,
             ledger_capacity: DEFAULT_LEDGER_CAPACITY,

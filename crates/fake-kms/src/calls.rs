@@ -1,6 +1,8 @@
 //! Calls as a client makes them: through quota, faults and latency, into the ledger.
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use crate::{
     CallError, Ciphertext, DataKeyPair, Decrypted, FakeKms, Fault, KeyMetadata, KmsContext, KmsError,
     KmsErrorCode, KmsOperation, Outcome, Plaintext, ReEncrypted, engine::Engine,
@@ -31,50 +33,93 @@ impl Call {
     }
 }
 
+/// How an answer reaches its client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Whole,
+    /// The body breaks off.
+    Cut,
+    /// The body takes this long.
+    Slow(Duration),
+    /// No answer: the connection closes.
+    Closed,
+    /// No answer: the connection is reset.
+    Reset,
+    /// This instead.
+    Instead {
+        status: u16,
+        content_type: Box<str>,
+        body: Box<str>,
+    },
+}
+
+/// What was decided about a call.
+struct Decision<T> {
+    result: Result<T, CallError>,
+    wait: Duration,
+    delivery: Delivery,
+}
+
+/// A page that a proxy might answer.
+const PAGE: &str = "<html><body><h1>502 Bad Gateway</h1></body></html>";
+
 impl FakeKms {
-    /// Decides, records, and only then waits: a caller that gives up leaves nothing undone and holds no lock.
+    /// Makes a call in process: what would happen to its connection happens to its result.
     pub(crate) async fn run<T>(
         &self,
         call: Call,
         work: impl FnOnce(&Engine) -> Result<T, KmsError>,
     ) -> Result<T, CallError> {
-        let (result, wait) = self.decide(call, work);
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
+        let (result, delivery) = self.deliver(call, work).await;
+        match delivery {
+            Delivery::Slow(time) => {
+                tokio::time::sleep(time).await;
+                result
+            }
+            Delivery::Cut => result.and(Err(CallError::CutOff)),
+            _ => result,
         }
-        result
     }
 
-    fn decide<T>(
+    /// Decides, records, and only then waits: a caller that gives up leaves nothing undone and holds no lock.
+    pub(crate) async fn deliver<T>(
         &self,
         call: Call,
         work: impl FnOnce(&Engine) -> Result<T, KmsError>,
-    ) -> (Result<T, CallError>, Duration) {
+    ) -> (Result<T, CallError>, Delivery) {
+        let (begun, operation) = (Instant::now(), call.operation);
+        let Decision {
+            result,
+            wait,
+            delivery,
+        } = self.decide(call, work);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        self.ledger().took(operation, begun.elapsed());
+        (result, delivery)
+    }
+
+    fn decide<T>(&self, call: Call, work: impl FnOnce(&Engine) -> Result<T, KmsError>) -> Decision<T> {
         let now = self.engine().clock().since_start();
-        let mut wait = self.latency().sample();
-        let admitted = !call.operation.is_cryptographic() || self.limiter().admit(now);
-        let fault = if admitted {
-            self.faults().pick(call.operation, call.key.as_deref())
+        let wait = self.latency().sample();
+        let fault = if self.limits().admit(call.operation, now) {
+            self.faults().pick(now, call.operation, call.key.as_deref())
         } else {
             Some(KmsErrorCode::Throttling.into())
         };
-        let result = match fault {
-            None => match work(self.engine()) {
-                Ok(_) if call.dry_run => Err(KmsError::new(KmsErrorCode::DryRun).into()),
-                Ok(answer) => Ok(answer),
-                Err(error) => Err(error.into()),
-            },
-            Some(Fault::Error(error)) => Err(error.into()),
-            Some(Fault::Hang(time)) => {
-                wait = time;
-                Err(CallError::TimedOut)
-            }
-            Some(Fault::DropConnection) => Err(CallError::ConnectionLost),
-            Some(Fault::Garbage) => Err(CallError::Garbage),
+        let decision = apply(fault, wait, || match work(self.engine()) {
+            Ok(_) if call.dry_run => Err(KmsError::new(KmsErrorCode::DryRun).into()),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(error.into()),
+        });
+        let outcome = match &decision.delivery {
+            Delivery::Cut => Outcome::CutOff,
+            _ => Outcome::of(&decision.result),
         };
         self.ledger()
-            .record(now, call.operation, call.key, call.context, Outcome::of(&result));
-        (result, wait)
+            .record(now, call.operation, call.key, call.context, outcome);
+        decision
     }
 
     /// A call about a key, named as the request names it.
@@ -109,8 +154,10 @@ impl FakeKms {
         let call = self
             .call_on(KmsOperation::GenerateDataKey, key_id)
             .with_context(context);
-        self.run(call, |engine| engine.generate_data_key(key_id, context, len))
-            .await
+        self.run(call, |engine| {
+            engine.generate_data_key(&self.asker(), key_id, context, len)
+        })
+        .await
     }
 
     /// `GenerateDataKeyWithoutPlaintext`: the same, wrapped only.
@@ -126,7 +173,7 @@ impl FakeKms {
         let operation = KmsOperation::GenerateDataKeyWithoutPlaintext;
         let call = self.call_on(operation, key_id).with_context(context);
         self.run(call, |engine| {
-            engine.generate_data_key_without_plaintext(key_id, context, len)
+            engine.generate_data_key_without_plaintext(&self.asker(), key_id, context, len)
         })
         .await
     }
@@ -142,8 +189,10 @@ impl FakeKms {
         plaintext: &[u8],
     ) -> Result<Ciphertext, CallError> {
         let call = self.call_on(KmsOperation::Encrypt, key_id).with_context(context);
-        self.run(call, |engine| engine.encrypt(key_id, context, plaintext))
-            .await
+        self.run(call, |engine| {
+            engine.encrypt(&self.asker(), key_id, context, plaintext)
+        })
+        .await
     }
 
     /// `Decrypt`, under the key that the ciphertext names, which must be the given one when there is one.
@@ -175,8 +224,10 @@ impl FakeKms {
         let call = self
             .call_with(KmsOperation::Decrypt, key_id, ciphertext)
             .with_context(context);
-        self.run(call, |engine| engine.decrypt(key_id, context, ciphertext))
-            .await
+        self.run(call, |engine| {
+            engine.decrypt(&self.asker(), key_id, context, ciphertext)
+        })
+        .await
     }
 
     /// `ReEncrypt`: from a key (pinned, when given) and context to another key and context.
@@ -192,8 +243,10 @@ impl FakeKms {
         let call = self
             .call_on(KmsOperation::ReEncrypt, destination.0)
             .with_context(destination.1);
-        self.run(call, |engine| engine.re_encrypt(ciphertext, source, destination))
-            .await
+        self.run(call, |engine| {
+            engine.re_encrypt(&self.asker(), ciphertext, source, destination)
+        })
+        .await
     }
 
     /// `GenerateRandom`: 1 to 1,024 random bytes.
@@ -202,7 +255,7 @@ impl FakeKms {
     /// [`CallError`].
     pub async fn generate_random(&self, len: usize) -> Result<Plaintext, CallError> {
         self.run(Call::new(KmsOperation::GenerateRandom), |engine| {
-            engine.generate_random(len)
+            engine.generate_random(&self.asker(), len)
         })
         .await
     }
@@ -213,6 +266,49 @@ impl FakeKms {
     /// [`CallError`].
     pub async fn describe_key(&self, key_id: &str) -> Result<KeyMetadata, CallError> {
         let call = self.call_on(KmsOperation::DescribeKey, key_id);
-        self.run(call, |engine| engine.describe_key(key_id)).await
+        self.run(call, |engine| engine.describe_key(&self.asker(), key_id))
+            .await
+    }
+}
+
+fn apply<T>(
+    fault: Option<Fault>,
+    wait: Duration,
+    work: impl FnOnce() -> Result<T, CallError>,
+) -> Decision<T> {
+    let (result, wait, delivery) = match fault {
+        None => (work(), wait, Delivery::Whole),
+        Some(Fault::Delay(more)) => (work(), wait.saturating_add(more), Delivery::Whole),
+        Some(Fault::CutBody) => (work(), wait, Delivery::Cut),
+        Some(Fault::SlowBody(time)) => (work(), wait, Delivery::Slow(time)),
+        Some(Fault::Error(error)) => (Err(error.into()), wait, Delivery::Whole),
+        Some(Fault::Hang(time)) => (Err(CallError::TimedOut), time, Delivery::Closed),
+        Some(Fault::DropConnection) => (Err(CallError::ConnectionLost), wait, Delivery::Closed),
+        Some(Fault::ResetConnection) => (Err(CallError::ConnectionLost), wait, Delivery::Reset),
+        Some(Fault::Garbage) => {
+            let page = Delivery::Instead {
+                status: 200,
+                content_type: "application/x-amz-json-1.1".into(),
+                body: PAGE.into(),
+            };
+            (Err(CallError::Garbage), wait, page)
+        }
+        Some(Fault::Answer {
+            status,
+            content_type,
+            body,
+        }) => {
+            let answer = Delivery::Instead {
+                status,
+                content_type,
+                body,
+            };
+            (Err(CallError::Garbage), wait, answer)
+        }
+    };
+    Decision {
+        result,
+        wait,
+        delivery,
     }
 }

@@ -8,8 +8,9 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $class:ident;)+) => {
         /// The code of an error, with the HTTP status that KMS sends it with and the class that it belongs to.
         ///
-        /// Source: the KMS API reference and its service model. `ThrottlingException` is not in the model; it comes
-        /// with status 400 and is told by its code alone.
+        /// Source: the KMS API reference, which gives status 400 for every fault of the client and 500 for every fault of
+        /// the service; KMS sends just these. The service model states others (404, 409 and so on), which never
+        /// arrive. `ThrottlingException` is not in the model; it comes with status 400 and is told by its code alone.
         ///
         /// ```
         /// use datakey_fake_kms::KmsErrorCode;
@@ -58,17 +59,17 @@ codes! {
     /// KMS failed.
     Internal = "KMSInternalException", 500, Transient;
     /// A part of KMS did not answer KMS in time.
-    DependencyTimeout = "DependencyTimeoutException", 503, Transient;
+    DependencyTimeout = "DependencyTimeoutException", 500, Transient;
     /// The key cannot be used at the moment.
     KeyUnavailable = "KeyUnavailableException", 500, Transient;
     /// A resource quota, not a rate.
     LimitExceeded = "LimitExceededException", 400, InvalidRequest;
     /// The key is disabled.
-    Disabled = "DisabledException", 409, UnavailableKey;
+    Disabled = "DisabledException", 400, UnavailableKey;
     /// The key's state does not allow the operation, such as pending deletion.
-    InvalidState = "KMSInvalidStateException", 409, UnavailableKey;
+    InvalidState = "KMSInvalidStateException", 400, UnavailableKey;
     /// No such key or alias.
-    NotFound = "NotFoundException", 404, UnavailableKey;
+    NotFound = "NotFoundException", 400, UnavailableKey;
     /// The ciphertext was altered, or the encryption context is another.
     InvalidCiphertext = "InvalidCiphertextException", 400, NotAuthentic;
     /// The ciphertext was made under another key than the request names.
@@ -79,16 +80,20 @@ codes! {
     ExpiredToken = "ExpiredTokenException", 400, Denied;
     /// The access key is unknown.
     UnrecognizedClient = "UnrecognizedClientException", 400, Denied;
-    /// The signature does not fit.
+    /// The `Authorization` header is not whole.
+    IncompleteSignature = "IncompleteSignatureException", 400, Denied;
+    /// The signature does not fit, is of another time, or is scoped to something else.
     InvalidSignature = "InvalidSignatureException", 400, Denied;
     /// The request is not signed.
     MissingAuthenticationToken = "MissingAuthenticationTokenException", 400, Denied;
+    /// The principal may not do this at all, such as giving an alias that is reserved.
+    NotAuthorized = "NotAuthorizedException", 400, Denied;
     /// A grant token is not valid, or not yet.
     InvalidGrantToken = "InvalidGrantTokenException", 400, InvalidRequest;
     /// The key is of another kind than the operation needs.
     InvalidKeyUsage = "InvalidKeyUsageException", 400, InvalidRequest;
     /// The request would have succeeded, had it not been a dry run.
-    DryRun = "DryRunOperationException", 412, InvalidRequest;
+    DryRun = "DryRunOperationException", 400, InvalidRequest;
     /// A parameter breaks a constraint.
     Validation = "ValidationException", 400, InvalidRequest;
     /// The alias exists.
@@ -99,6 +104,14 @@ codes! {
     InvalidArn = "InvalidArnException", 400, InvalidRequest;
     /// Not a marker that a listing handed out.
     InvalidMarker = "InvalidMarkerException", 400, InvalidRequest;
+    /// No such grant, or not on that key.
+    InvalidGrantId = "InvalidGrantIdException", 400, InvalidRequest;
+    /// Tags that are not valid or too many.
+    Tag = "TagException", 400, InvalidRequest;
+    /// A key policy that cannot be read, or that would lock its writer out.
+    MalformedPolicy = "MalformedPolicyDocumentException", 400, InvalidRequest;
+    /// Something else is under way with the key.
+    Conflict = "ConflictException", 400, InvalidRequest;
     /// The parameter or operation is not supported.
     UnsupportedOperation = "UnsupportedOperationException", 400, InvalidRequest;
     /// No operation of that name.
@@ -108,6 +121,12 @@ codes! {
 }
 
 impl KmsErrorCode {
+    /// The code of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+
     const fn usual_message(self) -> &'static str {
         match self {
             Self::Throttling => {
@@ -211,10 +230,15 @@ pub enum CallError {
     /// No answer came. See [`Fault::Hang`](crate::Fault::Hang).
     #[error("the fake KMS was told not to answer this call")]
     TimedOut,
-    /// The connection closed without an answer. See [`Fault::DropConnection`](crate::Fault::DropConnection).
+    /// The connection closed, or was reset, without an answer. See
+    /// [`Fault::DropConnection`](crate::Fault::DropConnection).
     #[error("the fake KMS was told to drop the connection of this call")]
     ConnectionLost,
-    /// What came is no answer of KMS. See [`Fault::Garbage`](crate::Fault::Garbage).
+    /// The answer broke off. See [`Fault::CutBody`](crate::Fault::CutBody).
+    #[error("the fake KMS was told to break off the answer of this call")]
+    CutOff,
+    /// What came is no answer of KMS. See [`Fault::Garbage`](crate::Fault::Garbage) and
+    /// [`Fault::Answer`](crate::Fault::Answer).
     #[error("the fake KMS was told to answer this call with garbage")]
     Garbage,
 }
@@ -226,7 +250,7 @@ impl CallError {
         match self {
             Self::Refused(error) => error.code().class(),
             Self::TimedOut => ErrorClass::Timeout,
-            Self::ConnectionLost | Self::Garbage => ErrorClass::Transient,
+            Self::ConnectionLost | Self::CutOff | Self::Garbage => ErrorClass::Transient,
         }
     }
 

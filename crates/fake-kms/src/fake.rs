@@ -2,21 +2,26 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use tokio::time::Instant;
+use thiserror::Error;
 
 use crate::{
-    FakeKmsBuilder, FakeKmsProvider, FaultId, FaultRule, KeyMetadata, KmsError, Latency, Ledger, Quota,
-    arn::Place,
-    engine::{Clock, Engine},
+    FakeKmsBuilder, FakeKmsProvider, FaultId, FaultRule, KeyMetadata, KmsError, KmsErrorCode, KmsOperation,
+    Latency, Ledger, NewKey, Principal, Quota,
+    access::Asker,
+    arn::is_region,
+    engine::Engine,
     fault::Faults,
     latency::Sampler,
-    quota::Limiter,
+    quotas::Limits,
+    world::{MAX_REGIONS, Region, World},
 };
 
-/// An emulated KMS of one account in one Region. A cheap handle: clones share everything.
+/// An emulated KMS of one account, seen in one Region. A cheap handle: clones share everything.
+///
+/// [`in_region`](Self::in_region) is the same account in another Region: other keys, and quotas, latency, faults and
+/// ledger of its own. Only multi-Region keys are in several.
 ///
 /// Two kinds of methods. The `async` ones are *calls*, as a client makes them: they take latency, count against the
 /// quota, meet faults and stand in the ledger. The others are the test's own hand on the service, and do none of that.
@@ -52,15 +57,21 @@ use crate::{
 /// # use std::future::Future as _;
 /// ```
 #[derive(Clone)]
-pub struct FakeKms(Arc<Inner>);
-
-struct Inner {
-    engine: Engine,
-    limiter: Mutex<Limiter>,
-    latency: Mutex<Sampler>,
-    faults: Mutex<Faults>,
-    ledger: Ledger,
+pub struct FakeKms {
+    world: Arc<World>,
+    region: Arc<Region>,
+    caller: Option<Arc<Principal>>,
 }
+
+/// There is no such Region, or there are too many already.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is not the name of a Region, or a fake has {MAX_REGIONS} others already")]
+pub struct NoSuchRegion(pub(crate) Box<str>);
+
+/// No principal with that access key was added.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no principal has the access key {0:?}")]
+pub struct NoSuchPrincipal(Box<str>);
 
 impl FakeKms {
     /// A fake with all defaults: unlimited, immediate, without keys.
@@ -75,57 +86,145 @@ impl FakeKms {
     }
 
     pub(crate) fn from_builder(builder: &FakeKmsBuilder) -> Self {
-        let place = Place {
-            region: Arc::clone(&builder.region),
-            account: Arc::clone(&builder.account),
-        };
-        let clock = Clock {
-            started: Instant::now(),
-            unix_at_start: builder.unix_time,
-        };
-        // Streams of their own, so that adding a fault rule does not change the latencies of a seeded test.
-        let (latency_seed, fault_seed) = (builder.seed, !builder.seed);
-        Self(Arc::new(Inner {
-            engine: Engine::new(place, clock),
-            limiter: Mutex::new(Limiter::new(builder.quota, Duration::ZERO)),
-            latency: Mutex::new(Sampler::new(builder.latency, latency_seed)),
-            faults: Mutex::new(Faults::new(fault_seed)),
-            ledger: Ledger::new(builder.ledger_capacity),
-        }))
+        let (world, region) = World::new(builder);
+        Self {
+            world,
+            region,
+            caller: None,
+        }
+    }
+
+    /// The same account in another Region, with the settings that the fake was built with.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsContext, NewKey};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let here = FakeKms::new();
+    /// let there = here.in_region("eu-west-1")?;
+    /// let key = here.create_key_with(&NewKey::new().multi_region())?;
+    /// let replica = here.replicate_key(&key, "eu-west-1")?;
+    /// assert_ne!(key, replica); // another ARN, the same key material
+    ///
+    /// let context = KmsContext::new([("tenant", "acme")])?;
+    /// let made = here.generate_data_key(&key, &context, 32).await?;
+    /// let opened = there.decrypt(Some(&replica), &context, &made.ciphertext).await?;
+    /// assert_eq!(opened.plaintext, made.plaintext);
+    /// assert_eq!((here.ledger().calls(), there.ledger().calls()), (1, 1));
+    /// # Ok(()) }
+    /// # let mut task = std::pin::pin!(run());
+    /// # let waker = std::task::Waker::noop();
+    /// # assert!(matches!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)), std::task::Poll::Ready(Ok(()))));
+    /// # use std::future::Future as _;
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchRegion`] when it is not the name of one, or there are 64 others.
+    pub fn in_region(&self, region: &str) -> Result<Self, NoSuchRegion> {
+        let known = region == self.region() || *region == **self.world.home() || is_region(region);
+        let found = known.then(|| self.world.region(region)).flatten();
+        Ok(Self {
+            world: Arc::clone(&self.world),
+            region: found.ok_or_else(|| NoSuchRegion(region.into()))?,
+            caller: self.caller.clone(),
+        })
+    }
+
+    /// Lets a principal call. From then on requests over HTTP are those of the principal whose access key they name,
+    /// and only principals that were added may call.
+    pub fn add_principal(&self, principal: Principal) {
+        self.world.add_principal(principal);
+    }
+
+    /// The fake as a principal sees it: its `async` calls are made by that principal, and may be denied.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsContext, KmsErrorCode, Principal};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let key = fake.create_key()?;
+    /// let sealer = Principal::new("AKIASEALER", "secret", "arn:aws:iam::111122223333:role/sealer")?;
+    /// fake.add_principal(sealer.with_policy(
+    ///     r#"{"Statement": {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "*"}}"#,
+    /// )?);
+    /// let as_sealer = fake.acting_as("AKIASEALER")?;
+    /// let made = as_sealer.generate_data_key(&key, &KmsContext::default(), 32).await?;
+    /// let denied = as_sealer.decrypt(None, &KmsContext::default(), &made.ciphertext).await.unwrap_err();
+    /// assert_eq!(denied.code(), Some(KmsErrorCode::AccessDenied));
+    /// # Ok(()) }
+    /// # let mut task = std::pin::pin!(run());
+    /// # let waker = std::task::Waker::noop();
+    /// # assert!(matches!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)), std::task::Poll::Ready(Ok(()))));
+    /// # use std::future::Future as _;
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchPrincipal`] when none was added with that access key.
+    pub fn acting_as(&self, access_key_id: &str) -> Result<Self, NoSuchPrincipal> {
+        let found = self.world.principal(access_key_id);
+        Ok(Self {
+            caller: Some(found.ok_or_else(|| NoSuchPrincipal(access_key_id.into()))?),
+            ..self.clone()
+        })
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn called_by(&self, principal: Arc<Principal>) -> Self {
+        Self {
+            caller: Some(principal),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn caller(&self) -> Option<&Principal> {
+        self.caller.as_deref()
+    }
+
+    /// Who makes the `async` calls.
+    pub(crate) fn asker(&self) -> Asker<'_> {
+        Asker {
+            principal: self.caller(),
+            grant_tokens: &[],
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
-        &self.0.engine
+        &self.region.engine
     }
 
-    pub(crate) fn limiter(&self) -> MutexGuard<'_, Limiter> {
-        lock(&self.0.limiter)
+    pub(crate) fn limits(&self) -> MutexGuard<'_, Limits> {
+        lock(&self.region.limits)
     }
 
     pub(crate) fn latency(&self) -> MutexGuard<'_, Sampler> {
-        lock(&self.0.latency)
+        lock(&self.region.latency)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
-        lock(&self.0.faults)
+        lock(&self.region.faults)
     }
 
     /// The record of all calls.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
-        &self.0.ledger
+        &self.region.ledger
     }
 
     /// The Region.
     #[must_use]
     pub fn region(&self) -> &str {
-        &self.0.engine.place().region
+        &self.engine().place().region
     }
 
     /// The account: twelve digits.
     #[must_use]
     pub fn account(&self) -> &str {
-        &self.0.engine.place().account
+        &self.engine().place().account
     }
 
     /// The fake as a provider that seals under a key and opens what was sealed under it.
@@ -134,12 +233,21 @@ impl FakeKms {
     /// used. An alias is followed once, here.
     #[must_use]
     pub fn provider(&self, key_id: &str) -> FakeKmsProvider {
-        FakeKmsProvider::new(self.clone(), self.0.engine.name_of(key_id))
+        FakeKmsProvider::new(self.clone(), self.engine().name_of(key_id))
     }
 
-    /// Changes the quota for all calls from here on, with an empty window or a full bucket.
+    /// Changes the quota that all cryptographic operations share, for all calls from here on, with an empty window or a
+    /// full bucket.
     pub fn set_quota(&self, quota: Quota) {
-        *self.limiter() = Limiter::new(quota, self.0.engine.clock().since_start());
+        let now = self.engine().clock().since_start();
+        self.limits().set_shared(quota, now);
+    }
+
+    /// Changes the quota of one operation that has one of its own, likewise. A cryptographic operation has none: what
+    /// is set for it bounds it on top of the shared one.
+    pub fn set_operation_quota(&self, operation: KmsOperation, quota: Quota) {
+        let now = self.engine().clock().since_start();
+        self.limits().set_own(operation, quota, now);
     }
 
     /// Changes the latency for all calls from here on.
@@ -151,7 +259,7 @@ impl FakeKms {
     #[expect(clippy::must_use_candidate, reason = "most rules are never taken out by hand")]
     pub fn inject(&self, rule: FaultRule) -> FaultId {
         self.faults()
-            .add(rule, |key| self.0.engine.name_of(key).as_ref().into())
+            .add(rule, |key| self.engine().name_of(key).as_ref().into())
     }
 
     /// Takes a rule out; `false` when it was gone already.
@@ -173,15 +281,45 @@ impl FakeKms {
     /// # Errors
     /// `KMSInternalException` when the operating system gives no random bytes.
     pub fn create_key(&self) -> Result<Arc<str>, KmsError> {
-        Ok(self.0.engine.create_key("")?.arn)
+        self.create_key_with(&NewKey::new())
+    }
+
+    /// Makes a key that has a description, tags, a policy, or replicas, and answers its ARN.
+    ///
+    /// # Errors
+    /// `TagException`, `MalformedPolicyDocumentException`, `ValidationException` for what is wrong with these.
+    pub fn create_key_with(&self, new: &NewKey) -> Result<Arc<str>, KmsError> {
+        Ok(self.engine().create_key(&Asker::OWNER, new)?.arn)
+    }
+
+    /// Makes a multi-Region key's replica in another Region, and answers its ARN.
+    ///
+    /// # Errors
+    /// `UnsupportedOperationException` when the key is no multi-Region primary; `AlreadyExistsException`.
+    pub fn replicate_key(&self, key_id: &str, region: &str) -> Result<Arc<str>, KmsError> {
+        let there = self
+            .in_region(region)
+            .map_err(|no_such| KmsError::with_message(KmsErrorCode::Validation, no_such.to_string()))?;
+        let made = self
+            .engine()
+            .replicate_key(&Asker::OWNER, key_id, there.engine(), &NewKey::new())?;
+        Ok(made.0.arn)
+    }
+
+    /// Gives a key another policy, in JSON. Whom it locks out is not asked.
+    ///
+    /// # Errors
+    /// `NotFoundException`, `MalformedPolicyDocumentException`.
+    pub fn put_key_policy(&self, key_id: &str, json: &str) -> Result<(), KmsError> {
+        self.engine().put_key_policy(&Asker::OWNER, key_id, json, true)
     }
 
     /// Gives a key a second name, which starts with `alias/`.
     ///
     /// # Errors
-    /// `InvalidAliasNameException`, `AlreadyExistsException`, `NotFoundException`.
+    /// `ValidationException`, `AlreadyExistsException`, `NotFoundException`.
     pub fn create_alias(&self, alias: &str, key_id: &str) -> Result<(), KmsError> {
-        self.0.engine.create_alias(alias, key_id)
+        self.engine().create_alias(&Asker::OWNER, alias, key_id)
     }
 
     /// What is known about a key.
@@ -189,7 +327,7 @@ impl FakeKms {
     /// # Errors
     /// `NotFoundException`.
     pub fn key_metadata(&self, key_id: &str) -> Result<KeyMetadata, KmsError> {
-        self.0.engine.describe_key(key_id)
+        self.engine().describe_key(&Asker::OWNER, key_id)
     }
 
     /// Makes a disabled key usable again.
@@ -197,7 +335,7 @@ impl FakeKms {
     /// # Errors
     /// `NotFoundException`, `KMSInvalidStateException`.
     pub fn enable_key(&self, key_id: &str) -> Result<(), KmsError> {
-        self.0.engine.set_enabled(key_id, true)
+        self.engine().set_enabled(&Asker::OWNER, key_id, true)
     }
 
     /// Makes a key unusable until it is enabled.
@@ -205,7 +343,7 @@ impl FakeKms {
     /// # Errors
     /// `NotFoundException`, `KMSInvalidStateException`.
     pub fn disable_key(&self, key_id: &str) -> Result<(), KmsError> {
-        self.0.engine.set_enabled(key_id, false)
+        self.engine().set_enabled(&Asker::OWNER, key_id, false)
     }
 
     /// Makes a key unusable, and deletes it for good after 7 to 30 days of the fake's clock.
@@ -213,7 +351,10 @@ impl FakeKms {
     /// # Errors
     /// `NotFoundException`, `KMSInvalidStateException`, `ValidationException`.
     pub fn schedule_key_deletion(&self, key_id: &str, days: u32) -> Result<(), KmsError> {
-        self.0.engine.schedule_key_deletion(key_id, days).map(drop)
+        let days = i64::from(days);
+        self.engine()
+            .schedule_key_deletion(&Asker::OWNER, key_id, days)
+            .map(drop)
     }
 
     /// Keeps a key that is to be deleted. It is disabled afterwards.
@@ -221,7 +362,7 @@ impl FakeKms {
     /// # Errors
     /// `NotFoundException`, `KMSInvalidStateException`.
     pub fn cancel_key_deletion(&self, key_id: &str) -> Result<(), KmsError> {
-        self.0.engine.cancel_key_deletion(key_id).map(drop)
+        self.engine().cancel_key_deletion(&Asker::OWNER, key_id).map(drop)
     }
 
     /// Gives a key new key material. What the old material encrypted still decrypts.
@@ -229,7 +370,7 @@ impl FakeKms {
     /// # Errors
     /// `NotFoundException`, `DisabledException`, `KMSInvalidStateException`; `LimitExceededException` after 25 times.
     pub fn rotate_key(&self, key_id: &str) -> Result<(), KmsError> {
-        self.0.engine.rotate_key(key_id).map(drop)
+        self.engine().rotate_key(&Asker::OWNER, key_id).map(drop)
     }
 }
 

@@ -5,7 +5,10 @@ use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 
 use crate::{KmsError, KmsErrorCode, KmsOperation};
 
-/// What happens to a call instead of its answer.
+/// What happens to a call instead of its answer, or with it.
+///
+/// Where nothing else is said, the call is not carried out. In process, where there is no connection, each comes as the
+/// [`CallError`](crate::CallError) that is closest to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -15,8 +18,38 @@ pub enum Fault {
     Hang(Duration),
     /// The connection closes without an answer.
     DropConnection,
+    /// The connection is reset without an answer.
+    ResetConnection,
     /// The answer is not JSON: a page of HTML with status 200, as from a proxy.
     Garbage,
+    /// Something else answers: any status and body.
+    Answer {
+        /// The HTTP status, from 100 to 999.
+        status: u16,
+        /// The content type.
+        content_type: Box<str>,
+        /// The body.
+        body: Box<str>,
+    },
+    /// The call is carried out, but its answer breaks off in the middle of the body, and the connection closes.
+    CutBody,
+    /// The call is carried out, but its answer's body takes this long to arrive, a few bytes at a time.
+    SlowBody(Duration),
+    /// The call is carried out, and answered this much later.
+    Delay(Duration),
+}
+
+impl Fault {
+    /// A proxy's page of HTML with some status: `502`, `503`, `504`.
+    #[must_use]
+    pub fn proxy_page(status: u16) -> Self {
+        Self::Answer {
+            status,
+            content_type: "text/html".into(),
+            body: format!("<html><body><h1>{status}</h1><p>The proxy has no answer.</p></body></html>")
+                .into(),
+        }
+    }
 }
 
 impl From<KmsErrorCode> for Fault {
@@ -31,6 +64,7 @@ impl From<KmsErrorCode> for Fault {
 /// throttled before any rule is asked, and uses up none.
 ///
 /// ```
+/// use std::time::Duration;
 /// use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, KmsOperation};
 ///
 /// let fake = FakeKms::new();
@@ -39,8 +73,14 @@ impl From<KmsErrorCode> for Fault {
 /// // One call in ten is cut off, of whatever kind, until further notice.
 /// let rule = fake.inject(FaultRule::new(Fault::DropConnection).with_probability(0.1));
 /// assert!(fake.remove_fault(rule));
+/// // An outage, from the tenth second of the fake on, for five seconds.
+/// let (from, until) = (Duration::from_secs(10), Duration::from_secs(15));
+/// fake.inject(FaultRule::new(Fault::proxy_page(503)).between(from, until));
+/// // The same, as text.
+/// fake.inject("page=503,from=10s,until=15s".parse()?);
+/// # Ok::<(), datakey_fake_kms::ParseError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct FaultRule {
     fault: Fault,
@@ -49,6 +89,8 @@ pub struct FaultRule {
     after: u64,
     times: Option<u64>,
     probability: f64,
+    from: Duration,
+    until: Duration,
 }
 
 impl FaultRule {
@@ -61,6 +103,8 @@ impl FaultRule {
             after: 0,
             times: None,
             probability: 1.0,
+            from: Duration::ZERO,
+            until: Duration::MAX,
         }
     }
 
@@ -88,10 +132,22 @@ impl FaultRule {
         self
     }
 
+    /// Only calls that arrive within a window of time since the start of the fake: its end is not in it.
+    pub fn between(mut self, from: Duration, until: Duration) -> Self {
+        self.from = from;
+        self.until = until;
+        self
+    }
+
     /// Each call that fits with this chance, from 0.0 to 1.0, drawn from the fake's seeded random numbers.
     pub fn with_probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self
+    }
+
+    /// The key that it is for, as it was named.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 }
 
@@ -120,7 +176,7 @@ impl Faults {
     pub(crate) fn add(&mut self, mut rule: FaultRule, name_of: impl FnOnce(&str) -> Box<str>) -> FaultId {
         let id = FaultId(self.next_id);
         self.next_id = self.next_id.saturating_add(1);
-        rule.key = rule.key.map(|key| name_of(&key));
+        rule.key = rule.key().map(name_of);
         if rule.times != Some(0) {
             self.rules.push((id, rule));
         }
@@ -137,12 +193,18 @@ impl Faults {
         self.rules.clear();
     }
 
-    /// The fault for a call, if a rule fires.
-    pub(crate) fn pick(&mut self, operation: KmsOperation, key: Option<&str>) -> Option<Fault> {
+    /// The fault for a call at `now`, the time since the start of the fake, if a rule fires.
+    pub(crate) fn pick(
+        &mut self,
+        now: Duration,
+        operation: KmsOperation,
+        key: Option<&str>,
+    ) -> Option<Fault> {
         let mut fired = None;
         for (index, (_, rule)) in self.rules.iter_mut().enumerate() {
             let fits = rule.operation.is_none_or(|own| own == operation)
-                && rule.key.as_deref().is_none_or(|own| Some(own) == key);
+                && rule.key.as_deref().is_none_or(|own| Some(own) == key)
+                && (rule.from..rule.until).contains(&now);
             if !fits {
                 continue;
             }

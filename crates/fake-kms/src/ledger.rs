@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{CallError, KmsContext, KmsErrorCode, KmsOperation};
+use crate::{CallError, KmsContext, KmsErrorCode, KmsOperation, times::Times};
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,10 +24,12 @@ pub enum Outcome {
     ConnectionLost,
     /// Answered with garbage.
     Garbage,
+    /// Its answer broke off.
+    CutOff,
 }
 
 impl Outcome {
-    const COUNT: usize = 4_usize.saturating_add(KmsErrorCode::ALL.len());
+    const COUNT: usize = 5_usize.saturating_add(KmsErrorCode::ALL.len());
 
     pub(crate) fn of<T>(result: &Result<T, CallError>) -> Self {
         match result {
@@ -36,6 +38,7 @@ impl Outcome {
             Err(CallError::TimedOut) => Self::TimedOut,
             Err(CallError::ConnectionLost) => Self::ConnectionLost,
             Err(CallError::Garbage) => Self::Garbage,
+            Err(CallError::CutOff) => Self::CutOff,
         }
     }
 
@@ -45,7 +48,8 @@ impl Outcome {
             Self::TimedOut => 1,
             Self::ConnectionLost => 2,
             Self::Garbage => 3,
-            Self::Refused(code) => 4_usize.saturating_add(code as usize),
+            Self::CutOff => 4,
+            Self::Refused(code) => 5_usize.saturating_add(code as usize),
         }
     }
 }
@@ -96,6 +100,7 @@ pub struct LedgerEntry {
 #[derive(Debug)]
 pub struct Ledger {
     counters: Box<[AtomicU64]>,
+    times: Times,
     recent: Mutex<Recent>,
 }
 
@@ -111,6 +116,7 @@ impl Ledger {
         let counters = KmsOperation::ALL.len().saturating_mul(Outcome::COUNT);
         Self {
             counters: (0..counters).map(|_| AtomicU64::new(0)).collect(),
+            times: Times::default(),
             recent: Mutex::new(Recent {
                 capacity,
                 next: 0,
@@ -147,6 +153,16 @@ impl Ledger {
             context,
             outcome,
         });
+    }
+
+    /// Adds how long a call took from its arrival to its answer.
+    pub(crate) fn took(&self, operation: KmsOperation, time: Duration) {
+        self.times.add(operation, time);
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn times(&self) -> &Times {
+        &self.times
     }
 
     fn counter(&self, operation: KmsOperation, outcome: Outcome) -> Option<&AtomicU64> {
@@ -216,5 +232,6 @@ impl Ledger {
         for counter in &self.counters {
             counter.store(0, Ordering::Relaxed);
         }
+        self.times.clear();
     }
 }

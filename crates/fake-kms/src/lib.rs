@@ -69,7 +69,12 @@
 //! Quotas of operations on keys themselves (`DescribeKey` and the like) are not emulated; nothing is kept on disk.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "http"),
+    expect(dead_code, reason = "some operations are reached over HTTP only")
+)]
 
+mod access;
 mod arn;
 mod builder;
 mod calls;
@@ -83,29 +88,39 @@ mod http;
 mod latency;
 mod ledger;
 mod operation;
+mod parse;
 mod plaintext;
 mod provider;
 mod quota;
+mod quotas;
+#[cfg(feature = "http")]
+mod state;
+mod times;
+mod world;
 
+pub use access::{PolicyError, Principal, PrincipalError};
 pub use builder::{
     BuildError, DEFAULT_ACCOUNT, DEFAULT_LEDGER_CAPACITY, DEFAULT_REGION, DEFAULT_UNIX_TIME, FakeKmsBuilder,
 };
 pub use context::{KmsContext, MAX_KMS_CONTEXT_LEN};
 pub use engine::{
     Ciphertext, DataKeyPair, Decrypted, KeyMetadata, KeyState, MAX_CIPHERTEXT_LEN, MAX_PLAINTEXT_LEN,
-    MAX_RANDOM_LEN, ReEncrypted,
+    MAX_RANDOM_LEN, MultiRegion, NewKey, ReEncrypted,
 };
 pub use error::{CallError, KmsError, KmsErrorCode};
-pub use fake::FakeKms;
+pub use fake::{FakeKms, NoSuchPrincipal, NoSuchRegion};
 pub use fault::{Fault, FaultId, FaultRule};
 #[cfg(feature = "http")]
-pub use http::{FakeKmsServer, MAX_BODY_LEN, SHUTDOWN_GRACE};
+pub use http::{FakeKmsServer, FakeKmsServerBuilder, MAX_BODY_LEN, MAX_CONNECTIONS, SHUTDOWN_GRACE};
 pub use latency::Latency;
 pub use ledger::{Ledger, LedgerEntry, Outcome};
 pub use operation::KmsOperation;
+pub use parse::ParseError;
 pub use plaintext::Plaintext;
 pub use provider::{FakeKmsProvider, NotADataKey};
 pub use quota::Quota;
+#[cfg(feature = "http")]
+pub use state::{StateError, StateFile};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

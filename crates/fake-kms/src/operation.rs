@@ -51,6 +51,12 @@ operations! {
     ListKeys,
     /// A second name for a key.
     CreateAlias,
+    /// An alias names another key.
+    UpdateAlias,
+    /// An alias is gone; its key stays.
+    DeleteAlias,
+    /// The aliases of the account and Region, or of a key.
+    ListAliases,
     /// A disabled key is usable again.
     EnableKey,
     /// A key is not usable until it is enabled again.
@@ -61,6 +67,42 @@ operations! {
     CancelKeyDeletion,
     /// New key material for a key; the old stays for what it encrypted.
     RotateKeyOnDemand,
+    /// New key material at regular intervals.
+    EnableKeyRotation,
+    /// No more new key material at regular intervals.
+    DisableKeyRotation,
+    /// Whether and when a key gets new key material.
+    GetKeyRotationStatus,
+    /// When a key got new key material.
+    ListKeyRotations,
+    /// A multi-Region key in one more Region.
+    ReplicateKey,
+    /// Another Region's key becomes the primary of a multi-Region key.
+    UpdatePrimaryRegion,
+    /// Another description for a key.
+    UpdateKeyDescription,
+    /// Tags for a key.
+    TagResource,
+    /// Fewer tags for a key.
+    UntagResource,
+    /// A key's tags.
+    ListResourceTags,
+    /// A key's policy.
+    GetKeyPolicy,
+    /// Another policy for a key.
+    PutKeyPolicy,
+    /// The names of a key's policies: there is one, `default`.
+    ListKeyPolicies,
+    /// Leave for a principal to do certain things with a key.
+    CreateGrant,
+    /// A key's grants.
+    ListGrants,
+    /// The grants that a principal may retire.
+    ListRetirableGrants,
+    /// A grant ends, by who may use or retire it.
+    RetireGrant,
+    /// A grant ends, by who manages the key.
+    RevokeGrant,
 }
 
 impl KmsOperation {

@@ -6,7 +6,8 @@
 //!  20   4  number of the key material, big-endian
 //!  24  16  salt: the key of this ciphertext is HMAC-SHA-256 of it under the key material
 //!  40  12  nonce
-//!  52  84  reserved, zero
+//!  52   1  1 when the key is a multi-Region key, else 0
+//!  53  83  reserved, zero
 //! 136   n  ciphertext, AES-256-GCM
 //!   .  16  tag
 //! ```
@@ -28,7 +29,7 @@ const TAG_LEN: usize = 16;
 const NONCE_LEN: usize = 12;
 const SALT_LEN: usize = 16;
 const MAGIC: [u8; 4] = *b"\x01fkm";
-const RESERVED: [u8; 84] = [0; 84];
+const RESERVED: [u8; 83] = [0; 83];
 
 /// A ciphertext taken apart, nothing of it trusted yet.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +50,10 @@ pub(crate) fn parse(blob: &[u8]) -> Option<Parsed<'_>> {
     let (key, fields) = fields.split_first_chunk::<16>()?;
     let (material, fields) = fields.split_first_chunk::<4>()?;
     let (salt, fields) = fields.split_at_checked(SALT_LEN)?;
-    let (nonce, _reserved) = fields.split_first_chunk::<NONCE_LEN>()?;
-    (*magic == MAGIC).then_some(Parsed {
-        key: KeyId::from_bytes(*key),
+    let (nonce, fields) = fields.split_first_chunk::<NONCE_LEN>()?;
+    let (multi_region, _reserved) = fields.split_first()?;
+    (*magic == MAGIC && *multi_region <= 1).then_some(Parsed {
+        key: KeyId::from_bytes(*key, *multi_region == 1),
         material: u32::from_be_bytes(*material),
         header,
         salt,
@@ -95,6 +97,7 @@ pub(crate) fn seal(
         &material.to_be_bytes(),
         salt,
         nonce,
+        &[u8::from(key.is_multi_region())],
         &RESERVED,
     ] {
         blob.extend_from_slice(part);
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn lengths_are_those_of_kms() {
         let secret = DataKey::init(|bytes| bytes.fill(1));
-        let id = KeyId::from_bytes([2; 16]);
+        let id = KeyId::from_bytes([2; 16], true);
         let context = KmsContext::default();
         for (len, expected) in [(32, 184), (16, 168), (4096, 4248)] {
             let blob = seal(id, 7, &secret, &context, &vec![9; len]).expect("seals");
@@ -142,7 +145,7 @@ mod tests {
     fn every_flipped_bit_is_refused() {
         let secret = DataKey::init(|bytes| bytes.fill(1));
         let context = KmsContext::new([("tenant", "acme")]).expect("short");
-        let blob = seal(KeyId::from_bytes([2; 16]), 0, &secret, &context, &[9; 32]).expect("seals");
+        let blob = seal(KeyId::from_bytes([2; 16], true), 0, &secret, &context, &[9; 32]).expect("seals");
         for position in 0..blob.len() {
             for bit in 0..8 {
                 let mut altered = blob.clone();

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use super::{
     Engine, Key, blob,
-    key::Material,
+    material::Material,
     store::{Names, constraint},
 };
-use crate::{KmsContext, KmsError, KmsErrorCode, Plaintext};
+use crate::{KmsContext, KmsError, KmsErrorCode, Plaintext, access::Asker};
 
 /// The most bytes that `Encrypt` takes.
 pub const MAX_PLAINTEXT_LEN: usize = 4096;
@@ -70,13 +70,15 @@ pub struct ReEncrypted {
 impl Engine {
     pub(crate) fn generate_data_key(
         &self,
+        asker: &Asker<'_>,
         key_id: &str,
         context: &KmsContext,
         len: usize,
     ) -> Result<DataKeyPair, KmsError> {
-        let plaintext = self.generate_random(len)?;
+        let plaintext = random(len)?;
         let key = self.find(key_id, Names::All)?;
-        let made = seal(&key, context, plaintext.expose_secret())?;
+        self.authorize(asker, "GenerateDataKey", &key, Some(context))?;
+        let made = self.seal(&key, context, plaintext.expose_secret())?;
         Ok(DataKeyPair {
             key_arn: made.key_arn,
             plaintext,
@@ -87,57 +89,73 @@ impl Engine {
 
     pub(crate) fn generate_data_key_without_plaintext(
         &self,
+        asker: &Asker<'_>,
         key_id: &str,
         context: &KmsContext,
         len: usize,
     ) -> Result<Ciphertext, KmsError> {
-        let plaintext = self.generate_random(len)?;
-        seal(
-            &*self.find(key_id, Names::All)?,
-            context,
-            plaintext.expose_secret(),
-        )
+        let plaintext = random(len)?;
+        let key = self.find(key_id, Names::All)?;
+        self.authorize(asker, "GenerateDataKeyWithoutPlaintext", &key, Some(context))?;
+        self.seal(&key, context, plaintext.expose_secret())
     }
 
-    pub(crate) fn generate_random(&self, len: usize) -> Result<Plaintext, KmsError> {
-        if len == 0 || len > MAX_RANDOM_LEN {
-            let bound = if len == 0 {
-                "greater than or equal to 1".to_owned()
-            } else {
-                format!("less than or equal to {MAX_RANDOM_LEN}")
-            };
-            return Err(constraint(
-                "numberOfBytes",
-                &len.to_string(),
-                &format!("Member must have value {bound}"),
-            ));
-        }
-        Plaintext::random(len).map_err(|_no_random| KmsErrorCode::Internal.into())
+    pub(crate) fn generate_random(&self, asker: &Asker<'_>, len: usize) -> Result<Plaintext, KmsError> {
+        self.authorize_account(asker, "GenerateRandom")?;
+        random(len)
     }
 
     pub(crate) fn encrypt(
         &self,
+        asker: &Asker<'_>,
         key_id: &str,
         context: &KmsContext,
         plaintext: &[u8],
     ) -> Result<Ciphertext, KmsError> {
         check_len("plaintext", plaintext.len(), MAX_PLAINTEXT_LEN)?;
-        seal(&*self.find(key_id, Names::All)?, context, plaintext)
+        let key = self.find(key_id, Names::All)?;
+        self.authorize(asker, "Encrypt", &key, Some(context))?;
+        self.seal(&key, context, plaintext)
     }
 
     pub(crate) fn decrypt(
         &self,
+        asker: &Asker<'_>,
+        key_id: Option<&str>,
+        context: &KmsContext,
+        ciphertext: &[u8],
+    ) -> Result<Decrypted, KmsError> {
+        self.open(asker, "Decrypt", key_id, context, ciphertext)
+    }
+
+    /// What `Decrypt` does, and the first half of `ReEncrypt`.
+    fn open(
+        &self,
+        asker: &Asker<'_>,
+        action: &'static str,
         key_id: Option<&str>,
         context: &KmsContext,
         ciphertext: &[u8],
     ) -> Result<Decrypted, KmsError> {
         check_len("ciphertextBlob", ciphertext.len(), MAX_CIPHERTEXT_LEN)?;
         let pinned = key_id.map(|text| self.find(text, Names::All)).transpose()?;
+        if let Some(key) = &pinned {
+            self.authorize(asker, action, key, Some(context))?;
+        }
         let parsed = blob::parse(ciphertext).ok_or(KmsErrorCode::InvalidCiphertext)?;
         let key = match pinned {
             Some(key) if key.id == parsed.key => key,
             Some(_) => return Err(KmsErrorCode::IncorrectKey.into()),
-            None => self.find_id(parsed.key).map_err(|_unknown| not_ours())?,
+            None => {
+                let key = self.find_id(parsed.key).map_err(|_unknown| not_ours())?;
+                let allowed = self.authorize(asker, action, &key, Some(context));
+                // Whether the key exists is not told to whoever may not use it.
+                allowed.map_err(|error| match error.code() {
+                    KmsErrorCode::AccessDenied => not_ours(),
+                    _ => error,
+                })?;
+                key
+            }
         };
         let material = key
             .numbered(parsed.material)?
@@ -153,30 +171,48 @@ impl Engine {
 
     pub(crate) fn re_encrypt(
         &self,
+        asker: &Asker<'_>,
         ciphertext: &[u8],
         source: (Option<&str>, &KmsContext),
         destination: (&str, &KmsContext),
     ) -> Result<ReEncrypted, KmsError> {
-        let opened = self.decrypt(source.0, source.1, ciphertext)?;
+        let opened = self.open(asker, "ReEncryptFrom", source.0, source.1, ciphertext)?;
         // `Encrypt`'s own limit does not apply: what was opened was once below it.
         let key = self.find(destination.0, Names::All)?;
+        self.authorize(asker, "ReEncryptTo", &key, Some(destination.1))?;
         Ok(ReEncrypted {
             source_key_arn: opened.key_arn,
             source_key_material_id: opened.key_material_id,
-            made: seal(&key, destination.1, opened.plaintext.expose_secret())?,
+            made: self.seal(&key, destination.1, opened.plaintext.expose_secret())?,
+        })
+    }
+
+    fn seal(&self, key: &Key, context: &KmsContext, plaintext: &[u8]) -> Result<Ciphertext, KmsError> {
+        let material: Arc<Material> = key.current(self.clock().unix())?;
+        let ciphertext = blob::seal(key.id, material.number, &material.secret, context, plaintext)
+            .ok_or(KmsErrorCode::Internal)?;
+        Ok(Ciphertext {
+            key_arn: Arc::clone(&key.arn),
+            ciphertext,
+            key_material_id: Arc::clone(&material.id),
         })
     }
 }
 
-fn seal(key: &Key, context: &KmsContext, plaintext: &[u8]) -> Result<Ciphertext, KmsError> {
-    let material: Arc<Material> = key.current()?;
-    let ciphertext = blob::seal(key.id, material.number, &material.secret, context, plaintext)
-        .ok_or(KmsErrorCode::Internal)?;
-    Ok(Ciphertext {
-        key_arn: Arc::clone(&key.arn),
-        ciphertext,
-        key_material_id: Arc::clone(&material.id),
-    })
+fn random(len: usize) -> Result<Plaintext, KmsError> {
+    if len == 0 || len > MAX_RANDOM_LEN {
+        let bound = if len == 0 {
+            "greater than or equal to 1".to_owned()
+        } else {
+            format!("less than or equal to {MAX_RANDOM_LEN}")
+        };
+        return Err(constraint(
+            "numberOfBytes",
+            &len.to_string(),
+            &format!("Member must have value {bound}"),
+        ));
+    }
+    Plaintext::random(len).map_err(|_no_random| KmsErrorCode::Internal.into())
 }
 
 fn check_len(member: &str, len: usize, most: usize) -> Result<(), KmsError> {
@@ -185,11 +221,13 @@ fn check_len(member: &str, len: usize, most: usize) -> Result<(), KmsError> {
         len if len > most => format!("less than or equal to {most}"),
         _ => return Ok(()),
     };
-    // The value itself is not repeated: it may be a secret.
-    Err(constraint(
-        member,
-        "...",
-        &format!("Member must have length {bound}"),
+    // KMS does not repeat the value either: it may be a secret.
+    Err(KmsError::with_message(
+        KmsErrorCode::Validation,
+        format!(
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have length \
+             {bound}"
+        ),
     ))
 }
 

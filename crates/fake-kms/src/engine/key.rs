@@ -1,14 +1,17 @@
-//! One key: its state and its key material.
+//! One key of one Region: its state, and what is written about it.
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, RwLock},
     time::Duration,
 };
 
-use datakey_provider::DataKey;
-
-use super::{read, write};
-use crate::{KmsError, KmsErrorCode, arn::KeyId};
+use super::{
+    DAY, Grant,
+    material::{Family, Material, Shared},
+    read, write,
+};
+use crate::{KmsError, KmsErrorCode, access::Policy, arn::KeyId};
 
 /// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +23,8 @@ pub enum KeyState {
     Disabled,
     /// Not usable, and deleted when its waiting period is over.
     PendingDeletion,
+    /// A primary that is not usable, and whose waiting period begins when the last replica is deleted.
+    PendingReplicaDeletion,
 }
 
 impl KeyState {
@@ -30,6 +35,7 @@ impl KeyState {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingDeletion => "PendingDeletion",
+            Self::PendingReplicaDeletion => "PendingReplicaDeletion",
         }
     }
 }
@@ -48,7 +54,7 @@ pub struct KeyMetadata {
     pub arn: Arc<str>,
     /// The id in the ARN.
     pub key_id: Box<str>,
-    /// What `CreateKey` was told.
+    /// What `CreateKey` or `UpdateKeyDescription` was told.
     pub description: Box<str>,
     /// When the key was made.
     pub created: Duration,
@@ -56,174 +62,193 @@ pub struct KeyMetadata {
     pub state: KeyState,
     /// When the key is deleted, in state [`KeyState::PendingDeletion`].
     pub deletion: Option<Duration>,
+    /// The waiting period in days, in state [`KeyState::PendingReplicaDeletion`].
+    pub deletion_window: Option<u32>,
     /// The id of the key material that encrypts: 64 hexadecimal digits.
     pub key_material_id: Arc<str>,
+    /// The Regions of a multi-Region key.
+    pub multi_region: Option<MultiRegion>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Status {
+/// Where a multi-Region key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MultiRegion {
+    /// Whether this Region's key is the primary.
+    pub is_primary: bool,
+    /// The primary's Region.
+    pub primary: Arc<str>,
+    /// The Regions of the replicas.
+    pub replicas: Vec<Arc<str>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
     Enabled,
     Disabled,
     PendingDeletion { at: Duration },
+    PendingReplicaDeletion { days: u32 },
 }
 
-/// One generation of key material.
-pub(super) struct Material {
-    pub(super) number: u32,
-    pub(super) id: Arc<str>,
-    // `DataKey` is the holder that keeps 32 bytes in one place, wipes them and never prints them.
-    pub(super) secret: DataKey,
-}
-
-impl Material {
-    fn random(number: u32) -> Result<Arc<Self>, getrandom::Error> {
-        let mut id = [0; 32];
-        getrandom::fill(&mut id)?;
-        Ok(Arc::new(Self {
-            number,
-            id: id
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-                .into(),
-            secret: DataKey::try_init(|bytes| getrandom::fill(bytes))?,
-        }))
-    }
-}
-
-pub(super) struct Key {
+pub(crate) struct Key {
     pub(super) id: KeyId,
     pub(super) arn: Arc<str>,
-    description: Box<str>,
-    created: Duration,
-    inner: RwLock<Inner>,
+    pub(super) region: Arc<str>,
+    pub(super) created: Duration,
+    pub(super) shared: Arc<Shared>,
+    pub(super) inner: RwLock<Inner>,
 }
 
-struct Inner {
-    status: Status,
-    current: Arc<Material>,
-    earlier: Vec<Arc<Material>>,
+pub(super) struct Inner {
+    pub(super) status: Status,
+    pub(super) description: Box<str>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) tags: BTreeMap<Box<str>, Box<str>>,
+    pub(super) grants: BTreeMap<Box<str>, Arc<Grant>>,
 }
-
-/// How often a key can be rotated on demand: the KMS resource quota.
-const MAX_ROTATIONS: usize = 25;
 
 impl Key {
-    pub(super) fn new(
-        id: KeyId,
-        arn: Arc<str>,
-        description: Box<str>,
-        created: Duration,
-    ) -> Result<Self, getrandom::Error> {
-        Ok(Self {
-            id,
-            arn,
-            description,
-            created,
-            inner: RwLock::new(Inner {
-                status: Status::Enabled,
-                current: Material::random(0)?,
-                earlier: Vec::new(),
-            }),
-        })
-    }
-
-    pub(super) fn metadata(&self) -> KeyMetadata {
+    pub(super) fn metadata(&self, now: Duration) -> Result<KeyMetadata, KmsError> {
+        let key_material_id = Arc::clone(&self.shared.current(now)?.id);
+        let multi_region = self.shared.family().map(|family| MultiRegion {
+            is_primary: family.primary == self.region,
+            replicas: family.replicas(now).cloned().collect(),
+            primary: family.primary,
+        });
         let inner = read(&self.inner);
-        let (state, deletion) = match inner.status {
-            Status::Enabled => (KeyState::Enabled, None),
-            Status::Disabled => (KeyState::Disabled, None),
-            Status::PendingDeletion { at } => (KeyState::PendingDeletion, Some(at)),
+        let (state, deletion, deletion_window) = match inner.status {
+            Status::Enabled => (KeyState::Enabled, None, None),
+            Status::Disabled => (KeyState::Disabled, None, None),
+            Status::PendingDeletion { at } => (KeyState::PendingDeletion, Some(at), None),
+            Status::PendingReplicaDeletion { days } => (KeyState::PendingReplicaDeletion, None, Some(days)),
         };
-        KeyMetadata {
+        Ok(KeyMetadata {
             arn: Arc::clone(&self.arn),
             key_id: self.id.to_string().into(),
-            description: self.description.clone(),
+            description: inner.description.clone(),
             created: self.created,
             state,
             deletion,
-            key_material_id: Arc::clone(&inner.current.id),
+            deletion_window,
+            key_material_id,
+            multi_region,
+        })
+    }
+
+    /// Whether the key's waiting period is over. A primary's begins when its last replica is gone.
+    pub(super) fn is_deleted(&self, now: Duration) -> bool {
+        let status = read(&self.inner).status;
+        match status {
+            Status::PendingDeletion { at } => at <= now,
+            Status::PendingReplicaDeletion { days } => {
+                self.begin_waiting(now, days);
+                matches!(read(&self.inner).status, Status::PendingDeletion { at } if at <= now)
+            }
+            Status::Enabled | Status::Disabled => false,
         }
     }
 
-    pub(super) fn is_deleted(&self, now: Duration) -> bool {
-        matches!(read(&self.inner).status, Status::PendingDeletion { at } if at <= now)
+    fn begin_waiting(&self, now: Duration, days: u32) {
+        let begun = self.shared.change_family(|family| {
+            let none_left = family.replicas(now).next().is_none();
+            let gone = family
+                .members
+                .iter()
+                .filter(|(region, _)| **region != self.region);
+            let last = gone.filter_map(|(_, at)| *at).max().unwrap_or(now);
+            none_left.then_some(last)
+        });
+        if let Some(begun) = begun.flatten() {
+            let at = begun.saturating_add(DAY.saturating_mul(days));
+            self.set_status(Status::PendingDeletion { at });
+        }
+    }
+
+    fn set_status(&self, status: Status) {
+        write(&self.inner).status = status;
+        let gone = match status {
+            Status::PendingDeletion { at } => Some(at),
+            _ => None,
+        };
+        self.shared
+            .change_family(|family| family.members.insert(Arc::clone(&self.region), gone));
     }
 
     /// The material that encrypts, when the key is usable.
-    pub(super) fn current(&self) -> Result<Arc<Material>, KmsError> {
-        let inner = read(&self.inner);
-        self.usable(inner.status)?;
-        Ok(Arc::clone(&inner.current))
+    pub(super) fn current(&self, now: Duration) -> Result<Arc<Material>, KmsError> {
+        self.usable()?;
+        self.shared.current(now)
     }
 
     /// The material of a number, when the key is usable and ever had it.
     pub(super) fn numbered(&self, number: u32) -> Result<Option<Arc<Material>>, KmsError> {
-        let inner = read(&self.inner);
-        self.usable(inner.status)?;
-        let mut all = inner.earlier.iter().chain([&inner.current]);
-        Ok(all.find(|material| material.number == number).cloned())
+        self.usable()?;
+        Ok(self.shared.numbered(number))
     }
 
-    fn usable(&self, status: Status) -> Result<(), KmsError> {
-        match status {
+    pub(super) fn usable(&self) -> Result<(), KmsError> {
+        match read(&self.inner).status {
             Status::Enabled => Ok(()),
             Status::Disabled => Err(KmsError::with_message(
                 KmsErrorCode::Disabled,
                 format!("{} is disabled.", self.arn),
             )),
-            Status::PendingDeletion { .. } => Err(self.invalid_state("is pending deletion.")),
+            Status::PendingDeletion { .. } | Status::PendingReplicaDeletion { .. } => {
+                Err(self.pending_deletion())
+            }
         }
+    }
+
+    /// What most operations on a key itself need.
+    pub(super) fn not_pending_deletion(&self) -> Result<(), KmsError> {
+        match read(&self.inner).status {
+            Status::Enabled | Status::Disabled => Ok(()),
+            Status::PendingDeletion { .. } | Status::PendingReplicaDeletion { .. } => {
+                Err(self.pending_deletion())
+            }
+        }
+    }
+
+    fn pending_deletion(&self) -> KmsError {
+        let what = match read(&self.inner).status {
+            Status::PendingReplicaDeletion { .. } => "pending replica deletion",
+            _ => "pending deletion",
+        };
+        self.invalid_state(what)
     }
 
     fn invalid_state(&self, what: &str) -> KmsError {
-        KmsError::with_message(KmsErrorCode::InvalidState, format!("{} {what}", self.arn))
+        KmsError::with_message(KmsErrorCode::InvalidState, format!("{} is {what}.", self.arn))
     }
 
     pub(super) fn set_enabled(&self, enabled: bool) -> Result<(), KmsError> {
-        let mut inner = write(&self.inner);
-        if matches!(inner.status, Status::PendingDeletion { .. }) {
-            return Err(self.invalid_state("is pending deletion."));
-        }
-        inner.status = if enabled {
+        self.not_pending_deletion()?;
+        self.set_status(if enabled {
             Status::Enabled
         } else {
             Status::Disabled
-        };
+        });
         Ok(())
     }
 
-    pub(super) fn schedule_deletion(&self, at: Duration) -> Result<(), KmsError> {
-        let mut inner = write(&self.inner);
-        if matches!(inner.status, Status::PendingDeletion { .. }) {
-            return Err(self.invalid_state("is pending deletion."));
-        }
-        inner.status = Status::PendingDeletion { at };
+    pub(super) fn schedule_deletion(&self, now: Duration, days: u32) -> Result<(), KmsError> {
+        self.not_pending_deletion()?;
+        let has_replicas =
+            |family: Family| family.primary == self.region && family.replicas(now).next().is_some();
+        self.set_status(if self.shared.family().is_some_and(has_replicas) {
+            Status::PendingReplicaDeletion { days }
+        } else {
+            let at = now.saturating_add(DAY.saturating_mul(days));
+            Status::PendingDeletion { at }
+        });
         Ok(())
     }
 
     pub(super) fn cancel_deletion(&self) -> Result<(), KmsError> {
-        let mut inner = write(&self.inner);
-        if !matches!(inner.status, Status::PendingDeletion { .. }) {
-            return Err(self.invalid_state("is not pending deletion."));
+        if self.not_pending_deletion().is_ok() {
+            return Err(self.invalid_state("not pending deletion"));
         }
-        inner.status = Status::Disabled;
-        Ok(())
-    }
-
-    pub(super) fn rotate(&self) -> Result<(), KmsError> {
-        let mut inner = write(&self.inner);
-        self.usable(inner.status)?;
-        if inner.earlier.len() >= MAX_ROTATIONS {
-            return Err(KmsError::with_message(
-                KmsErrorCode::LimitExceeded,
-                format!("{} was rotated {MAX_ROTATIONS} times on demand.", self.arn),
-            ));
-        }
-        let number = inner.current.number.saturating_add(1);
-        let next = Material::random(number).map_err(|_no_random| KmsErrorCode::Internal)?;
-        let last = std::mem::replace(&mut inner.current, next);
-        inner.earlier.push(last);
+        self.set_status(Status::Disabled);
         Ok(())
     }
 }

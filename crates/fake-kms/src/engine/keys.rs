@@ -1,136 +1,196 @@
 //! The operations on keys themselves.
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
 
 use super::{
-    Engine, Key,
-    key::KeyMetadata,
-    store::{Names, constraint},
-    write,
+    Engine, Key, Page, Paging, constraint,
+    key::{Inner, KeyMetadata, Status},
+    material::Shared,
+    read,
+    store::Names,
+    tags, write,
 };
-use crate::{KmsError, KmsErrorCode, arn::KeyId};
+use crate::{KmsError, KmsErrorCode, access::Asker, arn::KeyId};
 
 const MAX_DESCRIPTION_LEN: usize = 8192;
-const MAX_ALIAS_LEN: usize = 256;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The resource quota of KMS, which bounds what the fake keeps, too.
+const MAX_KEYS: usize = 100_000;
+const USUAL_PAGE: i64 = 100;
 
-/// The most keys that one page of `ListKeys` has.
-#[cfg(feature = "http")]
-pub(crate) const MAX_LISTED_KEYS: usize = 1000;
+/// What a new key is told; all of it can be left out.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, NewKey};
+///
+/// let fake = FakeKms::new();
+/// let key = fake.create_key_with(&NewKey::new().description("orders").tag("team", "shop").multi_region())?;
+/// assert!(key.contains(":key/mrk-"));
+/// # Ok::<(), datakey_fake_kms::KmsError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct NewKey {
+    pub(crate) description: String,
+    pub(crate) multi_region: bool,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) policy: Option<String>,
+    pub(crate) bypass_lockout_check: bool,
+}
 
-/// One page of `ListKeys`.
-#[cfg(feature = "http")]
-#[derive(Debug)]
-pub(crate) struct KeyList {
-    /// Ids and ARNs.
-    pub(crate) keys: Vec<(String, Arc<str>)>,
-    /// Where the next page starts.
-    pub(crate) next: Option<String>,
+impl NewKey {
+    /// A key without a description, of one Region, with the usual policy.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What it is for, in at most 8,192 bytes.
+    pub fn description(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.description);
+        self
+    }
+
+    /// The primary of a multi-Region key.
+    pub fn multi_region(mut self) -> Self {
+        self.multi_region = true;
+        self
+    }
+
+    /// A tag more.
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A key policy, in JSON.
+    pub fn policy(mut self, json: &str) -> Self {
+        self.policy = Some(json.to_owned());
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), KmsError> {
+        check_description(&self.description)
+    }
 }
 
 impl Engine {
-    pub(crate) fn create_key(&self, description: &str) -> Result<KeyMetadata, KmsError> {
-        if description.len() > MAX_DESCRIPTION_LEN {
-            let rule = format!("Member must have length less than or equal to {MAX_DESCRIPTION_LEN}");
-            return Err(constraint("description", "...", &rule));
-        }
+    pub(crate) fn create_key(&self, asker: &Asker<'_>, new: &NewKey) -> Result<KeyMetadata, KmsError> {
+        self.authorize_account(asker, "CreateKey")?;
+        new.check()?;
+        let tags = tags::check(&new.tags)?;
+        let policy = self.new_policy(asker, new.policy.as_deref(), new.bypass_lockout_check)?;
         let internal = |_no_random| KmsErrorCode::Internal;
-        let id = KeyId::random().map_err(internal)?;
-        let key =
-            Key::new(id, self.place.key_arn(id), description.into(), self.clock.unix()).map_err(internal)?;
-        let metadata = key.metadata();
-        write(&self.keys).insert(id, Arc::new(key));
+        let id = KeyId::random(new.multi_region).map_err(internal)?;
+        let region = &self.place.region;
+        let now = self.clock.unix();
+        let key = Key {
+            id,
+            arn: self.place.key_arn(id),
+            region: Arc::clone(region),
+            created: now,
+            shared: Arc::new(Shared::new(new.multi_region.then(|| Arc::clone(region))).map_err(internal)?),
+            inner: RwLock::new(Inner {
+                status: Status::Enabled,
+                description: new.description.as_str().into(),
+                policy,
+                tags,
+                grants: BTreeMap::new(),
+            }),
+        };
+        let metadata = key.metadata(now)?;
+        let mut keys = write(&self.keys);
+        if keys.len() >= MAX_KEYS {
+            let message = format!("The account has {MAX_KEYS} keys in this Region already.");
+            return Err(KmsError::with_message(KmsErrorCode::LimitExceeded, message));
+        }
+        keys.insert(id, Arc::new(key));
         Ok(metadata)
     }
 
-    pub(crate) fn describe_key(&self, key_id: &str) -> Result<KeyMetadata, KmsError> {
-        Ok(self.find(key_id, Names::All)?.metadata())
+    pub(crate) fn describe_key(&self, asker: &Asker<'_>, key_id: &str) -> Result<KeyMetadata, KmsError> {
+        let key = self.find(key_id, Names::All)?;
+        self.authorize(asker, "DescribeKey", &key, None)?;
+        key.metadata(self.clock.unix())
     }
 
-    #[cfg(feature = "http")]
-    pub(crate) fn list_keys(&self, limit: usize, marker: Option<&str>) -> Result<KeyList, KmsError> {
-        if limit == 0 || limit > MAX_LISTED_KEYS {
-            let rule = "Member must have value between 1 and 1000";
-            return Err(constraint("limit", &limit.to_string(), rule));
-        }
-        let after = marker
-            .map(|text| KeyId::parse(text).ok_or(KmsErrorCode::InvalidMarker))
-            .transpose()?;
+    /// Ids and ARNs.
+    pub(crate) fn list_keys(
+        &self,
+        asker: &Asker<'_>,
+        paging: &Paging<'_>,
+    ) -> Result<Page<(String, Arc<str>)>, KmsError> {
+        self.authorize_account(asker, "ListKeys")?;
         let now = self.clock.unix();
-        let mut all: Vec<(KeyId, Arc<str>)> = super::read(&self.keys)
-            .values()
-            .filter(|key| !key.is_deleted(now) && after.is_none_or(|after| key.id > after))
-            .map(|key| (key.id, Arc::clone(&key.arn)))
+        let keys = read(&self.keys);
+        let there = keys.values().filter(|key| !key.is_deleted(now));
+        let mut all: Vec<_> = there
+            .map(|key| (key.id.to_string(), Arc::clone(&key.arn)))
             .collect();
-        all.sort_unstable_by_key(|(id, _)| *id);
-        let more = all.len() > limit;
-        all.truncate(limit);
-        let next = if more {
-            all.last().map(|(id, _)| id.to_string())
-        } else {
-            None
-        };
-        let keys = all.into_iter().map(|(id, arn)| (id.to_string(), arn)).collect();
-        Ok(KeyList { keys, next })
+        all.sort_unstable();
+        paging.cut(
+            USUAL_PAGE,
+            all,
+            |(id, _)| id.clone(),
+            |name| KeyId::parse(name).is_some(),
+        )
     }
 
-    pub(crate) fn create_alias(&self, name: &str, target: &str) -> Result<(), KmsError> {
-        check_alias(name)?;
-        let key = self.find(target, Names::NoAlias)?;
-        let mut aliases = write(&self.aliases);
-        if aliases.contains_key(name) {
-            return Err(KmsError::with_message(
-                KmsErrorCode::AlreadyExists,
-                format!(
-                    "An alias with the name {} already exists",
-                    self.place.alias_arn(name)
-                ),
-            ));
-        }
-        aliases.insert(name.into(), key.id);
+    pub(crate) fn update_key_description(
+        &self,
+        asker: &Asker<'_>,
+        key_id: &str,
+        description: &str,
+    ) -> Result<(), KmsError> {
+        check_description(description)?;
+        let key = self.find(key_id, Names::NoAlias)?;
+        self.authorize(asker, "UpdateKeyDescription", &key, None)?;
+        key.not_pending_deletion()?;
+        write(&key.inner).description = description.into();
         Ok(())
     }
 
-    pub(crate) fn set_enabled(&self, key_id: &str, enabled: bool) -> Result<(), KmsError> {
-        self.find(key_id, Names::NoAlias)?.set_enabled(enabled)
+    pub(crate) fn set_enabled(&self, asker: &Asker<'_>, key_id: &str, enabled: bool) -> Result<(), KmsError> {
+        let key = self.find(key_id, Names::NoAlias)?;
+        let action = if enabled { "EnableKey" } else { "DisableKey" };
+        self.authorize(asker, action, &key, None)?;
+        key.set_enabled(enabled)
     }
 
-    pub(crate) fn schedule_key_deletion(&self, key_id: &str, days: u32) -> Result<KeyMetadata, KmsError> {
-        if !(7..=30).contains(&days) {
-            let rule = "Member must have value between 7 and 30";
+    pub(crate) fn schedule_key_deletion(
+        &self,
+        asker: &Asker<'_>,
+        key_id: &str,
+        days: i64,
+    ) -> Result<KeyMetadata, KmsError> {
+        let Some(days) = u32::try_from(days).ok().filter(|days| (7..=30).contains(days)) else {
+            // The front end lets 1 to 365 days through; KMS itself does not.
+            let rule = match days {
+                1..=365 => "Member must have value between 7 and 30",
+                ..1 => "Member must have value greater than or equal to 1",
+                _ => "Member must have value less than or equal to 365",
+            };
             return Err(constraint("pendingWindowInDays", &days.to_string(), rule));
-        }
+        };
         let key = self.find(key_id, Names::NoAlias)?;
-        key.schedule_deletion(self.clock.unix().saturating_add(DAY.saturating_mul(days)))?;
-        Ok(key.metadata())
+        self.authorize(asker, "ScheduleKeyDeletion", &key, None)?;
+        let now = self.clock.unix();
+        key.schedule_deletion(now, days)?;
+        key.metadata(now)
     }
 
-    pub(crate) fn cancel_key_deletion(&self, key_id: &str) -> Result<Arc<str>, KmsError> {
+    pub(crate) fn cancel_key_deletion(&self, asker: &Asker<'_>, key_id: &str) -> Result<Arc<str>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
+        self.authorize(asker, "CancelKeyDeletion", &key, None)?;
         key.cancel_deletion()?;
-        Ok(Arc::clone(&key.arn))
-    }
-
-    pub(crate) fn rotate_key(&self, key_id: &str) -> Result<Arc<str>, KmsError> {
-        let key = self.find(key_id, Names::NoAlias)?;
-        key.rotate()?;
         Ok(Arc::clone(&key.arn))
     }
 }
 
-fn check_alias(name: &str) -> Result<(), KmsError> {
-    let rest = name.strip_prefix("alias/").unwrap_or_default();
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-');
-    if rest.is_empty() || name.len() > MAX_ALIAS_LEN || !rest.bytes().all(valid) {
-        return Err(KmsError::with_message(
-            KmsErrorCode::InvalidAliasName,
-            "An alias is \"alias/\" and letters, digits, slashes, dashes and underscores, 256 characters at most.",
-        ));
+fn check_description(text: &str) -> Result<(), KmsError> {
+    if text.len() <= MAX_DESCRIPTION_LEN {
+        return Ok(());
     }
-    if rest.starts_with("aws/") {
-        return Err(KmsError::with_message(
-            KmsErrorCode::InvalidAliasName,
-            "Names that start with \"alias/aws/\" are reserved.",
-        ));
-    }
-    Ok(())
+    let rule = format!("Member must have length less than or equal to {MAX_DESCRIPTION_LEN}");
+    Err(constraint("description", "...", &rule))
 }

@@ -19,6 +19,7 @@ pub(super) enum Names {
 }
 
 impl Engine {
+    /// The key that a request means. Whether the caller may know of it is asked separately.
     pub(super) fn find(&self, text: &str, names: Names) -> Result<Arc<Key>, KmsError> {
         if text.is_empty() || text.len() > MAX_KEY_ID_TEXT {
             let bound = if text.is_empty() {
@@ -66,11 +67,11 @@ impl Engine {
     /// A deleted key goes with its aliases, and its key material is wiped with the last call that holds it.
     fn forget(&self, id: KeyId) {
         write(&self.keys).remove(&id);
-        write(&self.aliases).retain(|_, target| *target != id);
+        write(&self.aliases).retain(|_, alias| alias.target != id);
     }
 
-    fn find_alias(&self, name: &str) -> Result<Arc<Key>, KmsError> {
-        let target = read(&self.aliases).get(name).copied();
+    pub(super) fn find_alias(&self, name: &str) -> Result<Arc<Key>, KmsError> {
+        let target = read(&self.aliases).get(name).map(|alias| alias.target);
         let missing = || {
             KmsError::with_message(
                 KmsErrorCode::NotFound,

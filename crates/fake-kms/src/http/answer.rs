@@ -1,14 +1,20 @@
-//! The answers of all operations, as JSON has them.
+//! The answers of the cryptographic operations, as JSON has them.
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer};
 
-use crate::{
-    Ciphertext, DataKeyPair, Decrypted, KeyMetadata, KeyState, Plaintext, ReEncrypted, engine::KeyList,
-};
+use crate::{Ciphertext, DataKeyPair, Decrypted, Plaintext, ReEncrypted};
 
-const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
+pub(super) const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
+
+/// What goes into the body of an answer.
+pub(super) enum Reply {
+    /// Nothing at all.
+    Empty,
+    Cryptographic(Box<Answer>),
+    Other(serde_json::Value),
+}
 
 /// Members have the same name and shape in every operation that has them, so that one struct writes them all.
 #[derive(Default, Serialize)]
@@ -34,20 +40,6 @@ pub(super) struct Answer {
     destination_encryption_algorithm: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination_key_material_id: Option<Arc<str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_metadata: Option<Metadata>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keys: Option<Vec<ListedKey>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    truncated: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deletion_date: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_state: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pending_window_in_days: Option<u32>,
 }
 
 struct Blob<T>(T);
@@ -64,45 +56,7 @@ impl Serialize for Blob<Plaintext> {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListedKey {
-    key_id: String,
-    key_arn: Arc<str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Metadata {
-    #[serde(rename = "AWSAccountId")]
-    aws_account_id: Box<str>,
-    key_id: Box<str>,
-    arn: Arc<str>,
-    creation_date: f64,
-    enabled: bool,
-    description: Box<str>,
-    key_usage: &'static str,
-    key_state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deletion_date: Option<f64>,
-    origin: &'static str,
-    key_manager: &'static str,
-    customer_master_key_spec: &'static str,
-    key_spec: &'static str,
-    encryption_algorithms: [&'static str; 1],
-    multi_region: bool,
-    current_key_material_id: Arc<str>,
-}
-
 impl Answer {
-    /// An answer that tells a key's ARN and nothing else.
-    pub(super) fn key(arn: Arc<str>) -> Self {
-        Self {
-            key_id: Some(arn),
-            ..Self::default()
-        }
-    }
-
     pub(super) fn encrypted(made: Ciphertext) -> Self {
         Self {
             key_id: Some(made.key_arn),
@@ -157,53 +111,6 @@ impl Answer {
     pub(super) fn random(plaintext: Plaintext) -> Self {
         Self {
             plaintext: Some(Blob(plaintext)),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn described(key: KeyMetadata, account: &str) -> Self {
-        Self {
-            key_metadata: Some(Metadata {
-                aws_account_id: account.into(),
-                key_id: key.key_id,
-                arn: key.arn,
-                creation_date: key.created.as_secs_f64(),
-                enabled: key.state == KeyState::Enabled,
-                description: key.description,
-                key_usage: "ENCRYPT_DECRYPT",
-                key_state: key.state.as_str(),
-                deletion_date: key.deletion.map(|at| at.as_secs_f64()),
-                origin: "AWS_KMS",
-                key_manager: "CUSTOMER",
-                customer_master_key_spec: SYMMETRIC,
-                key_spec: SYMMETRIC,
-                encryption_algorithms: [SYMMETRIC],
-                multi_region: false,
-                current_key_material_id: key.key_material_id,
-            }),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn listed(list: KeyList) -> Self {
-        let keys = list
-            .keys
-            .into_iter()
-            .map(|(key_id, key_arn)| ListedKey { key_id, key_arn });
-        Self {
-            keys: Some(keys.collect()),
-            truncated: Some(list.next.is_some()),
-            next_marker: list.next,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn deletion_scheduled(key: KeyMetadata, days: u32) -> Self {
-        Self {
-            key_id: Some(key.arn),
-            deletion_date: key.deletion.map(|at| at.as_secs_f64()),
-            key_state: Some(key.state.as_str()),
-            pending_window_in_days: Some(days),
             ..Self::default()
         }
     }

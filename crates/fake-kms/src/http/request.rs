@@ -2,11 +2,15 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny},
+};
 
-use crate::{KmsContext, KmsError, KmsErrorCode, engine::constraint};
-
-const MAX_GRANT_TOKENS: usize = 10;
+use crate::{
+    KmsContext, KmsError, KmsErrorCode, NewKey,
+    engine::{GrantRequest, Paging},
+};
 
 /// Parameters have the same name and shape in every operation that has them, so that one struct reads them all.
 /// Unknown ones are skipped, as clients are newer than the fake.
@@ -27,8 +31,8 @@ pub(super) struct Request<'a> {
     pub(super) destination_key_id: Option<Cow<'a, str>>,
     destination_encryption_context: Option<BTreeMap<String, String>>,
     destination_encryption_algorithm: Option<Cow<'a, str>>,
-    grant_tokens: Option<Vec<Cow<'a, str>>>,
-    pub(super) dry_run: Option<bool>,
+    grant_tokens: Option<Vec<String>>,
+    dry_run: Option<bool>,
     pub(super) alias_name: Option<Cow<'a, str>>,
     pub(super) target_key_id: Option<Cow<'a, str>>,
     pub(super) pending_window_in_days: Option<i64>,
@@ -39,6 +43,41 @@ pub(super) struct Request<'a> {
     pub(super) customer_master_key_spec: Option<Cow<'a, str>>,
     pub(super) origin: Option<Cow<'a, str>>,
     pub(super) multi_region: Option<bool>,
+    pub(super) custom_key_store_id: Option<Cow<'a, str>>,
+    recipient: Option<IgnoredAny>,
+    pub(super) policy: Option<Cow<'a, str>>,
+    pub(super) policy_name: Option<Cow<'a, str>>,
+    pub(super) bypass_policy_lockout_safety_check: Option<bool>,
+    tags: Option<Vec<Tag>>,
+    pub(super) tag_keys: Option<Vec<String>>,
+    pub(super) rotation_period_in_days: Option<i64>,
+    pub(super) include_key_material: Option<Cow<'a, str>>,
+    pub(super) replica_region: Option<Cow<'a, str>>,
+    pub(super) primary_region: Option<Cow<'a, str>>,
+    pub(super) grantee_principal: Option<Cow<'a, str>>,
+    grantee_service_principal: Option<Cow<'a, str>>,
+    pub(super) retiring_principal: Option<Cow<'a, str>>,
+    retiring_service_principal: Option<Cow<'a, str>>,
+    operations: Option<Vec<String>>,
+    constraints: Option<Constraints>,
+    name: Option<Cow<'a, str>>,
+    pub(super) grant_id: Option<Cow<'a, str>>,
+    pub(super) grant_token: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    tag_key: String,
+    tag_value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Constraints {
+    encryption_context_subset: Option<BTreeMap<String, String>>,
+    encryption_context_equals: Option<BTreeMap<String, String>>,
+    source_arn: Option<IgnoredAny>,
 }
 
 /// Bytes that stand in JSON as base64.
@@ -68,12 +107,15 @@ impl<'a> Request<'a> {
         if body.is_empty() {
             return Ok(Self::default());
         }
-        serde_json::from_slice(body).map_err(|_may_repeat_values| {
-            KmsError::with_message(
-                KmsErrorCode::Serialization,
-                "The body is not the JSON of this operation.",
-            )
-        })
+        let refused = || {
+            let message = "The body is not the JSON of this operation.";
+            KmsError::with_message(KmsErrorCode::Serialization, message)
+        };
+        // A list of values in the order of the members would be read as well.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(refused());
+        }
+        serde_json::from_slice(body).map_err(|_may_repeat_values| refused())
     }
 
     pub(super) fn context(&self, side: Side) -> Result<KmsContext, KmsError> {
@@ -88,83 +130,106 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(super) fn plaintext(&self) -> Result<&[u8], KmsError> {
-        required("plaintext", self.plaintext.as_ref()).map(|blob| blob.0.as_slice())
-    }
-
-    pub(super) fn ciphertext(&self) -> Result<&[u8], KmsError> {
-        required("ciphertextBlob", self.ciphertext_blob.as_ref()).map(|blob| blob.0.as_slice())
-    }
-
-    /// The length of the data key that is asked for: by its kind or in bytes, not both.
-    pub(super) fn data_key_len(&self) -> Result<usize, KmsError> {
-        match (self.key_spec.as_deref(), self.number_of_bytes) {
-            (Some("AES_256"), None) => Ok(32),
-            (Some("AES_128"), None) => Ok(16),
-            (Some(other), None) => Err(not_one_of("keySpec", other, "AES_256, AES_128")),
-            (None, Some(_)) => self.random_len(),
-            (None, None) | (Some(_), Some(_)) => Err(KmsError::with_message(
-                KmsErrorCode::Validation,
-                "Please specify either number of bytes or key spec.",
-            )),
-        }
-    }
-
-    pub(super) fn random_len(&self) -> Result<usize, KmsError> {
-        // A negative number is out of range as zero is.
-        Ok(usize::try_from(self.number_of_bytes.unwrap_or(0)).unwrap_or(0))
-    }
-
-    /// What applies to every operation that has these parameters.
-    pub(super) fn check(&self) -> Result<(), KmsError> {
-        for algorithm in [
-            &self.encryption_algorithm,
-            &self.source_encryption_algorithm,
-            &self.destination_encryption_algorithm,
-        ] {
-            match algorithm.as_deref() {
-                None | Some("SYMMETRIC_DEFAULT") => {}
-                Some(known @ ("RSAES_OAEP_SHA_1" | "RSAES_OAEP_SHA_256" | "SM2PKE")) => {
-                    return Err(KmsError::with_message(
-                        KmsErrorCode::InvalidKeyUsage,
-                        format!("Algorithm {known} is incompatible with key spec SYMMETRIC_DEFAULT."),
-                    ));
-                }
-                Some(other) => {
-                    let known = "SYMMETRIC_DEFAULT, RSAES_OAEP_SHA_1, RSAES_OAEP_SHA_256, SM2PKE";
-                    return Err(not_one_of("encryptionAlgorithm", other, known));
-                }
-            }
-        }
-        if self
-            .grant_tokens
+    pub(super) fn plaintext(&self) -> &[u8] {
+        self.plaintext
             .as_ref()
-            .is_some_and(|tokens| tokens.len() > MAX_GRANT_TOKENS)
-        {
-            let rule = format!("Member must have length less than or equal to {MAX_GRANT_TOKENS}");
-            return Err(constraint("grantTokens", "[...]", &rule));
-        }
-        Ok(())
+            .map(|blob| blob.0.as_slice())
+            .unwrap_or_default()
     }
-}
 
-pub(super) fn required<T>(member: &str, value: Option<T>) -> Result<T, KmsError> {
-    value.ok_or_else(|| {
-        KmsError::with_message(
-            KmsErrorCode::Validation,
-            format!(
-                "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
-                 Member must not be null"
+    pub(super) fn ciphertext(&self) -> &[u8] {
+        self.ciphertext_blob
+            .as_ref()
+            .map(|blob| blob.0.as_slice())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn has_plaintext(&self) -> bool {
+        self.plaintext.is_some()
+    }
+
+    pub(super) fn has_ciphertext(&self) -> bool {
+        self.ciphertext_blob.is_some()
+    }
+
+    pub(super) fn has_tags(&self) -> bool {
+        self.tags.is_some()
+    }
+
+    pub(super) fn has_operations(&self) -> bool {
+        self.operations.is_some()
+    }
+
+    /// Nitro enclaves are not emulated: an answer in the clear must not come instead of one for an enclave.
+    pub(super) fn is_for_enclave(&self) -> bool {
+        self.recipient.is_some()
+    }
+
+    pub(super) fn grant_tokens(&self) -> &[String] {
+        self.grant_tokens.as_deref().unwrap_or_default()
+    }
+
+    /// The encryption algorithms, under the names of their members.
+    pub(super) fn algorithms(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("encryptionAlgorithm", &self.encryption_algorithm),
+            ("sourceEncryptionAlgorithm", &self.source_encryption_algorithm),
+            (
+                "destinationEncryptionAlgorithm",
+                &self.destination_encryption_algorithm,
             ),
-        )
-    })
-}
+        ]
+        .into_iter()
+        .filter_map(|(member, algorithm)| Some((member, algorithm.as_deref()?)))
+    }
 
-fn not_one_of(member: &str, value: &str, known: &str) -> KmsError {
-    let shown: String = value.chars().take(64).collect();
-    constraint(
-        member,
-        &shown,
-        &format!("Member must satisfy enum value set: [{known}]"),
-    )
+    pub(super) fn paging(&self) -> Paging<'_> {
+        Paging {
+            limit: self.limit,
+            marker: self.marker.as_deref(),
+        }
+    }
+
+    pub(super) fn tags(&self) -> Vec<(String, String)> {
+        let tags = self.tags.iter().flatten();
+        tags.map(|tag| (tag.tag_key.clone(), tag.tag_value.clone()))
+            .collect()
+    }
+
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run == Some(true)
+    }
+
+    pub(super) fn new_key(&self) -> NewKey {
+        NewKey {
+            description: self.description.as_deref().unwrap_or_default().to_owned(),
+            multi_region: self.multi_region == Some(true),
+            tags: self.tags(),
+            policy: self.policy.as_deref().map(str::to_owned),
+            bypass_lockout_check: self.bypass_policy_lockout_safety_check == Some(true),
+        }
+    }
+
+    /// What a grant is to say.
+    pub(super) fn grant(&self) -> Result<GrantRequest, KmsError> {
+        let text = |member: &Option<Cow<'_, str>>| member.as_deref().map(Box::<str>::from);
+        let grantee = text(&self.grantee_principal).or_else(|| text(&self.grantee_service_principal));
+        let missing = "One of GranteePrincipal and GranteeServicePrincipal is required.";
+        let limits = self.constraints.as_ref();
+        if limits.is_some_and(|limits| limits.source_arn.is_some()) {
+            return Err(KmsError::with_message(
+                KmsErrorCode::UnsupportedOperation,
+                "This emulator does not evaluate the grant constraint SourceArn.",
+            ));
+        }
+        let pairs = |pairs: Option<&BTreeMap<String, String>>| pairs.map(KmsContext::new).transpose();
+        Ok(GrantRequest {
+            grantee: grantee.ok_or_else(|| KmsError::with_message(KmsErrorCode::Validation, missing))?,
+            retiring: text(&self.retiring_principal).or_else(|| text(&self.retiring_service_principal)),
+            operations: self.operations.clone().unwrap_or_default(),
+            subset: pairs(limits.and_then(|limits| limits.encryption_context_subset.as_ref()))?,
+            equals: pairs(limits.and_then(|limits| limits.encryption_context_equals.as_ref()))?,
+            name: text(&self.name),
+        })
+    }
 }

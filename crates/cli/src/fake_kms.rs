@@ -1,0 +1,183 @@
+//! `datakey fake-kms`: a KMS on this machine, for tests in any language.
+mod args;
+mod principals;
+
+use std::{fs, path::Path, pin::pin, time::Duration};
+
+use datakey::fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsError, KmsErrorCode, NewKey, StateFile};
+use serde_json::{Map, Value, json};
+use tokio::time::{MissedTickBehavior, interval};
+
+pub(crate) use self::args::FakeKmsArgs;
+use self::args::QuotaArg;
+use crate::{failure::Failure, interrupt, print};
+
+/// How long a client may take for a request's head, or for its body.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often the state is written, if it has changed.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Serves until SIGINT or SIGTERM, and then saves the state and ends well.
+pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
+    let fake = build(args)?;
+    let mut state = match &args.state {
+        Some(path) => Some(StateFile::open(path, &fake)?),
+        None => None,
+    };
+    let keys = make_keys(args, &fake)?;
+    for rule in fault_rules(args)? {
+        fake.inject(rule);
+    }
+    let client = principals::add(args, &fake)?;
+    if let Some(state) = &mut state {
+        state.save(&fake)?;
+    }
+    // Before it says that it is ready: whoever reads that may tell it to end.
+    let told =
+        interrupt::signal().map_err(|source| Failure::other("signals cannot be waited for", source))?;
+    let server = serve(args, &fake).await?;
+    print::result(
+        json,
+        &to_json(&server, &keys, &client),
+        &to_text(&server, &keys, &client),
+    )?;
+    let ended = save_until(told, state.as_mut(), &fake).await;
+    server.shutdown().await;
+    if let Some(state) = &mut state {
+        state.save(&fake)?;
+    }
+    ended
+}
+
+fn build(args: &FakeKmsArgs) -> Result<FakeKms, Failure> {
+    let mut builder = FakeKms::builder()
+        .region(&args.region)
+        .account(&args.account)
+        .latency(args.latency)
+        .seed(args.seed)
+        .ledger_capacity(args.ledger_calls)
+        .wall_clock();
+    builder = match args.quota {
+        QuotaArg::OfKms => builder.kms_quotas(),
+        QuotaArg::These(quota) => builder.quota(quota),
+    };
+    builder.build().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// The keys of the command line, by alias. Those that the state has already are kept.
+fn make_keys(args: &FakeKmsArgs, fake: &FakeKms) -> Result<Map<String, Value>, Failure> {
+    let of_one = args.key.iter().map(|alias| (alias, NewKey::new()));
+    let of_many = args
+        .multi_region_key
+        .iter()
+        .map(|alias| (alias, NewKey::new().multi_region()));
+    let mut keys = Map::new();
+    for (alias, new) in of_one.chain(of_many) {
+        let arn =
+            key_of(fake, alias, &new).map_err(|error| Failure::Usage(format!("--key {alias}: {error}")))?;
+        keys.insert(alias.clone(), arn.into());
+    }
+    Ok(keys)
+}
+
+fn key_of(fake: &FakeKms, alias: &str, new: &NewKey) -> Result<String, KmsError> {
+    match fake.key_metadata(alias) {
+        Ok(key) => return Ok(key.arn.to_string()),
+        Err(error) if error.code() == KmsErrorCode::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let arn = fake.create_key_with(new)?;
+    fake.create_alias(alias, &arn)?;
+    Ok(arn.to_string())
+}
+
+/// The rules of the command line, and then those of the file: one a line, without empty ones and those that start with
+/// `#`.
+fn fault_rules(args: &FakeKmsArgs) -> Result<Vec<FaultRule>, Failure> {
+    let mut rules = args.fault.clone();
+    if let Some(path) = &args.faults_file {
+        let text = fs::read_to_string(path).map_err(|source| Failure::read(path, source))?;
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with('#') {
+                rules.push(line.parse().map_err(|error| in_line(path, index, &error))?);
+            }
+        }
+    }
+    Ok(rules)
+}
+
+fn in_line(path: &Path, index: usize, error: &impl std::fmt::Display) -> Failure {
+    let number = index.saturating_add(1);
+    Failure::Usage(format!("line {number} of {path:?}: {error}"))
+}
+
+async fn serve(args: &FakeKmsArgs, fake: &FakeKms) -> Result<FakeKmsServer, Failure> {
+    let mut builder = FakeKmsServer::builder(fake.clone())
+        .regions_by_signature()
+        .request_timeout(REQUEST_TIMEOUT)
+        .metrics_path(&args.metrics_path)
+        .ledger_path(&args.ledger_path);
+    if args.verify_signatures {
+        builder = builder.verify_signatures();
+    }
+    let listening = builder.bind(args.listen).await;
+    listening.map_err(|source| Failure::other("the address cannot be listened on", source))
+}
+
+/// Waits for the signal to end, and writes the state down meanwhile.
+async fn save_until(
+    told: impl Future<Output = i32>,
+    mut state: Option<&mut StateFile>,
+    fake: &FakeKms,
+) -> Result<(), Failure> {
+    let mut told = pin!(told);
+    let mut ticks = interval(SAVE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _signal = &mut told => return Ok(()),
+            _ = ticks.tick(), if state.is_some() => {
+                if let Some(state) = &mut state {
+                    tokio::task::block_in_place(|| state.save(fake))?;
+                }
+            }
+        }
+    }
+}
+
+/// The environment that makes AWS clients use the emulator.
+fn environment(server: &FakeKmsServer, client: &principals::Client) -> [(&'static str, String); 4] {
+    [
+        ("AWS_ENDPOINT_URL_KMS", server.url()),
+        ("AWS_REGION", server.fake().region().to_owned()),
+        ("AWS_ACCESS_KEY_ID", client.access_key_id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", client.secret_access_key.clone()),
+    ]
+}
+
+fn to_text(server: &FakeKmsServer, keys: &Map<String, Value>, client: &principals::Client) -> String {
+    let environment = environment(server, client).map(|(name, value)| format!("{name}={value}"));
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|(alias, arn)| format!("; {alias} is {}", arn.as_str().unwrap_or_default()))
+        .collect();
+    format!(
+        "ready at {}: {}{}",
+        server.url(),
+        environment.join(" "),
+        keys.concat()
+    )
+}
+
+fn to_json(server: &FakeKmsServer, keys: &Map<String, Value>, client: &principals::Client) -> Value {
+    let environment = environment(server, client).map(|(name, value)| (name.to_owned(), Value::from(value)));
+    json!({
+        "endpoint": server.url(),
+        "region": server.fake().region(),
+        "account": server.fake().account(),
+        "keys": keys,
+        "environment": environment.into_iter().collect::<Map<_, _>>(),
+    })
+}

@@ -1,0 +1,92 @@
+//! The arguments of `datakey fake-kms`.
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+
+use clap::Args;
+use datakey::fake_kms::{FaultRule, Latency, ParseError, Quota};
+
+/// Faults and latencies have a small language of their own; the help shows all of it.
+const LANGUAGE: &str = "\
+Quotas:     1000 (calls per second), bucket:RATE,BURST, kms (those of a new account), unlimited
+Latencies:  5ms, 3ms..40ms, normal:MEAN,DEVIATION, lognormal:MEDIAN,P99, exponential:MEAN
+Faults:     what happens, and to which calls, with commas between:
+  error=KMSInternalException  hang[=30s]  drop  reset  garbage  page=503  cut  slow=5s  delay=100ms
+  on=Decrypt  key=alias/orders  after=2  times=3  from=10s  until=20s  probability=0.1
+Principals: a JSON list of {\"access_key_id\", \"secret_access_key\", \"session_token\", \"arn\", \"policy\"}, the last
+  three of which may be left out
+
+All calls of a Region are at METRICS_PATH for Prometheus, and at LEDGER_PATH in JSON. It answers in every Region: in the
+one that a request's signature is scoped to. It ends on SIGINT or SIGTERM.";
+
+#[derive(Debug, Args)]
+#[command(after_help = LANGUAGE)]
+pub(crate) struct FakeKmsArgs {
+    /// The address to listen on; port 0 is a free one. Plain HTTP: keep it on the loopback interface.
+    #[arg(long, default_value = "127.0.0.1:4599", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The Region of --key, and of requests that say none.
+    #[arg(long, default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// The account: twelve digits.
+    #[arg(long, default_value = "111122223333")]
+    pub(crate) account: String,
+    /// Make a key with this alias, unless the state has it already; several times for several keys.
+    #[arg(long, value_name = "ALIAS")]
+    pub(crate) key: Vec<String>,
+    /// The same for multi-Region keys.
+    #[arg(long, value_name = "ALIAS")]
+    pub(crate) multi_region_key: Vec<String>,
+    /// How many cryptographic calls are answered per second in each Region; see below.
+    #[arg(long, default_value = "unlimited")]
+    pub(crate) quota: QuotaArg,
+    /// How long answers take; see below.
+    #[arg(long, default_value = "0ms")]
+    pub(crate) latency: Latency,
+    /// Something that goes wrong; see below. Several times for several rules, the first of which that fits decides.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) fault: Vec<FaultRule>,
+    /// A file with such rules, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults_file: Option<PathBuf>,
+    /// Keep keys in this file, in the clear: whoever reads it opens whatever they sealed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Let a principal in, and nobody who is not let in; several times for several. NAME is as in user/shop.
+    #[arg(long, value_name = "ACCESS_KEY:SECRET[:NAME]")]
+    pub(crate) credential: Vec<String>,
+    /// Let in the principals of this file, with policies of their own; see below.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) principals: Option<PathBuf>,
+    /// Refuse requests that no such principal signed just now.
+    #[arg(long)]
+    pub(crate) verify_signatures: bool,
+    /// Where metrics are.
+    #[arg(long, default_value = "/metrics", value_name = "PATH")]
+    pub(crate) metrics_path: String,
+    /// Where the ledger is.
+    #[arg(long, default_value = "/ledger", value_name = "PATH")]
+    pub(crate) ledger_path: String,
+    /// How many calls of a Region the ledger keeps.
+    #[arg(long, default_value_t = 10_000, value_name = "CALLS")]
+    pub(crate) ledger_calls: usize,
+    /// The seed of latencies and of faults with a probability.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// A quota for all cryptographic operations, or those that KMS gives a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QuotaArg {
+    OfKms,
+    These(Quota),
+}
+
+impl FromStr for QuotaArg {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "kms" => Ok(Self::OfKms),
+            _ => text.parse().map(Self::These),
+        }
+    }
+}

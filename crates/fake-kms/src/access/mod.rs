@@ -1,0 +1,27 @@
+//! Who may do what: principals, key policies, the policies of principals, grants.
+mod condition;
+mod decision;
+mod document;
+mod pattern;
+mod principal;
+
+pub(crate) use decision::{Inquiry, Verdict, decide};
+pub(crate) use document::Policy;
+pub use document::PolicyError;
+pub use principal::{Principal, PrincipalError};
+
+/// Who asks, and with what in hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    /// The owner of the fake, who may do everything, when there is none.
+    pub(crate) principal: Option<&'a Principal>,
+    pub(crate) grant_tokens: &'a [String],
+}
+
+impl Asker<'_> {
+    /// The test's own hand.
+    pub(crate) const OWNER: Self = Self {
+        principal: None,
+        grant_tokens: &[],
+    };
+}

@@ -1,0 +1,191 @@
+//! Whoever calls, known by an access key.
+use std::{fmt, sync::Arc};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::{Policy, PolicyError, document::Bearer};
+
+/// A user or role that calls the fake, known by its access key.
+///
+/// What it may do is decided by the key policy together with its own policy and grants, as in KMS: a key policy that
+/// names the account's root leaves it to the principal's own policy. Without one of its own a principal has that of an
+/// administrator.
+///
+/// ```
+/// use datakey_fake_kms::Principal;
+///
+/// let sealer = Principal::new("AKIASEALER", "its secret", "arn:aws:iam::111122223333:role/sealer")?.with_policy(
+///     r#"{"Version": "2012-10-17", "Statement": [
+///         {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Encrypt"], "Resource": "*"}
+///     ]}"#,
+/// )?;
+/// assert_eq!(sealer.access_key_id(), "AKIASEALER");
+/// assert!(Principal::new("A KEY", "secret", "arn:aws:iam::111122223333:user/x").is_err());
+/// # Ok::<(), datakey_fake_kms::PrincipalError>(())
+/// ```
+#[derive(Clone)]
+pub struct Principal {
+    access_key_id: Box<str>,
+    secret: Arc<Zeroizing<String>>,
+    session_token: Option<Box<str>>,
+    arn: Box<str>,
+    pub(super) policy: Option<Arc<Policy>>,
+}
+
+/// Why something is not a principal.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PrincipalError {
+    /// Not an access key id.
+    #[error("{0:?} is not an access key id; it has 1 to 128 letters, digits and underscores")]
+    AccessKeyId(Box<str>),
+    /// Not the ARN of a principal.
+    #[error("{0:?} is not the ARN of a principal, such as arn:aws:iam::111122223333:role/orders")]
+    Arn(Box<str>),
+    /// Its policy cannot be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+impl Principal {
+    /// A principal with long-lived credentials.
+    ///
+    /// # Errors
+    /// [`PrincipalError`] when the id or the ARN is not such.
+    pub fn new(access_key_id: &str, secret_access_key: &str, arn: &str) -> Result<Self, PrincipalError> {
+        let in_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !(1..=128).contains(&access_key_id.len()) || !access_key_id.bytes().all(in_id) {
+            return Err(PrincipalError::AccessKeyId(access_key_id.into()));
+        }
+        if account_of(arn).is_none() {
+            return Err(PrincipalError::Arn(arn.into()));
+        }
+        Ok(Self {
+            access_key_id: access_key_id.into(),
+            secret: Arc::new(Zeroizing::new(secret_access_key.to_owned())),
+            session_token: None,
+            arn: arn.into(),
+            policy: None,
+        })
+    }
+
+    /// Temporary credentials: requests must carry this token.
+    #[must_use]
+    pub fn with_session_token(mut self, token: &str) -> Self {
+        self.session_token = Some(token.into());
+        self
+    }
+
+    /// Its own policy, in JSON: what it may do with keys whose key policies leave that to the account.
+    ///
+    /// # Errors
+    /// [`PrincipalError::Policy`].
+    pub fn with_policy(mut self, json: &str) -> Result<Self, PrincipalError> {
+        self.policy = Some(Arc::new(Policy::parse(json, Bearer::Principal)?));
+        Ok(self)
+    }
+
+    /// The id of its access key.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// Its account.
+    pub(crate) fn account(&self) -> &str {
+        account_of(&self.arn).unwrap_or_default()
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn session_token(&self) -> Option<&str> {
+        self.session_token.as_deref()
+    }
+
+    /// Whether an ARN in a policy or grant means this principal: itself, or the role that it has assumed.
+    pub(crate) fn is_named(&self, arn: &str) -> bool {
+        if arn == &*self.arn {
+            return true;
+        }
+        let assumed = self.arn.split_once(":assumed-role/");
+        let (Some((start, rest)), Some((role_start, role))) = (assumed, arn.split_once(":role/")) else {
+            return false;
+        };
+        let role = role.rsplit_once('/').map_or(role, |(_path, name)| name);
+        start.replace(":sts:", ":iam:") == role_start && rest.split('/').next() == Some(role)
+    }
+}
+
+/// The account in the ARN of a principal.
+fn account_of(arn: &str) -> Option<&str> {
+    let mut parts = arn.splitn(6, ':');
+    let start = (parts.next()?, parts.next()?, parts.next()?);
+    let (region, account, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let is_principal = start.0 == "arn" && matches!(start.2, "iam" | "sts") && region.is_empty();
+    (is_principal && is_account && !name.is_empty()).then_some(account)
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("access_key_id", &self.access_key_id)
+            .field("arn", &self.arn)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_named_by_their_own_arn_too() {
+        let arn = "arn:aws:sts::111122223333:assumed-role/orders/session-1";
+        let session = Principal::new("AKIA", "s", arn).expect("a principal");
+        for name in [
+            arn,
+            "arn:aws:iam::111122223333:role/orders",
+            "arn:aws:iam::111122223333:role/teams/shop/orders",
+        ] {
+            assert!(session.is_named(name), "{name}");
+        }
+        for name in [
+            "arn:aws:iam::111122223333:role/order",
+            "arn:aws:iam::444455556666:role/orders",
+            "arn:aws:iam::111122223333:user/orders",
+            "arn:aws:sts::111122223333:assumed-role/orders/session-2",
+        ] {
+            assert!(!session.is_named(name), "{name}");
+        }
+        assert_eq!(session.account(), "111122223333");
+        assert!(!format!("{session:?}").contains("\"s\""));
+    }
+
+    #[test]
+    fn other_arns_are_no_principals() {
+        for arn in [
+            "",
+            "x",
+            "arn:aws:iam::1:user/x",
+            "arn:aws:kms:eu-west-1:111122223333:key/x",
+            "arn:aws:iam::111122223333:",
+        ] {
+            assert_eq!(
+                Principal::new("AKIA", "s", arn).err(),
+                Some(PrincipalError::Arn(arn.into()))
+            );
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Keys that are in several Regions: one key material, one id.
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
+
+use super::{
+    Engine, Key, KeyMetadata, NewKey,
+    key::{Inner, Status},
+    read,
+    store::Names,
+    tags, write,
+};
+use crate::{KmsError, KmsErrorCode, access::Asker};
+
+/// What `ReplicateKey` answers: the new key, its policy, its tags.
+pub(crate) type Replicated = (KeyMetadata, Box<str>, Vec<(String, String)>);
+
+impl Engine {
+    /// Makes a key of another Region of this key's family. What the new key has of its own is told; it takes over
+    /// nothing but the key material.
+    pub(crate) fn replicate_key(
+        &self,
+        asker: &Asker<'_>,
+        key_id: &str,
+        there: &Self,
+        new: &NewKey,
+    ) -> Result<Replicated, KmsError> {
+        let key = self.primary(asker, "ReplicateKey", key_id)?;
+        key.usable()?;
+        new.check()?;
+        let tags = tags::check(&new.tags)?;
+        let policy = there.new_policy(asker, new.policy.as_deref(), new.bypass_lockout_check)?;
+        let (now, region) = (there.clock.unix(), &there.place.region);
+        let replica = Arc::new(Key {
+            id: key.id,
+            arn: there.place.key_arn(key.id),
+            region: Arc::clone(region),
+            created: now,
+            shared: Arc::clone(&key.shared),
+            inner: RwLock::new(Inner {
+                status: Status::Enabled,
+                description: new.description.as_str().into(),
+                policy: Arc::clone(&policy),
+                tags,
+                grants: BTreeMap::new(),
+            }),
+        });
+        let mut keys = write(&there.keys);
+        if keys
+            .get(&key.id)
+            .is_some_and(|existing| !existing.is_deleted(now))
+        {
+            let message = format!("{} exists already.", replica.arn);
+            return Err(KmsError::with_message(KmsErrorCode::AlreadyExists, message));
+        }
+        keys.insert(key.id, Arc::clone(&replica));
+        drop(keys);
+        key.shared
+            .change_family(|family| family.members.insert(Arc::clone(region), None));
+        Ok((replica.metadata(now)?, policy.text().into(), new.tags.clone()))
+    }
+
+    /// Makes another Region's key the primary; this Region's becomes a replica.
+    pub(crate) fn update_primary_region(
+        &self,
+        asker: &Asker<'_>,
+        key_id: &str,
+        region: &str,
+    ) -> Result<(), KmsError> {
+        let key = self.primary(asker, "UpdatePrimaryRegion", key_id)?;
+        key.usable()?;
+        let now = self.clock.unix();
+        let moved = key.shared.change_family(|family| {
+            let replica = family.replicas(now).find(|own| ***own == *region).cloned();
+            replica.map(|replica| family.primary = replica)
+        });
+        moved.flatten().ok_or_else(|| {
+            let message = format!("{} has no replica in {region}.", key.arn);
+            KmsError::with_message(KmsErrorCode::NotFound, message)
+        })
+    }
+
+    fn primary(&self, asker: &Asker<'_>, action: &'static str, key_id: &str) -> Result<Arc<Key>, KmsError> {
+        let key = self.find(key_id, Names::NoAlias)?;
+        self.authorize(asker, action, &key, None)?;
+        match key.shared.family() {
+            Some(family) if family.primary == key.region => Ok(key),
+            _ => Err(KmsError::with_message(
+                KmsErrorCode::UnsupportedOperation,
+                format!("{} is not a multi-Region primary key.", key.arn),
+            )),
+        }
+    }
+
+    /// How many keys there are, deleted ones aside.
+    pub(crate) fn key_count(&self) -> usize {
+        let now = self.clock.unix();
+        read(&self.keys)
+            .values()
+            .filter(|key| !key.is_deleted(now))
+            .count()
+    }
+}

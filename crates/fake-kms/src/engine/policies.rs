@@ -1,0 +1,126 @@
+//! Key policies, and who is let do what.
+use std::sync::Arc;
+
+use super::{Engine, Key, Page, Paging, read, store::Names, write};
+use crate::{
+    KmsContext, KmsError, KmsErrorCode,
+    access::{Asker, Inquiry, Policy, Principal, Verdict, decide},
+    arn::partition_of,
+};
+
+/// The only name that a key policy can have.
+pub(crate) const POLICY_NAME: &str = "default";
+
+impl Engine {
+    /// Lets the asker do something with a key, or says why not.
+    pub(super) fn authorize(
+        &self,
+        asker: &Asker<'_>,
+        action: &'static str,
+        key: &Key,
+        context: Option<&KmsContext>,
+    ) -> Result<(), KmsError> {
+        self.check_grant_tokens(asker)?;
+        let Some(principal) = asker.principal else {
+            return Ok(());
+        };
+        let inquiry = self.inquiry(principal, action, &key.arn, context);
+        let policy = Arc::clone(&read(&key.inner).policy);
+        match decide(&inquiry, Some(&policy)) {
+            Verdict::NotAllowed(_) if key.grants_let(principal, action, context) => Ok(()),
+            verdict => verdict.into_result(&inquiry),
+        }
+    }
+
+    /// Lets the asker do something that is about no key.
+    pub(super) fn authorize_account(&self, asker: &Asker<'_>, action: &'static str) -> Result<(), KmsError> {
+        let Some(principal) = asker.principal else {
+            return Ok(());
+        };
+        let inquiry = self.inquiry(principal, action, "*", None);
+        decide(&inquiry, None).into_result(&inquiry)
+    }
+
+    fn inquiry<'a>(
+        &'a self,
+        principal: &'a Principal,
+        action: &'static str,
+        resource: &'a str,
+        context: Option<&'a KmsContext>,
+    ) -> Inquiry<'a> {
+        Inquiry {
+            principal,
+            action,
+            resource,
+            context,
+            account: &self.place.account,
+            region: &self.place.region,
+        }
+    }
+
+    /// The policy of a new key: the one that is told, or the usual one.
+    pub(super) fn new_policy(
+        &self,
+        asker: &Asker<'_>,
+        json: Option<&str>,
+        lockout_is_fine: bool,
+    ) -> Result<Arc<Policy>, KmsError> {
+        let partition = partition_of(&self.place.region);
+        let Some(json) = json else {
+            return Ok(Arc::new(Policy::usual(partition, &self.place.account)));
+        };
+        let policy = Policy::of_key(json).map_err(|error| malformed(&error.to_string()))?;
+        if lockout_is_fine {
+            return Ok(Arc::new(policy));
+        }
+        let root = format!("arn:{partition}:iam::{}:root", self.place.account);
+        let owner = Principal::new("OWNER", "", &root).map_err(|_not_so| KmsErrorCode::Internal)?;
+        let writer = asker.principal.unwrap_or(&owner);
+        let inquiry = self.inquiry(writer, "PutKeyPolicy", "*", None);
+        if decide(&inquiry, Some(&policy)) == Verdict::Allowed {
+            Ok(Arc::new(policy))
+        } else {
+            Err(malformed(
+                "The new key policy will not allow you to update the key policy in the future.",
+            ))
+        }
+    }
+
+    pub(crate) fn put_key_policy(
+        &self,
+        asker: &Asker<'_>,
+        key_id: &str,
+        json: &str,
+        lockout_is_fine: bool,
+    ) -> Result<(), KmsError> {
+        let key = self.find(key_id, Names::NoAlias)?;
+        self.authorize(asker, "PutKeyPolicy", &key, None)?;
+        let policy = self.new_policy(asker, Some(json), lockout_is_fine)?;
+        write(&key.inner).policy = policy;
+        Ok(())
+    }
+
+    pub(crate) fn key_policy(&self, asker: &Asker<'_>, key_id: &str) -> Result<Box<str>, KmsError> {
+        let key = self.find(key_id, Names::NoAlias)?;
+        self.authorize(asker, "GetKeyPolicy", &key, None)?;
+        let policy = Arc::clone(&read(&key.inner).policy);
+        Ok(policy.text().into())
+    }
+
+    pub(crate) fn list_key_policies(
+        &self,
+        asker: &Asker<'_>,
+        key_id: &str,
+        paging: &Paging<'_>,
+    ) -> Result<Page<String>, KmsError> {
+        let key = self.find(key_id, Names::NoAlias)?;
+        self.authorize(asker, "ListKeyPolicies", &key, None)?;
+        paging.cut(100, [POLICY_NAME.to_owned()], String::clone, |name| {
+            name == POLICY_NAME
+        })
+    }
+}
+
+fn malformed(message: &str) -> KmsError {
+    KmsError::with_message(KmsErrorCode::MalformedPolicy, message)
+}
