@@ -9,6 +9,7 @@ pub mod envelope_vectors;
 pub mod fake_kms;
 pub mod keyring;
 pub mod kms;
+pub mod kms_memory;
 pub mod pipeline;
 pub mod retry;
 pub mod retry_contention;

@@ -10,7 +10,7 @@ use datakey_kms::{
     BuildError, DiscoveryFilter, DiscoveryFilterError, KeyIdForm, KmsKeyId, KmsKeyIdError, KmsProvider,
     KmsProviderBuilder, MAX_GRANT_TOKEN_LEN,
 };
-use datakey_provider::SealingProvider as _;
+use datakey_provider::{OpeningProvider as _, Rank, SealingProvider as _};
 use datakey_tests::kms::*;
 
 fn builder() -> KmsProviderBuilder {
@@ -61,6 +61,31 @@ fn what_is_missing_or_at_odds_is_named() {
 }
 
 #[test]
+fn a_replica_stands_in_for_an_opening_key_of_another_region_if_that_is_allowed() {
+    let away = "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+    let strict = builder().opening_key(away).build().map(drop).unwrap_err();
+    assert!(matches!(strict, BuildError::OtherRegion { .. }));
+    let made = builder()
+        .opening_key(away)
+        .allow_multi_region_replicas()
+        .build()
+        .unwrap();
+    for named in [
+        away,
+        &away.replace("us-east-1", "eu-central-1"),
+        &away.replace("us-east-1", "ap-south-1"),
+    ] {
+        assert_eq!(made.rank(&wrapped_by(named)), Some(Rank::LOCAL), "{named}");
+    }
+    // A key that has no replicas is in its own region only, and a sealing key is the one that is named.
+    let single = KEY.replace("eu-central-1", "us-east-1");
+    for made in [builder().opening_key(single), builder().sealing_key(away)] {
+        let refused = made.allow_multi_region_replicas().build().map(drop).unwrap_err();
+        assert!(matches!(refused, BuildError::OtherRegion { .. }));
+    }
+}
+
+#[test]
 fn a_client_without_a_region_is_refused() {
     let mut config = config("http://127.0.0.1:9");
     config.set_region(None);
@@ -90,6 +115,14 @@ fn key_ids_have_four_forms() {
         ("1234 abcd", Err(KmsKeyIdError::KeyId)),
         ("arn:aws:s3:::bucket", Err(KmsKeyIdError::Arn)),
         ("arn:aws:kms:eu-central-1:1111:key/a", Err(KmsKeyIdError::Arn)),
+        // What KMS itself finds out at the first call: "there is no such key".
+        ("orders", Err(KmsKeyIdError::KeyId)),
+        ("1234ABCD-12AB-34CD-56EF-1234567890AB", Err(KmsKeyIdError::KeyId)),
+        ("mrk-1234abcd", Err(KmsKeyIdError::KeyId)),
+        (&KEY[..KEY.len() - 1], Err(KmsKeyIdError::Arn)),
+        (&format!("{KEY} "), Err(KmsKeyIdError::Arn)),
+        (&KEY.replace("key/", "key:"), Err(KmsKeyIdError::Arn)),
+        (&KEY.replace(":kms:", ":KMS:"), Err(KmsKeyIdError::Arn)),
     ] {
         let parsed = text.parse::<KmsKeyId>();
         assert_eq!(

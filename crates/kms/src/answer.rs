@@ -119,7 +119,7 @@ pub(crate) fn opened_by(answered: Option<String>, expected: &Expected<'_>) -> Ch
 mod tests {
     use super::*;
 
-    const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd";
+    const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
     fn checks(asked: &str, answered: &str) -> bool {
         wrapped_by(Some(answered.into()), &asked.parse().unwrap(), "eu-central-1").is_ok()
@@ -129,7 +129,7 @@ mod tests {
     fn a_wrapping_answer_names_the_key_that_was_asked() {
         for asked in [
             ARN,
-            "1234abcd",
+            "1234abcd-12ab-34cd-56ef-1234567890ab",
             "alias/orders",
             "arn:aws:kms:eu-central-1:111122223333:alias/orders",
         ] {
@@ -142,7 +142,10 @@ mod tests {
             assert!(!checks(asked, ""), "{asked}");
         }
         assert!(!checks(ARN, &ARN.replace("1234abcd", "1234abce")));
-        assert!(!checks("1234abcd", &ARN.replace("1234abcd", "001234abcd")));
+        assert!(!checks(
+            "1234abcd-12ab-34cd-56ef-1234567890ab",
+            &ARN.replace("1234abcd", "001234abcd")
+        ));
         let alias = "arn:aws:kms:eu-central-1:444455556666:alias/orders";
         assert!(!checks(alias, ARN));
     }

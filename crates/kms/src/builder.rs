@@ -7,8 +7,9 @@ use datakey_provider::Rank;
 use thiserror::Error;
 
 use crate::{
-    DiscoveryFilter, KmsKeyId, KmsKeyIdError, KmsProvider,
+    DiscoveryFilter, FIRST_REST, KmsKeyId, KmsKeyIdError, KmsProvider, MAX_REST,
     client::{self, Limits},
+    health::Health,
     provider::Inner,
     recognise::Opening,
 };
@@ -62,6 +63,7 @@ pub struct KmsProviderBuilder {
     replicas: bool,
     grant_tokens: Vec<String>,
     rank: Rank,
+    rest: (Duration, Duration),
     limits: Limits,
 }
 
@@ -141,6 +143,7 @@ impl KmsProviderBuilder {
             replicas: false,
             grant_tokens: Vec::new(),
             rank: Rank::LOCAL,
+            rest: (FIRST_REST, MAX_REST),
             limits: Limits::default(),
         }
     }
@@ -170,8 +173,9 @@ impl KmsProviderBuilder {
         self
     }
 
-    /// Lets a replica of a multi-Region key (`mrk-...`) open what was wrapped by another replica of the same key. The
-    /// opening key is the one in the client's region, and only that one is called.
+    /// Lets a replica of a multi-Region key (`mrk-...`) open what was wrapped by another replica of the same key. Only the
+    /// replica in the client's region is called: it stands in for an opening key of another region, and for what a
+    /// message names.
     pub const fn allow_multi_region_replicas(mut self) -> Self {
         self.replicas = true;
         self
@@ -195,9 +199,18 @@ impl KmsProviderBuilder {
     }
 
     /// How near this provider is, for [`Several`](datakey_provider::Several): [`Rank::LOCAL`] unless said otherwise;
-    /// [`Rank::REMOTE`] for a client of another region. Aliases and discovery rank one behind.
+    /// [`Rank::REMOTE`] for a client of another region. Aliases and discovery rank one behind, and a region that does
+    /// not answer ranks behind all others until it does; see [`unhealthy_for`](Self::unhealthy_for).
     pub const fn rank(mut self, rank: Rank) -> Self {
         self.rank = rank;
+        self
+    }
+
+    /// How long the region ranks last after it did not answer: at first, and at most, as it doubles each time that the
+    /// region is tried and fails again. Without it: [`FIRST_REST`] and [`MAX_REST`]. Of no consequence where there is one
+    /// region only.
+    pub const fn unhealthy_for(mut self, first: Duration, longest: Duration) -> Self {
+        self.rest = (first, longest);
         self
     }
 
@@ -238,7 +251,10 @@ impl KmsProviderBuilder {
             return Err(BuildError::NoCredentials);
         }
         let sealing = self.sealing.map(|text| key_in(&region, text)).transpose()?;
-        let pins = self.opening.into_iter().map(|text| key_in(&region, text));
+        let pins = self
+            .opening
+            .into_iter()
+            .map(|text| pin_in(&region, text, self.replicas));
         let opening = opening(pins.collect::<Result<_, _>>()?, self.discovery)?;
         if sealing.is_none() && opening.is_none() {
             return Err(BuildError::NoKey);
@@ -251,6 +267,7 @@ impl KmsProviderBuilder {
             replicas: self.replicas,
             grant_tokens: check_grant_tokens(self.grant_tokens)?,
             rank: self.rank,
+            health: Health::resting(self.rest.0, self.rest.1),
         })))
     }
 }
@@ -264,16 +281,31 @@ impl fmt::Debug for KmsProviderBuilder {
             .field("replicas", &self.replicas)
             .field("grant_tokens", &self.grant_tokens.len())
             .field("rank", &self.rank)
+            .field("rest", &self.rest)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }
 
+fn parse(text: Box<str>) -> Result<KmsKeyId, BuildError> {
+    match text.parse() {
+        Ok(key) => Ok(key),
+        Err(source) => Err(BuildError::KeyId { text, source }),
+    }
+}
+
+/// A key to open with. Where replicas may stand in, the one in the client's region does.
+fn pin_in(region: &str, text: Box<str>, replicas: bool) -> Result<KmsKeyId, BuildError> {
+    let key = parse(text)?;
+    let local = replicas.then(|| key.replica_in(region)).flatten();
+    check_region(region, local.unwrap_or(key))
+}
+
 fn key_in(region: &str, text: Box<str>) -> Result<KmsKeyId, BuildError> {
-    let key: KmsKeyId = match text.parse() {
-        Ok(key) => key,
-        Err(source) => return Err(BuildError::KeyId { text, source }),
-    };
+    check_region(region, parse(text)?)
+}
+
+fn check_region(region: &str, key: KmsKeyId) -> Result<KmsKeyId, BuildError> {
     if key.region().is_some_and(|own| own != region) {
         return Err(BuildError::OtherRegion {
             key,

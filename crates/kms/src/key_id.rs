@@ -52,14 +52,17 @@ pub enum KmsKeyIdError {
     Length(usize),
     /// It starts with `arn:` and is not the ARN of a KMS key or alias.
     #[error(
-        "a KMS ARN reads arn:PARTITION:kms:REGION:ACCOUNT:key/ID or arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME"
+        "a KMS ARN reads arn:PARTITION:kms:REGION:ACCOUNT:key/ID or arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME, with a \
+         UUID or mrk- and 32 hexadecimal digits for ID"
     )]
     Arn,
     /// An alias name is empty or has characters other than letters, digits, `/`, `_` and `-`.
     #[error("an alias reads alias/NAME, with letters, digits, '/', '_' and '-' in its name")]
     Alias,
-    /// A bare key id has characters other than letters, digits and `-`.
-    #[error("a key id has letters, digits and '-' only")]
+    /// A bare key id is neither a UUID nor that of a multi-Region key: most often an alias without its `alias/`.
+    #[error(
+        "a key id is a UUID, or mrk- and 32 hexadecimal digits, in lower case; an alias starts with alias/"
+    )]
     KeyId,
 }
 
@@ -97,6 +100,15 @@ impl KmsKeyId {
     pub(crate) fn arn(&self) -> Option<Arn<'_>> {
         Arn::parse(&self.text)
     }
+
+    /// The ARN of the replica of a multi-Region key in another region; `None` for everything else.
+    pub(crate) fn replica_in(&self, region: &str) -> Option<Self> {
+        let (arn, id) = Arn::parse_key(&self.text)?;
+        is_multi_region(id).then(|| Self {
+            text: arn.key_in(region, id).into(),
+            form: KeyIdForm::KeyArn,
+        })
+    }
 }
 
 impl FromStr for KmsKeyId {
@@ -116,6 +128,8 @@ fn form_of(text: &str) -> Result<KeyIdForm, KmsKeyIdError> {
     }
     if text.starts_with("arn:") {
         return match Arn::parse(text).ok_or(KmsKeyIdError::Arn)?.resource {
+            // KMS would answer that there is no such key, to the first order rather than at the start.
+            Resource::Key(id) if !is_exact_key_id(id) => Err(KmsKeyIdError::Arn),
             Resource::Key(_) => Ok(KeyIdForm::KeyArn),
             Resource::Alias(_) => Ok(KeyIdForm::AliasArn),
         };
@@ -123,7 +137,7 @@ fn form_of(text: &str) -> Result<KeyIdForm, KmsKeyIdError> {
     match text.strip_prefix("alias/") {
         Some(name) if is_alias_name(name) => Ok(KeyIdForm::AliasName),
         Some(_) => Err(KmsKeyIdError::Alias),
-        None if is_key_id(text) => Ok(KeyIdForm::KeyId),
+        None if is_exact_key_id(text) => Ok(KeyIdForm::KeyId),
         None => Err(KmsKeyIdError::KeyId),
     }
 }
@@ -188,6 +202,11 @@ impl<'a> Arn<'a> {
         }
     }
 
+    /// The ARN of a key of the same owner in another region.
+    pub(crate) fn key_in(&self, region: &str, id: &str) -> String {
+        format!("arn:{}:kms:{region}:{}:key/{id}", self.partition, self.account)
+    }
+
     /// Whether both name the same multi-Region key, in whatever regions.
     pub(crate) fn is_replica_of(&self, other: &Arn<'_>) -> bool {
         matches!(self.resource, Resource::Key(id) if is_multi_region(id))
@@ -213,6 +232,21 @@ pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// As KMS makes key ids: `1234abcd-12ab-34cd-56ef-1234567890ab`, `mrk-1234abcd12ab34cd56ef1234567890ab`.
+fn is_exact_key_id(text: &str) -> bool {
+    let hex = |text: &str, len| {
+        text.len() == len && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match text.strip_prefix(MULTI_REGION_PREFIX) {
+        Some(digits) => hex(digits, 32),
+        None => {
+            text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+                && text.split('-').all(|part| hex(part, part.len()))
+        }
+    }
+}
+
+/// What may stand for a key id in an answer or a message: wider, as nothing is to be told to a person there.
 fn is_key_id(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -244,6 +278,47 @@ mod tests {
         let single = KEY.replace("mrk-", "");
         let single = Arn::parse(&single).unwrap();
         assert!(!single.is_replica_of(&single));
+    }
+
+    #[test]
+    fn key_ids_are_as_kms_makes_them() {
+        let uuid = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        assert!(is_exact_key_id(uuid) && is_exact_key_id("mrk-1234abcd12ab34cd56ef1234567890ab"));
+        for text in [
+            "",
+            "orders",
+            "1234abcd",
+            "mrk-",
+            "mrk-1234abcd",
+            "mrk-1234abcd12ab34cd56ef1234567890abc",
+            &uuid[1..],
+            &uuid.to_uppercase(),
+            &uuid.replace('-', ""),
+            &uuid.replace("ab", "xy"),
+            &format!("{uuid}-"),
+            &format!("mrk-{uuid}"),
+        ] {
+            assert!(!is_exact_key_id(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_multi_region_keys_have_replicas() {
+        let key: KmsKeyId = format!("{KEY}12ab34cd56ef1234567890ab").parse().unwrap();
+        let replica = key.replica_in("us-east-1").unwrap();
+        assert_eq!(
+            replica.as_str(),
+            key.as_str().replace("eu-central-1", "us-east-1")
+        );
+        for other in [
+            "alias/orders",
+            "mrk-1234abcd12ab34cd56ef1234567890ab",
+            "arn:aws:kms:eu-central-1:111122223333:alias/orders",
+            "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        ] {
+            let other: KmsKeyId = other.parse().unwrap();
+            assert_eq!(other.replica_in("us-east-1"), None, "{other}");
+        }
     }
 
     #[test]

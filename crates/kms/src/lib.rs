@@ -43,6 +43,7 @@
 //! | time for connecting | [`DEFAULT_CONNECT_TIMEOUT`], 3.1 s, or what the given client says | [`connect_timeout`](KmsProviderBuilder::connect_timeout) |
 //! | keys to open with | those named | [`opening_key`](KmsProviderBuilder::opening_key), [`danger_discovery`](KmsProviderBuilder::danger_discovery) |
 //! | replicas of multi-Region keys | not opened with | [`allow_multi_region_replicas`](KmsProviderBuilder::allow_multi_region_replicas) |
+//! | rest of a region that does not answer | [`FIRST_REST`], 5 s, doubled to [`MAX_REST`], 60 s | [`unhealthy_for`](KmsProviderBuilder::unhealthy_for) |
 //! | region, credentials, endpoint, FIPS, dual-stack, proxy | those of the given client or configuration | there |
 //! | data key | 32 bytes (`KeySpec: AES_256`) | not |
 //!
@@ -129,6 +130,7 @@ mod builder;
 mod classify;
 mod client;
 mod failure;
+mod health;
 mod key_id;
 mod provider;
 mod re_encrypt;
@@ -142,6 +144,7 @@ pub use builder::{
 };
 pub use classify::{class_of_code, class_of_status};
 pub use failure::KmsFailure;
+pub use health::{ABANDONED_AFTER, FIRST_REST, MAX_REST};
 pub use key_id::{KeyIdForm, KmsKeyId, KmsKeyIdError, MAX_KEY_ID_TEXT_LEN};
 pub use provider::{KmsProvider, Refusal};
 pub use recognise::{DiscoveryFilter, DiscoveryFilterError};

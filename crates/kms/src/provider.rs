@@ -9,12 +9,14 @@ use datakey_provider::{
     SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use thiserror::Error;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::{
     KmsKeyId, KmsProviderBuilder,
     answer::{self, MalformedAnswer},
     failure::{provider_error, refused},
+    health::Health,
     recognise::{Opening, Place, Recognised},
 };
 
@@ -34,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) replicas: bool,
     pub(crate) grant_tokens: Option<Vec<String>>,
     pub(crate) rank: Rank,
+    pub(crate) health: Health,
 }
 
 /// Why a call was refused without asking KMS: the source of the [`ProviderError`], whose class is invalid request.
@@ -115,6 +118,16 @@ impl KmsProvider {
         &self.inner.region
     }
 
+    /// Whether the region answered when it was last called, or has not been called yet.
+    ///
+    /// After a timeout, a lost connection or a failure of KMS itself it is not, for [`FIRST_REST`](crate::FIRST_REST) and
+    /// longer each time, and [`rank`](OpeningProvider::rank) is behind every healthy provider's. Calls are made
+    /// regardless: whoever has another way to go looks at the rank.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.inner.health.rests(Instant::now())
+    }
+
     /// The client as it is called: one attempt, with limits.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -182,8 +195,60 @@ impl SealingProvider for KmsProvider {
         &self,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, ProviderError> {
+        let key = self.key_to_seal(Operation::GenerateDataKey)?;
+        let watch = self.inner.health.watch();
+        let made = self.ask_for_data_key(context, key).await;
+        watch.ended(&made);
+        made
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        let key = self.key_to_seal(Operation::Encrypt)?;
+        let watch = self.inner.health.watch();
+        let wrapped = self.ask_to_wrap(context, data_key, key).await;
+        watch.ended(&wrapped);
+        wrapped
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl OpeningProvider for KmsProvider {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        let found = self.recognise(wrapped)?;
+        let own = self.inner.rank;
+        Some(self.inner.health.rank(if found.guess {
+            Rank(own.0.saturating_add(1))
+        } else {
+            own
+        }))
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        let found = self.key_to_open(Operation::Decrypt, wrapped)?;
+        let watch = self.inner.health.watch();
+        let opened = self.ask_to_open(context, wrapped, &found).await;
+        watch.ended(&opened);
+        opened
+    }
+}
+
+/// The calls, each one request, and what the answers are held against.
+impl KmsProvider {
+    async fn ask_for_data_key(
+        &self,
+        context: &EncryptionContext,
+        key: &KmsKeyId,
+    ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
-        let key = self.key_to_seal(OPERATION)?;
         let request = self.inner.client.generate_data_key();
         let sent = request
             .key_id(key.as_str())
@@ -202,13 +267,13 @@ impl SealingProvider for KmsProvider {
         checked.map_err(|malformed| malformed.into_error(OPERATION, key.as_str()))
     }
 
-    async fn encrypt(
+    async fn ask_to_wrap(
         &self,
         context: &EncryptionContext,
         data_key: &DataKey,
+        key: &KmsKeyId,
     ) -> Result<WrappedKeys, ProviderError> {
         const OPERATION: Operation = Operation::Encrypt;
-        let key = self.key_to_seal(OPERATION)?;
         let request = self.inner.client.encrypt();
         let sent = request
             .key_id(key.as_str())
@@ -223,28 +288,14 @@ impl SealingProvider for KmsProvider {
             .map(WrappedKeys::from)
             .map_err(|malformed| malformed.into_error(OPERATION, key.as_str()))
     }
-}
 
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl OpeningProvider for KmsProvider {
-    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
-        let found = self.recognise(wrapped)?;
-        let own = self.inner.rank;
-        Some(if found.guess {
-            Rank(own.0.saturating_add(1))
-        } else {
-            own
-        })
-    }
-
-    async fn decrypt(
+    async fn ask_to_open(
         &self,
         context: &EncryptionContext,
         wrapped: &WrappedKey,
+        found: &Recognised<'_>,
     ) -> Result<DataKey, ProviderError> {
         const OPERATION: Operation = Operation::Decrypt;
-        let found = self.key_to_open(OPERATION, wrapped)?;
         let request = self.inner.client.decrypt();
         let sent = request
             .key_id(&*found.ask)

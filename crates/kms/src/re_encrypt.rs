@@ -6,6 +6,7 @@ use crate::{
     KmsKeyId, KmsProvider, Refusal, answer,
     failure::{provider_error, refused},
     provider::pairs,
+    recognise::Recognised,
 };
 
 const OPERATION: Operation = Operation::ReEncrypt;
@@ -40,6 +41,21 @@ impl KmsProvider {
     ) -> Result<WrappedKey, ProviderError> {
         let found = self.key_to_open(OPERATION, wrapped)?;
         self.check_destination(destination)?;
+        let watch = self.inner().health.watch();
+        let moved = self.ask_to_move(wrapped, &found, source_context, destination, destination_context);
+        let moved = moved.await;
+        watch.ended(&moved);
+        moved
+    }
+
+    async fn ask_to_move(
+        &self,
+        wrapped: &WrappedKey,
+        found: &Recognised<'_>,
+        source_context: &EncryptionContext,
+        destination: &KmsKeyId,
+        destination_context: &EncryptionContext,
+    ) -> Result<WrappedKey, ProviderError> {
         let inner = self.inner();
         let request = inner.client.re_encrypt();
         let sent = request

@@ -139,11 +139,7 @@ impl Opening {
                 let ask = if key.region == place.region {
                     Cow::Borrowed(named)
                 } else {
-                    format!(
-                        "arn:{}:kms:{}:{}:key/{id}",
-                        key.partition, place.region, key.account
-                    )
-                    .into()
+                    key.key_in(place.region, id).into()
                 };
                 Recognised {
                     answer: Expected::Asked(ask.clone()),

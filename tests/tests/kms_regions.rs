@@ -1,0 +1,290 @@
+//! Several regions: the near one first, the one that does not answer last, and its silence paid for once.
+//!
+//! The SDK whole, on fakes in the process, so that the clock is paused and every duration is exact.
+use std::{sync::Arc, time::Duration};
+
+use datakey::{Aad, Opener, Sealer};
+use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency};
+use datakey_kms::{ABANDONED_AFTER, FIRST_REST, KmsProvider, MAX_REST};
+use datakey_provider::{
+    DataKey, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, Several, WrappedKey, WrappedKeys,
+};
+use datakey_tests::{kms::context, kms_memory::provider_of};
+use tokio::time::{Instant, advance, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+const NEAR: Duration = Duration::from_millis(5);
+const FAR: Duration = Duration::from_millis(100);
+
+/// Two regions, a key in each, and the service that opens in the first.
+struct Regions {
+    near: FakeKms,
+    far: FakeKms,
+    here: KmsProvider,
+    there: KmsProvider,
+}
+
+impl Regions {
+    fn new() -> Self {
+        let region = |name, latency| {
+            let fake = FakeKms::builder().region(name).latency(Latency::fixed(latency));
+            fake.build().unwrap()
+        };
+        let (near, far) = (region("eu-central-1", NEAR), region("us-east-1", FAR));
+        let provider = |fake: &FakeKms, rank| {
+            let key = fake.create_key().unwrap();
+            let builder = provider_of(fake).key(key).rank(rank).attempt_timeout(PATIENCE);
+            builder.build().unwrap()
+        };
+        Self {
+            here: provider(&near, Rank::LOCAL),
+            there: provider(&far, Rank::REMOTE),
+            near,
+            far,
+        }
+    }
+
+    fn both(&self) -> Several<KmsProvider> {
+        // The far one comes first, so that order alone would be wrong.
+        Several::new([self.there.clone(), self.here.clone()]).unwrap()
+    }
+
+    async fn seal(&self) -> (DataKey, WrappedKeys) {
+        self.both()
+            .generate_data_key(&context())
+            .await
+            .unwrap()
+            .into_parts()
+    }
+
+    fn silence(&self) {
+        self.near.inject(FaultRule::new(Fault::Hang(Duration::MAX)));
+    }
+
+    fn calls(&self) -> (u64, u64) {
+        (self.near.ledger().calls(), self.far.ledger().calls())
+    }
+}
+
+/// Opens as a keyring does: the wrapped keys by rank, the next one when one fails.
+async fn open(provider: &Several<KmsProvider>, wrapped: &WrappedKeys) -> DataKey {
+    let mut able: Vec<(Rank, &WrappedKey)> = wrapped
+        .iter()
+        .filter_map(|key| Some((provider.rank(key)?, key)))
+        .collect();
+    able.sort_by_key(|(rank, _)| *rank);
+    for (_, key) in able {
+        if let Ok(opened) = provider.decrypt(&context(), key).await {
+            return opened;
+        }
+    }
+    panic!("no region opened it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_near_region_opens_what_both_can() {
+    let regions = Regions::new();
+    let (data_key, wrapped) = regions.seal().await;
+    assert_eq!(wrapped.as_slice().len(), 2);
+    let before = regions.calls();
+    let start = Instant::now();
+    assert!(open(&regions.both(), &wrapped).await.ct_eq(&data_key));
+    assert_eq!(start.elapsed(), NEAR);
+    assert_eq!(regions.calls(), (before.0 + 1, before.1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_silence_of_a_dead_region_is_paid_for_once() {
+    let regions = Regions::new();
+    let mut messages = Vec::new();
+    for _ in 0..30 {
+        messages.push(regions.seal().await);
+    }
+    let before = regions.calls();
+    regions.silence();
+    let (both, start) = (regions.both(), Instant::now());
+    for (data_key, wrapped) in &messages {
+        assert!(open(&both, wrapped).await.ct_eq(data_key));
+    }
+    assert_eq!(start.elapsed(), PATIENCE + FAR * 30);
+    assert_eq!(regions.calls(), (before.0 + 1, before.1 + 30));
+    assert!(!regions.here.is_healthy() && regions.there.is_healthy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_way_of_not_answering_is_found_out() {
+    let ways = [
+        Fault::Hang(Duration::MAX),
+        Fault::DropConnection,
+        Fault::Garbage,
+        KmsErrorCode::Internal.into(),
+        KmsErrorCode::DependencyTimeout.into(),
+    ];
+    for way in ways {
+        let regions = Regions::new();
+        let (data_key, wrapped) = regions.seal().await;
+        regions.near.inject(FaultRule::new(way.clone()));
+        let both = regions.both();
+        for _ in 0..3 {
+            assert!(open(&both, &wrapped).await.ct_eq(&data_key), "{way:?}");
+        }
+        assert_eq!(
+            regions.calls(),
+            (2, 4),
+            "{way:?}: one call of the near region failed"
+        );
+    }
+}
+
+/// The negative twin: a region that refuses is one that answers.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_no_silence() {
+    for code in [
+        KmsErrorCode::Throttling,
+        KmsErrorCode::AccessDenied,
+        KmsErrorCode::Disabled,
+        KmsErrorCode::LimitExceeded,
+    ] {
+        let regions = Regions::new();
+        let (_, wrapped) = regions.seal().await;
+        regions.near.inject(FaultRule::new(code));
+        open(&regions.both(), &wrapped).await;
+        assert!(regions.here.is_healthy(), "{code}");
+        assert_eq!(regions.here.rank(&wrapped.as_slice()[1]), Some(Rank::LOCAL));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_finds_out_that_a_region_is_back() {
+    let regions = Regions::new();
+    let (data_key, wrapped) = regions.seal().await;
+    let both = regions.both();
+    regions.silence();
+    open(&both, &wrapped).await;
+    // Still dead after the rest: one of a hundred callers waits, and the next rest is longer.
+    advance(FIRST_REST).await;
+    let before = regions.calls();
+    let start = Instant::now();
+    let mut callers = Vec::new();
+    for _ in 0..100 {
+        let (both, wrapped) = (regions.both(), wrapped.clone());
+        callers.push(tokio::spawn(async move {
+            open(&both, &wrapped).await;
+            start.elapsed()
+        }));
+    }
+    let mut waited = Vec::new();
+    for caller in callers {
+        waited.push(caller.await.unwrap());
+    }
+    waited.sort();
+    assert_eq!(regions.calls().0, before.0 + 1);
+    assert_eq!((waited[98], waited[99]), (FAR, PATIENCE + FAR));
+    advance(FIRST_REST).await;
+    assert!(!regions.here.is_healthy(), "the second rest is longer");
+    advance(FIRST_REST).await;
+    // It has come back: the next call goes there, and so do all after it.
+    regions.near.clear_faults();
+    let start = Instant::now();
+    for _ in 0..3 {
+        assert!(open(&both, &wrapped).await.ct_eq(&data_key));
+    }
+    assert_eq!(start.elapsed(), NEAR * 3);
+    assert!(regions.here.is_healthy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_outage_costs_one_slow_call_a_minute() {
+    const MINUTES: u32 = 20;
+    let regions = Regions::new();
+    let (_, wrapped) = regions.seal().await;
+    regions.silence();
+    let (both, mut slow) = (regions.both(), 0);
+    for _ in 0..MINUTES * 60 {
+        let asked = Instant::now();
+        open(&both, &wrapped).await;
+        slow += u32::from(asked.elapsed() > FAR);
+        advance(Duration::from_secs(1) - FAR).await;
+    }
+    // At first 5, 10, 20 and 40 seconds apart, then 60.
+    assert_eq!(MAX_REST, Duration::from_secs(60));
+    assert!((MINUTES - 2..=MINUTES + 4).contains(&slow), "{slow} were slow");
+}
+
+/// Whoever asks both regions at once drops the slower answer. The region that hangs is found out all the same.
+#[tokio::test(start_paused = true)]
+async fn a_call_given_up_for_a_faster_region_counts() {
+    let regions = Regions::new();
+    let (_, wrapped) = regions.seal().await;
+    let near = wrapped
+        .iter()
+        .find(|key| regions.here.rank(key).is_some())
+        .unwrap();
+    regions.silence();
+    timeout(ABANDONED_AFTER / 2, regions.here.decrypt(&context(), near))
+        .await
+        .unwrap_err();
+    assert!(regions.here.is_healthy(), "too soon to tell");
+    timeout(ABANDONED_AFTER, regions.here.decrypt(&context(), near))
+        .await
+        .unwrap_err();
+    assert!(!regions.here.is_healthy());
+    assert_eq!(regions.here.rank(near), Some(Rank::UNHEALTHY));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_region_is_still_asked_when_there_is_no_other() {
+    let regions = Regions::new();
+    let (data_key, wrapped) = regions.seal().await;
+    let near = wrapped
+        .iter()
+        .find(|key| regions.here.rank(key).is_some())
+        .unwrap();
+    regions
+        .near
+        .inject(FaultRule::new(Fault::DropConnection).times(1));
+    let lost = regions.here.decrypt(&context(), near).await.unwrap_err();
+    assert_eq!(lost.class(), ErrorClass::Transient);
+    assert!(!regions.here.is_healthy());
+    let opened = regions.here.decrypt(&context(), near).await.unwrap();
+    assert!(opened.ct_eq(&data_key));
+    assert!(regions.here.is_healthy(), "any answer is a sign of health");
+}
+
+/// By design: a message that silently lacks a region is found out on the day that region is needed.
+#[tokio::test(start_paused = true)]
+async fn sealing_needs_every_region() {
+    for dead in 0..2 {
+        let regions = Regions::new();
+        let fake = [&regions.near, &regions.far][dead];
+        fake.inject(FaultRule::new(Fault::DropConnection));
+        let refused = regions.both().generate_data_key(&context()).await.unwrap_err();
+        assert_eq!(refused.class(), ErrorClass::Transient);
+        fake.clear_faults();
+        let made = regions.both().generate_data_key(&context()).await.unwrap();
+        assert_eq!(made.wrapped_keys().as_slice().len(), 2, "region {dead} is back");
+    }
+}
+
+/// The facade: cache, retry and all.
+#[tokio::test(start_paused = true)]
+async fn messages_open_through_the_whole_stack_while_a_region_is_down() {
+    let regions = Regions::new();
+    let mut messages = Vec::new();
+    for _ in 0..20 {
+        // A sealer each, so that each message has a data key of its own.
+        let sealer = Sealer::new(regions.both());
+        messages.push(sealer.seal(&context(), b"order", Aad::from("")).await.unwrap());
+    }
+    regions.silence();
+    let opener = Opener::new(Arc::new(regions.both()));
+    let mut waited = Vec::new();
+    for message in &messages {
+        let asked = Instant::now();
+        let opened = opener.open(&context(), message, Aad::from("")).await.unwrap();
+        assert_eq!(opened, b"order");
+        waited.push(asked.elapsed());
+    }
+    let slow = waited.iter().filter(|waited| **waited > FAR * 2).count();
+    assert!(slow <= 2, "{waited:?}");
+}
