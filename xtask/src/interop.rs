@@ -1,16 +1,16 @@
-//! The message format against implementations in other languages.
+//! Against what was written elsewhere: the message format in Python, KMS in its many clients.
 use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::cargo;
+use crate::{cargo, interop_kms};
 
 const VECTORS: &str = "tests/vectors/envelope";
 const SCRIPT: &str = "tests/interop/interop.py";
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
 const WORK: &str = "target/interop";
 
-/// Runs the implementation that is named: `python`.
+/// Runs what is named: `python`, the second implementation of the message format, or `kms`.
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["python"] => {
@@ -19,7 +19,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
             }
             python()
         }
-        _ => bail!("usage: cargo xtask interop python"),
+        ["kms"] => {
+            if let Some(missing) = interop_kms::missing() {
+                bail!("{missing}");
+            }
+            interop_kms::run()
+        }
+        _ => bail!("usage: cargo xtask interop python | kms"),
     }
 }
 
@@ -32,7 +38,8 @@ pub fn ci(_: &[String]) -> Result<()> {
     python()
 }
 
-fn missing() -> Option<&'static str> {
+/// What this machine lacks for Python, if anything.
+pub fn missing() -> Option<&'static str> {
     let has = |module: &str| {
         let found = Command::new("python3").args(["-c", module]).output();
         found.is_ok_and(|output| output.status.success())
@@ -47,7 +54,8 @@ fn missing() -> Option<&'static str> {
 }
 
 fn python() -> Result<()> {
-    let python = environment()?;
+    let python = environment(&format!("{WORK}/venv"), REQUIREMENTS)?;
+    let call = |program, arguments: &[&str]| call(program, arguments, &[("PYTHONDONTWRITEBYTECODE", "1")]);
     call(&python, &[SCRIPT, "check", VECTORS])?;
     let (ours, theirs) = (format!("{WORK}/rust"), format!("{WORK}/python"));
     for folder in [&ours, &theirs] {
@@ -61,15 +69,14 @@ fn python() -> Result<()> {
     rust(&["check", &theirs])
 }
 
-/// A virtual environment with what the script needs; answers its interpreter.
-fn environment() -> Result<String> {
-    let folder = format!("{WORK}/venv");
+/// A virtual environment with what the scripts need; answers its interpreter.
+pub fn environment(folder: &str, requirements: &str) -> Result<String> {
     let python = format!("{folder}/bin/python");
     if !Path::new(&python).exists() {
-        call("python3", &["-m", "venv", &folder])?;
+        call("python3", &["-m", "venv", folder], &[])?;
     }
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    call(&python, &[&install[..], &["-r", REQUIREMENTS]].concat())?;
+    call(&python, &[&install[..], &["-r", requirements]].concat(), &[])?;
     Ok(python)
 }
 
@@ -86,11 +93,12 @@ fn rust(arguments: &[&str]) -> Result<()> {
     cargo::cargo(&[&run[..], arguments].concat())
 }
 
-fn call(program: &str, arguments: &[&str]) -> Result<()> {
+/// Runs a program to its end, with further environment variables.
+pub fn call(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
     println!("$ {program} {}", arguments.join(" "));
     let status = Command::new(program)
         .args(arguments)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(variables.iter().copied())
         .status()
         .with_context(|| format!("{program} cannot be started"))?;
     if !status.success() {

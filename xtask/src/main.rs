@@ -7,6 +7,7 @@ mod cargo;
 mod features;
 mod fuzz;
 mod interop;
+mod interop_kms;
 mod layers;
 mod msrv;
 mod no_std;
@@ -72,7 +73,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "interop",
-        "the message format against another implementation: python",
+        "python, the message format against another implementation; kms, the emulator against other clients",
         interop::run,
     ),
     (

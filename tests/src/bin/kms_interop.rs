@@ -1,0 +1,184 @@
+//! The emulator for clients in other languages, and the conformance suite against whatever KMS a URL names.
+//! `cargo xtask interop kms` runs both.
+use std::{env, io, process::ExitCode, sync::Arc};
+
+use aws_sdk_kms::Client;
+use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode};
+use datakey_kms::{DiscoveryFilter, KmsProvider, KmsProviderBuilder};
+use datakey_provider::{
+    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider, ProviderError,
+    Rank, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
+};
+use datakey_tests::kms::{REGION, client, context};
+
+type Anything<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve"] => serve().await,
+        ["conformance", url, which @ ("fake" | "moto")] => conform(url, which == "moto").await,
+        _ => Err("usage: kms_interop serve | conformance URL fake|moto".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until standard input ends; the only line of the output says where, the refusing one second.
+async fn serve() -> Anything {
+    let plain = FakeKmsServer::start(FakeKms::builder().region(REGION).build()?).await?;
+    let refusing = FakeKmsServer::start(refusing()?).await?;
+    println!("{} {}", plain.url(), refusing.url());
+    tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
+    Ok(())
+}
+
+/// A fake that has a key `alias/CODE` for each code, which answers nothing else; `alias/once/CODE` does so once.
+fn refusing() -> Anything<FakeKms> {
+    let fake = FakeKms::builder().region(REGION).build()?;
+    let named = |alias: &str| -> Anything<Arc<str>> {
+        let key = fake.create_key()?;
+        fake.create_alias(alias, &key)?;
+        Ok(key)
+    };
+    for code in KmsErrorCode::ALL {
+        fake.inject(FaultRule::new(*code).for_key(&*named(&format!("alias/{code}"))?));
+    }
+    for code in [KmsErrorCode::Throttling, KmsErrorCode::Internal] {
+        let key = named(&format!("alias/once/{code}"))?;
+        fake.inject(FaultRule::new(code).for_key(&*key).times(1));
+    }
+    let cut = named("alias/once/cut")?;
+    fake.inject(FaultRule::new(Fault::DropConnection).for_key(&*cut).times(1));
+    Ok(fake)
+}
+
+async fn conform(url: &str, moto: bool) -> Anything {
+    let client = client(url);
+    let (arn, id, account) = create(&client).await?;
+    let other = create(&client).await?.0;
+    let alias = format!("alias/conformance-{id}");
+    let aliased = client.create_alias().alias_name(&alias).target_key_id(&arn);
+    aliased.send().await?;
+    let alias_arn = format!("arn:aws:kms:{REGION}:{account}:{alias}");
+    for key in [&arn, &id, &alias, &alias_arn] {
+        check(key, build(&client, |builder| builder.key(key))?, moto).await?;
+    }
+    let filter = DiscoveryFilter::new("aws", [&account])?;
+    let discovering = build(&client, |builder| {
+        builder.sealing_key(&arn).danger_discovery(filter)
+    })?;
+    check("discovery", discovering, moto).await?;
+    let both = Several::new([
+        build(&client, |builder| builder.key(&arn))?,
+        build(&client, |builder| builder.key(&other))?,
+    ])?;
+    check("two keys", both, moto).await?;
+    re_encrypts(
+        &build(&client, |builder| builder.key(&arn).opening_key(&other))?,
+        &other,
+    )
+    .await?;
+    println!("re-encryption: passed");
+    Ok(())
+}
+
+fn build(
+    client: &Client,
+    with: impl FnOnce(KmsProviderBuilder) -> KmsProviderBuilder,
+) -> Anything<KmsProvider> {
+    Ok(with(KmsProvider::from_client(client)).build()?)
+}
+
+async fn create(client: &Client) -> Anything<(String, String, String)> {
+    let made = client.create_key().send().await?;
+    let key = made.key_metadata.ok_or("no metadata")?;
+    Ok((
+        key.arn.ok_or("no ARN")?,
+        key.key_id,
+        key.aws_account_id.ok_or("no account")?,
+    ))
+}
+
+async fn check(name: &str, provider: impl KeyProvider, moto: bool) -> Anything {
+    let checked = if moto {
+        conformance::check(&AsDocumented(provider)).await
+    } else {
+        conformance::check(&provider).await
+    };
+    checked.map_err(|violation| format!("{name}: {violation}"))?;
+    println!("conformance with {name}: passed");
+    Ok(())
+}
+
+async fn re_encrypts(provider: &KmsProvider, other: &str) -> Anything {
+    let (ours, theirs) = (context(), EncryptionContext::new([("tenant", "accounting")])?);
+    let made = provider.generate_data_key(&ours).await?;
+    let moved = provider
+        .re_encrypt(made.wrapped_keys().first(), &ours, &other.parse()?, &theirs)
+        .await?;
+    let opened = provider.decrypt(&theirs, &moved).await?;
+    if moved.key_id() != other || !opened.ct_eq(made.data_key()) {
+        return Err("ReEncrypt: another key than was asked for".into());
+    }
+    for wrong in [&ours, &EncryptionContext::empty()] {
+        let Err(refused) = provider.decrypt(wrong, &moved).await else {
+            return Err("ReEncrypt: it opens with another encryption context".into());
+        };
+        if refused.class() != ErrorClass::NotAuthentic {
+            return Err(refused.into());
+        }
+    }
+    Ok(())
+}
+
+/// Moto, with the one answer put right that the suite trips over: to a ciphertext that it cannot attribute to a key it
+/// says `AccessDeniedException`, where KMS, given the key id, says `InvalidCiphertextException`.
+struct AsDocumented<P>(P);
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: SealingProvider> SealingProvider for AsDocumented<P> {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        self.0.generate_data_key(context).await
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.0.encrypt(context, data_key).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: OpeningProvider> OpeningProvider for AsDocumented<P> {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.0.rank(wrapped)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        self.0.decrypt(context, wrapped).await.map_err(|error| {
+            if error.code() == Some("AccessDeniedException") {
+                ProviderError::new(ErrorClass::NotAuthentic, error.operation()).with_source(error)
+            } else {
+                error
+            }
+        })
+    }
+}

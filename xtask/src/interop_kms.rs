@@ -1,0 +1,183 @@
+//! The emulator against clients that were not written here, and this crate's client against a KMS that was not.
+use std::{
+    fs,
+    io::{self, BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{cargo, interop};
+
+const SCRIPTS: &str = "tests/interop/kms";
+const WORK: &str = "target/interop/kms";
+/// What the clients take from their environment: nothing of the machine's own AWS configuration.
+const ENVIRONMENT: [(&str, &str); 8] = [
+    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
+    ("AWS_REGION", "eu-central-1"),
+    ("AWS_DEFAULT_REGION", "eu-central-1"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_CONFIG_FILE", "/dev/null"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ("PYTHONDONTWRITEBYTECODE", "1"),
+];
+
+/// Runs everything; the table comes at the end.
+pub fn run() -> Result<()> {
+    let python = python()?;
+    node()?;
+    cargo::cargo(&["build", "--quiet", "-p", "datakey-tests", "--bin", "kms_interop"])?;
+    let (_emulator, plain, refusing) = emulator()?;
+    let (_moto, moto) = moto()?;
+    let script = |name: &str| format!("{SCRIPTS}/{name}");
+    let result = |name: &str| format!("{WORK}/{name}.json");
+    let module = |name: &str| format!("{WORK}/js/{name}");
+    call(
+        &python,
+        &[&script("calls.py"), &plain, &result("boto3"), &refusing],
+    )?;
+    call(
+        "node",
+        &[&module("calls.mjs"), &plain, &result("javascript"), &refusing],
+    )?;
+    call(
+        &python,
+        &[&script("esdk.py"), &plain, &result("esdk-python"), WORK],
+    )?;
+    call(
+        "node",
+        &[&module("esdk.mjs"), &plain, &result("esdk-javascript"), WORK],
+    )?;
+    call(&python, &[&script("calls.py"), &moto, &result("moto")])?;
+    for (url, which) in [(&plain, "fake"), (&moto, "moto")] {
+        println!("the provider's conformance suite, KmsProvider against {which}:");
+        cargo::cargo(&[&RUST[..], &["conformance", url, which]].concat())?;
+    }
+    call(&python, &[&script("report.py"), WORK])
+}
+
+/// What this machine lacks, if anything.
+pub fn missing() -> Option<&'static str> {
+    let runs = |program: &str, arguments: &[&str]| {
+        let found = Command::new(program).args(arguments).output();
+        found.is_ok_and(|output| output.status.success())
+    };
+    if let Some(missing) = interop::missing() {
+        Some(missing)
+    } else if !runs(
+        "node",
+        &["-e", "process.exit(process.versions.node.split('.')[0] < 20)"],
+    ) {
+        Some("there is no node, 20 or later, on the path")
+    } else if !runs("npm", &["--version"]) {
+        Some("there is no npm on the path")
+    } else {
+        None
+    }
+}
+
+const RUST: [&str; 7] = [
+    "run",
+    "--quiet",
+    "-p",
+    "datakey-tests",
+    "--bin",
+    "kms_interop",
+    "--",
+];
+
+/// A virtual environment with the Python clients and moto; answers its interpreter.
+fn python() -> Result<String> {
+    let folder = format!("{WORK}/venv");
+    interop::environment(&folder, &format!("{SCRIPTS}/requirements.txt"))
+}
+
+/// The JavaScript clients, and the scripts beside them, where modules look for them.
+fn node() -> Result<()> {
+    let folder = format!("{WORK}/js");
+    fs::create_dir_all(&folder).with_context(|| format!("{folder} cannot be made"))?;
+    let lock = "package-lock.json";
+    let installed = fs::read(format!("{folder}/installed-{lock}")).unwrap_or_default();
+    let wanted = fs::read(format!("{SCRIPTS}/{lock}")).with_context(|| format!("{lock} is not there"))?;
+    for file in ["calls.json", "calls.mjs", "esdk.mjs", "package.json", lock] {
+        fs::copy(format!("{SCRIPTS}/{file}"), format!("{folder}/{file}"))
+            .with_context(|| format!("{file} cannot be copied"))?;
+    }
+    if installed == wanted && Path::new(&folder).join("node_modules").exists() {
+        return Ok(());
+    }
+    call(
+        "npm",
+        &[
+            "ci",
+            "--prefix",
+            &folder,
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--loglevel=error",
+        ],
+    )?;
+    fs::write(format!("{folder}/installed-{lock}"), wanted).context("the lock file cannot be kept")
+}
+
+/// A process that ends when this one lets go of it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Whatever cannot be killed has ended.
+        let _ended = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
+/// Starts the emulator; answers where its two endpoints are.
+fn emulator() -> Result<(Running, String, String)> {
+    let child = Command::new(cargo::program())
+        .args(RUST)
+        .arg("serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("the emulator cannot be started")?;
+    let mut running = Running(child);
+    let mut line = String::new();
+    let output = running.0.stdout.take().context("the emulator has no output")?;
+    BufReader::new(output).read_line(&mut line)?;
+    let Some((plain, refusing)) = line.trim().split_once(' ') else {
+        bail!("the emulator ended before it served");
+    };
+    Ok((running, plain.into(), refusing.into()))
+}
+
+/// Starts moto, on a port of its own choice; answers where it is.
+fn moto() -> Result<(Running, String)> {
+    let child = Command::new(format!("{WORK}/venv/bin/moto_server"))
+        .args(["-H", "127.0.0.1", "-p", "0"])
+        .envs(ENVIRONMENT)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("moto cannot be started")?;
+    let mut running = Running(child);
+    let mut log = BufReader::new(running.0.stderr.take().context("moto has no log")?);
+    let mut line = String::new();
+    while log.read_line(&mut line)? > 0 {
+        if let Some((_, address)) = line.split_once("Running on http://") {
+            let url = format!("http://{}", address.trim());
+            // It logs every request, and would stand still if nobody read that.
+            thread::spawn(move || io::copy(&mut log, &mut io::sink()));
+            return Ok((running, url));
+        }
+        line.clear();
+    }
+    bail!("moto ended before it served")
+}
+
+fn call(program: &str, arguments: &[&str]) -> Result<()> {
+    interop::call(program, arguments, &ENVIRONMENT)
+}
