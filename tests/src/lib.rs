@@ -10,6 +10,7 @@ pub mod fake_kms;
 pub mod keyring;
 pub mod kms;
 pub mod kms_memory;
+pub mod memory;
 pub mod pipeline;
 pub mod retry;
 pub mod retry_contention;

@@ -1,25 +1,33 @@
 //! Measurements that are compared with something: instruction counts with those kept, peak memory with its bar, time
-//! with its floors, retry with the AWS SDK's own.
+//! with its floors, the format with other libraries, retry with the AWS SDK's own.
 use anyhow::{Result, bail};
 
 mod instructions;
 mod memory;
+mod peers;
 mod ratios;
 mod retry;
 
-/// `--check`, `--update`, `memory`, `ratios` or `retry`.
+/// Instruction counts, for CI: where they can be compared, and a word where they cannot.
+pub fn ci(_: &[String]) -> Result<()> {
+    instructions::check()
+}
+
+/// `--check`, `--update`, `memory`, `peers`, `ratios` or `retry`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--check"] => instructions::check(),
         ["--update"] => instructions::update(),
         ["memory"] => memory::check(),
+        ["peers"] => peers::run(),
         ["ratios", flags @ ..] => ratios::run(flags),
         ["retry", ..] => retry::run(arguments.get(1..).unwrap_or_default()),
         _ => bail!(
             "cargo xtask bench --check        compares instruction counts with those kept\n       \
              cargo xtask bench --update       keeps the counts of this machine\n       \
              cargo xtask bench memory         peak memory of a 4 GiB stream\n       \
+             cargo xtask bench peers          the format beside other libraries, which takes minutes to build\n       \
              cargo xtask bench ratios         time beside its floors; further flags, such as `--features aws-lc`, go to cargo\n       \
              cargo xtask bench retry [RUNS]   retry beside the AWS SDK's own, at a KMS with a quota"
         ),

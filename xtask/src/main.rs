@@ -29,7 +29,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "ci",
-        "all that must hold before a change lands: every command below but bench, then test",
+        "all that must hold before a change lands: every command below, of bench the instruction counts, then test",
         ci,
     ),
     ("fmt", "formatting is as rustfmt.toml says", fmt),
@@ -53,7 +53,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "bench",
-        "measurements beside their bars: --check (instruction counts), memory, ratios, retry; not part of ci",
+        "measurements beside their bars: --check (instruction counts, part of ci), memory, peers, ratios, retry",
         bench::run,
     ),
     (
@@ -131,6 +131,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("vectors --check", vectors::check),
         ("interop python", interop::ci),
         ("fuzz", fuzz::ci),
+        ("bench --check", bench::ci),
         ("test", tests_run::run),
     ] {
         println!("== {name}");

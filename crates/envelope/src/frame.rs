@@ -1,5 +1,4 @@
 //! Frames under one message key: the STREAM construction with a counter and a last-frame flag in the nonce.
-use alloc::vec::Vec;
 
 use subtle::ConstantTimeEq as _;
 
@@ -197,68 +196,6 @@ fn open(
         .map_err(|_refused| OpenError::NotAuthentic)
 }
 
-/// Cuts input that arrives in any portions into frames of one length, holding back what may be the last.
-pub(crate) struct Chunks {
-    len: usize,
-    pending: zeroize::Zeroizing<Vec<u8>>,
-}
-
-impl Chunks {
-    pub(crate) fn new(len: usize) -> Self {
-        Self {
-            len,
-            pending: Vec::new().into(),
-        }
-    }
-
-    /// Hands each frame that is known not to be the last to `inner`, and keeps the rest.
-    pub(crate) fn push<E>(
-        &mut self,
-        mut input: &[u8],
-        mut inner: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if !self.pending.is_empty() {
-            let missing = self.len.saturating_sub(self.pending.len());
-            match input.split_at_checked(missing) {
-                Some((fill, rest)) if !rest.is_empty() => {
-                    self.pending.extend_from_slice(fill);
-                    inner(&self.pending)?;
-                    self.pending.clear();
-                    input = rest;
-                }
-                _ => {
-                    self.pending.extend_from_slice(input);
-                    return Ok(());
-                }
-            }
-        }
-        while let Some((frame, rest)) = input.split_at_checked(self.len)
-            && !rest.is_empty()
-        {
-            inner(frame)?;
-            input = rest;
-        }
-        self.pending.extend_from_slice(input);
-        Ok(())
-    }
-
-    /// The length of each frame.
-    pub(crate) const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// How many frames a portion of this length completes.
-    pub(crate) fn completes(&self, input_len: usize) -> usize {
-        let held = self.pending.len().saturating_add(input_len);
-        held.saturating_sub(1).checked_div(self.len).unwrap_or_default()
-    }
-
-    /// What is held back: the last frame, once there is no more input.
-    pub(crate) fn last(&self) -> &[u8] {
-        &self.pending
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,22 +223,5 @@ mod tests {
     #[test]
     fn a_spent_counter_is_refused() {
         assert!(Counter(u64::MAX).next_nonce(Position::Inner).is_none());
-    }
-
-    #[test]
-    fn chunks_hold_the_last_frame_back() {
-        let mut chunks = Chunks::new(4);
-        let mut seen: Vec<Vec<u8>> = Vec::new();
-        for part in [&b"ab"[..], b"", b"cd", b"efghij", b"kl"] {
-            let expected = seen.len() + chunks.completes(part.len());
-            let pushed: Result<(), ()> = chunks.push(part, |frame| {
-                seen.push(frame.to_vec());
-                Ok(())
-            });
-            assert!(pushed.is_ok());
-            assert_eq!(seen.len(), expected);
-        }
-        assert_eq!(seen, [b"abcd".to_vec(), b"efgh".to_vec()]);
-        assert_eq!(chunks.last(), b"ijkl");
     }
 }

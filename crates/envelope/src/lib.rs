@@ -113,6 +113,8 @@ mod rule;
 mod suite;
 
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod chunks;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod cipher;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod frame;

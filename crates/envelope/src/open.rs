@@ -1,23 +1,25 @@
 //! Opening: a data key, then messages.
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::{fmt, ops::Range};
 
 use datakey_provider::{DataKey, EncryptionContext};
 
 use crate::{
-    Aad, FrameLen, Header, Kind, Message, OpenError, Params, Suite,
+    Aad, Header, Kind, Message, OpenError,
     frame::{FrameOpener, Position},
     geometry,
     room::Room,
-    schedule::{Keyed, Prepared, Profile},
+    schedule::{Keyed, Profile},
     whole::{self, all_or_nothing},
 };
 
 mod access;
+mod preparations;
 mod records;
 mod stream;
 
 pub use access::RecordIndex;
+use preparations::Preparations;
 pub use records::RecordOpener;
 pub use stream::StreamOpener;
 
@@ -55,32 +57,17 @@ pub use stream::StreamOpener;
 /// # Ok::<(), datakey_envelope::OpenError>(())
 /// ```
 pub struct OpeningKey {
-    keyed: Keyed,
-    /// For the messages of writers that keep to the default frame lengths.
-    prepared: Box<[(Suite, Kind, Prepared)]>,
+    prepared: Preparations,
     context: EncryptionContext,
 }
 
 impl OpeningKey {
-    /// Prepares a data key that was unwrapped with this context.
+    /// Prepares a data key that was unwrapped with this context. What depends on suite, kind and frame length is
+    /// prepared when the first message asks for it, and kept.
     #[must_use]
     pub fn new(data_key: &DataKey, context: &EncryptionContext) -> Self {
-        let keyed = Keyed::new(data_key);
-        let usual = Suite::ALL
-            .into_iter()
-            .flat_map(|suite| [(suite, Kind::Bytes), (suite, Kind::Records)]);
-        let prepared = usual.map(|(suite, kind)| {
-            let profile = Profile {
-                suite,
-                kind,
-                frame_len: usual_frame_len(kind),
-                context_digest: context.digest(),
-            };
-            (suite, kind, keyed.prepare(&profile))
-        });
         Self {
-            prepared: prepared.collect(),
-            keyed,
+            prepared: Preparations::new(Keyed::new(data_key)),
             context: context.clone(),
         }
     }
@@ -175,26 +162,15 @@ impl OpeningKey {
         if !header.has_context(&self.context) {
             return Err(OpenError::NotAuthentic);
         }
-        let (suite, kind) = (header.suite(), header.kind());
-        let open =
-            |prepared: &Prepared| FrameOpener::new(suite, prepared, header.salt(), aad, header.commitment());
-        let mut usual = self.prepared.iter();
-        match usual.find(|(a_suite, a_kind, _)| (*a_suite, *a_kind) == (suite, kind)) {
-            Some((_, _, prepared)) if header.frame_len() == usual_frame_len(kind) => open(prepared),
-            _ => open(&self.keyed.prepare(&Profile {
-                suite,
-                kind,
-                frame_len: header.frame_len(),
-                context_digest: self.context.digest(),
-            })),
-        }
-    }
-}
-
-const fn usual_frame_len(kind: Kind) -> FrameLen {
-    match kind {
-        Kind::Bytes => Params::new().frame_len(),
-        Kind::Records => Params::new().record_limit(),
+        let profile = Profile {
+            suite: header.suite(),
+            kind: header.kind(),
+            frame_len: header.frame_len(),
+            context_digest: self.context.digest(),
+        };
+        self.prepared.with(&profile, |prepared| {
+            FrameOpener::new(profile.suite, prepared, header.salt(), aad, header.commitment())
+        })
     }
 }
 

@@ -154,7 +154,8 @@ impl SealingKey {
 
     /// Seals a whole message into the front of `out`, and returns its length, which is
     /// [`sealed_len`](Self::sealed_len). For large messages it is faster than appending to a vector, whose new bytes
-    /// have to be zeroed first.
+    /// have to be zeroed first, also if it is cleared and used again. A vector that is given its length with `resize` is
+    /// zeroed only where it grows.
     ///
     /// ```
     /// # #[cfg(feature = "getrandom")] {
@@ -172,7 +173,8 @@ impl SealingKey {
     /// ```
     ///
     /// # Errors
-    /// [`SealError`]; [`SealError::BufferTooShort`] leaves `out` as it was, everything else wipes it.
+    /// [`SealError`]; what is found before anything is written, such as [`SealError::BufferTooShort`], leaves `out` as it
+    /// was, and a failure after that wipes it.
     #[cfg(feature = "getrandom")]
     pub fn seal_into(&self, plaintext: &[u8], aad: Aad<'_>, out: &mut [u8]) -> Result<usize, SealError> {
         self.seal_into_with_salt(Salt::random()?, plaintext, aad, out)

@@ -1,4 +1,5 @@
-//! The ciphers of the backend by themselves: what everything else is measured against.
+//! The ciphers of the backend by themselves: what everything else is measured against. They go from one buffer to
+//! another, as sealing and opening do.
 use std::fmt;
 
 pub(crate) const KEY: [u8; 32] = [0x42; 32];
@@ -41,13 +42,12 @@ mod aws_lc {
             Self(LessSafeKey::new(UnboundKey::new(algorithm, key).unwrap()))
         }
 
-        pub(crate) fn seal(&self, nonce: &[u8; 12], data: &mut [u8]) -> [u8; 16] {
-            let nonce = Nonce::assume_unique_for_key(*nonce);
-            let tag = self
-                .0
-                .seal_in_place_separate_tag(nonce, Aad::empty(), data)
+        pub(crate) fn seal(&self, nonce: &[u8; 12], plain: &[u8], sealed: &mut [u8]) -> [u8; 16] {
+            let (nonce, mut tag) = (Nonce::assume_unique_for_key(*nonce), [0; 16]);
+            self.0
+                .seal_out_of_place_scatter(nonce, Aad::empty(), plain, sealed, &[], &mut tag)
                 .unwrap();
-            tag.as_ref().try_into().unwrap()
+            tag
         }
 
         pub(crate) fn open(&self, nonce: &[u8; 12], sealed: &[u8], tag: &[u8; 16], out: &mut [u8]) {
@@ -85,10 +85,11 @@ mod rustcrypto {
             }
         }
 
-        pub(crate) fn seal(&self, nonce: &[u8; 12], data: &mut [u8]) -> [u8; 16] {
+        pub(crate) fn seal(&self, nonce: &[u8; 12], plain: &[u8], sealed: &mut [u8]) -> [u8; 16] {
+            let data = InOutBuf::new(plain, sealed).unwrap();
             let tag = match self {
-                Self::ChaCha20(cipher) => cipher.encrypt_inout_detached(nonce.into(), &[], data.into()),
-                Self::Aes256(cipher) => cipher.encrypt_inout_detached(nonce.into(), &[], data.into()),
+                Self::ChaCha20(cipher) => cipher.encrypt_inout_detached(nonce.into(), &[], data),
+                Self::Aes256(cipher) => cipher.encrypt_inout_detached(nonce.into(), &[], data),
             };
             tag.unwrap().into()
         }

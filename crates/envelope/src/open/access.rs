@@ -1,5 +1,5 @@
 //! Parts of a message opened without the rest of it.
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, ops::Range};
 
 use zeroize::Zeroize as _;
@@ -39,6 +39,8 @@ impl OpeningKey {
             }
         };
         all_or_nothing(out, |out| {
+            // At once, as a vector that grows leaves plaintext behind.
+            out.reserve(frames.len().max(last.len()));
             let start = out.len();
             if !last.is_empty() {
                 opener.write_at(last_number, Position::Last, last, out)?;
@@ -68,7 +70,10 @@ impl OpeningKey {
         let frames = self.begin(plan.header(), aad)?;
         frames.check_tag_at(u64::from(count), table, tag)?;
         let offsets = access::record_offsets(plan, read::table(table))?;
-        Ok(RecordIndex { frames, offsets })
+        Ok(RecordIndex {
+            frames: Box::new(frames),
+            offsets,
+        })
     }
 }
 
@@ -119,7 +124,8 @@ fn expect_len(bytes: &[u8], planned: &Range<u64>) -> Result<(), OpenError> {
 /// # Ok::<(), datakey_envelope::OpenError>(())
 /// ```
 pub struct RecordIndex {
-    frames: FrameOpener,
+    /// Boxed, so that moving this does not copy its key.
+    frames: Box<FrameOpener>,
     /// The place of each record, and of the marker after the last.
     offsets: Vec<u64>,
 }

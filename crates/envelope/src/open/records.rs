@@ -1,5 +1,5 @@
 //! A batch of records opened one by one, in order.
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
@@ -45,7 +45,8 @@ const HEAD_LEN_U64: u64 = 4;
 /// ```
 #[must_use = "a batch is known to be whole only when it is finished"]
 pub struct RecordOpener {
-    frames: FrameOpener,
+    /// Boxed, so that moving this does not copy its key.
+    frames: Box<FrameOpener>,
     gather: Gather,
     limit: usize,
     state: State,
@@ -80,7 +81,7 @@ enum Step {
 impl RecordOpener {
     pub(super) fn new(frames: FrameOpener, header: &Header<'_>) -> Self {
         Self {
-            frames,
+            frames: Box::new(frames),
             gather: Gather::default(),
             limit: header.frame_len().bytes(),
             state: State::Head,

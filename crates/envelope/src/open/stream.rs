@@ -1,11 +1,12 @@
 //! A byte stream opened as it arrives.
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
     FormatError, Header, MAX_MESSAGE_LEN, OpenError, Rule,
+    chunks::Chunks,
     cipher::TAG_LEN,
-    frame::{Chunks, FrameOpener, Position},
+    frame::{FrameOpener, Position},
     room::Room,
     whole::{self, Write as _, all_or_nothing},
 };
@@ -39,7 +40,8 @@ use crate::{
 /// ```
 #[must_use = "a stream is known to be whole only when it is finished"]
 pub struct StreamOpener {
-    frames: FrameOpener,
+    /// Boxed, so that moving this does not copy its key.
+    frames: Box<FrameOpener>,
     chunks: Chunks,
     total: u64,
     failed: Option<OpenError>,
@@ -53,7 +55,7 @@ pub(super) fn sealed_frame_len(header: &Header<'_>) -> usize {
 impl StreamOpener {
     pub(super) fn new(frames: FrameOpener, header: &Header<'_>) -> Self {
         Self {
-            frames,
+            frames: Box::new(frames),
             chunks: Chunks::new(sealed_frame_len(header)),
             total: 0,
             failed: None,
@@ -69,6 +71,8 @@ impl StreamOpener {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        // At once, as a vector that grows leaves plaintext behind.
+        out.reserve(self.push_len(sealed.len()));
         let pushed = all_or_nothing(out, |out| self.portion(sealed).write(out));
         self.failed = pushed.err();
         pushed

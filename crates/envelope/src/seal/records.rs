@@ -1,5 +1,5 @@
 //! A batch of records sealed one by one.
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
@@ -28,7 +28,8 @@ use crate::{
 /// ```
 #[must_use = "a message without its end does not open"]
 pub struct RecordSealer {
-    frames: FrameSealer,
+    /// Boxed, so that moving this does not copy its key.
+    frames: Box<FrameSealer>,
     limit: usize,
     table: Vec<u8>,
     count: u32,
@@ -39,7 +40,7 @@ pub struct RecordSealer {
 impl RecordSealer {
     pub(super) fn new(frames: FrameSealer, limit: FrameLen) -> Self {
         Self {
-            frames,
+            frames: Box::new(frames),
             limit: limit.bytes(),
             table: Vec::new(),
             count: 0,
@@ -111,5 +112,34 @@ impl fmt::Debug for RecordSealer {
             .field("count", &self.count)
             .field("total", &self.total)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Suite, schedule};
+
+    #[test]
+    fn after_a_failure_no_nonce_is_used_again() {
+        let key = datakey_provider::DataKey::init(|bytes| bytes.fill(1));
+        let profile = schedule::Profile {
+            suite: Suite::Aes256Gcm,
+            kind: crate::Kind::Records,
+            frame_len: FrameLen::MIN,
+            context_digest: &[0; 32],
+        };
+        let secret = schedule::Keyed::new(&key)
+            .prepare(&profile)
+            .message(&[0; 24], crate::Aad::EMPTY);
+        let frames = FrameSealer::new(Suite::Aes256Gcm, secret).unwrap();
+        let mut sealer = RecordSealer::new(frames, FrameLen::MIN);
+        // The ciphers do not fail on what the format allows, so the state after a failure is set by hand.
+        sealer.abandoned = true;
+        let mut out = Vec::new();
+        assert_eq!(sealer.push_record(b"record", &mut out), Err(SealError::Abandoned));
+        assert_eq!(sealer.count(), 0);
+        assert_eq!(sealer.finish(&mut out), Err(SealError::Abandoned));
+        assert!(out.is_empty());
     }
 }

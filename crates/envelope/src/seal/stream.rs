@@ -1,11 +1,12 @@
 //! A byte stream sealed as it arrives.
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
     FrameLen, MAX_MESSAGE_LEN, SealError,
+    chunks::Chunks,
     cipher::TAG_LEN,
-    frame::{Chunks, FrameSealer, Position},
+    frame::{FrameSealer, Position},
     room::Room,
     whole::{self, Write as _, all_or_nothing},
 };
@@ -35,7 +36,8 @@ use crate::{
 /// ```
 #[must_use = "a message without its last frame does not open"]
 pub struct StreamSealer {
-    frames: FrameSealer,
+    /// Boxed, so that moving this does not copy its key.
+    frames: Box<FrameSealer>,
     chunks: Chunks,
     total: u64,
     abandoned: bool,
@@ -44,7 +46,7 @@ pub struct StreamSealer {
 impl StreamSealer {
     pub(super) fn new(frames: FrameSealer, frame_len: FrameLen) -> Self {
         Self {
-            frames,
+            frames: Box::new(frames),
             chunks: Chunks::new(frame_len.bytes()),
             total: 0,
             abandoned: false,
@@ -58,6 +60,7 @@ impl StreamSealer {
     /// finished with what it has; after anything else it is [`SealError::Abandoned`].
     pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
         let total = self.total_with(plaintext)?;
+        out.reserve(self.push_len(plaintext.len()));
         let pushed = all_or_nothing(out, |out| self.portion(plaintext).write(out));
         self.total = total;
         self.abandoned = pushed.is_err();

@@ -1,0 +1,94 @@
+//! Contenders in turns, so that what else the machine does meets all of them alike.
+use std::{fmt, hint::black_box, time::Instant};
+
+/// A small message.
+pub const SMALL: usize = 300;
+/// A stream: long enough to make beginning and end vanish, short enough for every peer.
+pub const STREAM: usize = 16 << 20;
+/// The portions that a stream arrives in.
+pub const PORTION: usize = 1 << 20;
+
+const ROUNDS: usize = 60;
+/// Nanoseconds for the calls of one turn.
+const TURN: f64 = 1e6;
+
+#[derive(Clone, Copy)]
+pub enum Call {
+    Seal,
+    Open,
+    SealStream,
+    OpenStream,
+}
+
+impl Call {
+    pub const ALL: [Self; 4] = [Self::Seal, Self::Open, Self::SealStream, Self::OpenStream];
+
+    pub fn text(self, nanoseconds: f64) -> String {
+        match self {
+            Self::Seal | Self::Open => format!("{:.2} µs", nanoseconds / 1e3),
+            Self::SealStream | Self::OpenStream => format!("{:.2} GB/s", STREAM as f64 / nanoseconds),
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seal => "seal 300 bytes",
+            Self::Open => "open 300 bytes",
+            Self::SealStream => "seal a stream",
+            Self::OpenStream => "open a stream",
+        })
+    }
+}
+
+/// Makes a call so many times.
+pub type Repeat = Box<dyn FnMut(u32)>;
+
+pub struct Contender {
+    pub name: &'static str,
+    /// Whether a message opens under one key only.
+    pub commits: bool,
+    /// In the order of [`Call::ALL`].
+    pub calls: [Repeat; 4],
+}
+
+/// Nanoseconds for one call in its fastest turn, by contender and call.
+pub type Times = Vec<[f64; 4]>;
+
+pub fn all(contenders: &mut [Contender]) -> Times {
+    let mut times = vec![[f64::INFINITY; 4]; contenders.len()];
+    for call in Call::ALL {
+        let at = call as usize;
+        let repeats: Vec<u32> = contenders.iter_mut().map(|one| calibrate(&mut one.calls[at])).collect();
+        for _ in 0..ROUNDS {
+            for ((contender, repeats), times) in contenders.iter_mut().zip(&repeats).zip(&mut times) {
+                times[at] = times[at].min(one(&mut contender.calls[at], *repeats));
+            }
+        }
+    }
+    times
+}
+
+/// How often a call fits into a turn; makes what is made once before that.
+fn calibrate(call: &mut Repeat) -> u32 {
+    call(3);
+    let once = one(call, 5);
+    (TURN / once).clamp(1.0, 1e5) as u32
+}
+
+fn one(call: &mut Repeat, repeats: u32) -> f64 {
+    let start = Instant::now();
+    call(black_box(repeats));
+    start.elapsed().as_nanos() as f64 / f64::from(repeats)
+}
+
+/// A plaintext that is neither all the same nor random.
+pub fn plaintext(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at % 251) as u8).collect()
+}
+
+/// A runtime for one contender: all of them are asynchronous, and none waits for anything.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

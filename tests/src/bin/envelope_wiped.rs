@@ -1,0 +1,95 @@
+//! Seals and opens under a data key, and prints after each step which secrets are found in the process's memory.
+//!
+//! Arguments: the suite's id, then for each secret its name and its masked bytes as numbers. The test `envelope_wiped` says what must
+//! be found and what must not.
+#![forbid(unsafe_code)]
+use std::{env, hint::black_box};
+
+use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, Salt, SealingKey, Suite};
+use datakey_provider::{DataKey, EncryptionContext};
+use datakey_tests::{
+    envelope::{SALT, short_wrapped},
+    memory::{MASK, Needle, find},
+};
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let suite = match arguments[0].as_str() {
+        "1" => Suite::ChaCha20Poly1305,
+        _ => Suite::Aes256Gcm,
+    };
+    let needles: Vec<Needle> = arguments[1..].chunks(2).map(needle).collect();
+    steps(suite, &needles);
+    say("all dropped", &needles);
+}
+
+fn needle(pair: &[String]) -> Needle {
+    Needle {
+        name: pair[0].clone(),
+        masked: pair[1].split(',').map(|byte| byte.parse().unwrap()).collect(),
+    }
+}
+
+fn say(step: &str, needles: &[Needle]) {
+    for (name, place) in find(needles).unwrap() {
+        println!("{step}: {name}: {place:?}");
+    }
+    println!("{step}: searched");
+}
+
+/// A secret that the caller holds for as long as it is used, and then wipes.
+fn with_bytes(needles: &[Needle], name: &str, mut take: impl FnMut(&[u8])) {
+    let needle = needles.iter().find(|needle| needle.name == name).unwrap();
+    let mut bytes: Vec<u8> = needle.masked.iter().map(|byte| byte ^ MASK).collect();
+    take(&bytes);
+    bytes.fill(0);
+    black_box(&bytes);
+}
+
+#[inline(never)]
+fn steps(suite: Suite, needles: &[Needle]) {
+    let context = EncryptionContext::empty();
+    let data_key = DataKey::init(|own| with_bytes(needles, "data key", |key| own.copy_from_slice(key)));
+    let params = Params::new().with_suite(suite);
+    let sealing = SealingKey::new(&data_key, &short_wrapped(), &context, &params);
+    let opening = OpeningKey::new(&data_key, &context);
+    let salt = || Salt::danger_from_bytes(SALT);
+    let (mut ends, mut sealed) = (Vec::new(), Vec::new());
+    let sealer = sealing.stream_sealer_with_salt(salt(), Aad::EMPTY, &mut ends);
+    let mut sealer = Box::new(sealer.unwrap());
+    // In portions, so that what is held back moves as it grows.
+    with_bytes(needles, "plaintext", |plain| {
+        for portion in plain.chunks(20).cycle().take(100) {
+            sealer.push(portion, &mut sealed).unwrap();
+        }
+    });
+    let header = Header::decode(&ends).unwrap();
+    let opener = Box::new(opening.stream_opener(&header, Aad::EMPTY).unwrap());
+    say("all held", needles);
+
+    drop(data_key);
+    say("data key dropped", needles);
+
+    let mut rest = Vec::new();
+    sealer.finish(&mut rest).unwrap();
+    drop((opener, sealing));
+    let mut message = ends.clone();
+    message.extend(&rest);
+    refuse(&opening, &message);
+    say("refused", needles);
+    drop(opening);
+}
+
+/// Opens a message with a forged tag: the cipher has written the plaintext by the time it finds out.
+fn refuse(opening: &OpeningKey, message: &[u8]) {
+    let mut forged = message.to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let (mut out, mut buffer) = (Vec::new(), vec![0; forged.len()]);
+    let forged = Message::decode(&forged).unwrap();
+    opening.open(&forged, Aad::EMPTY, &mut out).unwrap_err();
+    opening.open_into(&forged, Aad::EMPTY, &mut buffer).unwrap_err();
+    let mut opener = opening.stream_opener(forged.header(), Aad::EMPTY).unwrap();
+    opener.push(forged.body(), &mut out).unwrap();
+    opener.finish(&mut out).unwrap_err();
+    black_box((&out, &buffer));
+}
