@@ -24,9 +24,15 @@ pub(crate) struct Gate {
     loads: usize,
     deadline: Duration,
     /// By key id; those that nobody uses are let go.
-    lanes: Mutex<HashMap<Box<str>, Arc<Semaphore>>>,
+    lanes: Mutex<HashMap<Box<str>, Lane>>,
     /// Calls made to the provider.
     pub(crate) calls: Counter,
+}
+
+#[derive(Debug)]
+struct Lane {
+    users: usize,
+    places: Arc<Semaphore>,
 }
 
 impl Gate {
@@ -57,7 +63,7 @@ impl Gate {
         let lane = InLane::enter(self, key_id);
         let both = async {
             // The lane first: who waits for it must not hold one of the places that others wait for.
-            let in_lane = lane.semaphore.acquire().await?;
+            let in_lane = lane.places.acquire().await?;
             Ok((in_lane, self.permits.acquire().await?))
         };
         self.admit(both, call).await
@@ -91,11 +97,11 @@ impl Gate {
     pub(crate) fn close(&self) {
         self.permits.close();
         for lane in self.lanes().values() {
-            lane.close();
+            lane.places.close();
         }
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Semaphore>>> {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<Box<str>, Lane>> {
         // Nothing that runs under the lock leaves the map half changed.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,38 +121,35 @@ impl Gate {
 struct InLane<'a> {
     gate: &'a Gate,
     key_id: &'a str,
-    semaphore: Arc<Semaphore>,
+    places: Arc<Semaphore>,
 }
 
 impl<'a> InLane<'a> {
     fn enter(gate: &'a Gate, key_id: &'a str) -> Self {
         let mut lanes = gate.lanes();
-        let semaphore = match lanes.get(key_id) {
-            Some(lane) => Arc::clone(lane),
-            None => {
-                let lane = Arc::new(Semaphore::new(gate.lane_width()));
-                if gate.permits.is_closed() {
-                    lane.close();
-                }
-                lanes.insert(key_id.into(), Arc::clone(&lane));
-                lane
+        let new = || {
+            let places = Arc::new(Semaphore::new(gate.lane_width()));
+            if gate.permits.is_closed() {
+                places.close();
             }
+            Lane { users: 0, places }
         };
+        let lane = lanes.entry(key_id.into()).or_insert_with(new);
+        lane.users = lane.users.saturating_add(1);
+        let places = Arc::clone(&lane.places);
         drop(lanes);
-        Self {
-            gate,
-            key_id,
-            semaphore,
-        }
+        Self { gate, key_id, places }
     }
 }
 
 impl Drop for InLane<'_> {
     fn drop(&mut self) {
         let mut lanes = self.gate.lanes();
-        // The map's own and ours: nobody else enters while the map is locked.
-        if Arc::strong_count(&self.semaphore) <= 2 {
-            lanes.remove(self.key_id);
+        if let Some(lane) = lanes.get_mut(self.key_id) {
+            lane.users = lane.users.saturating_sub(1);
+            if lane.users == 0 {
+                lanes.remove(self.key_id);
+            }
         }
     }
 }
