@@ -41,7 +41,10 @@ impl Answer {
     #[track_caller]
     pub fn told(&self) -> (u16, String) {
         let code = self.json()["__type"].as_str().map(str::to_owned);
-        (self.status, code.unwrap_or_else(|| panic!("no refusal: {:?}", self.body)))
+        (
+            self.status,
+            code.unwrap_or_else(|| panic!("no refusal: {:?}", self.body)),
+        )
     }
 
     /// The message of a refusal.
@@ -106,18 +109,29 @@ impl Client {
     }
 
     /// Calls an operation in a Region as whoever has an access key; the signature itself is none.
-    pub async fn call_as(&mut self, access_key: &str, region: &str, operation: &str, parameters: Value) -> Answer {
+    pub async fn call_as(
+        &mut self,
+        access_key: &str,
+        region: &str,
+        operation: &str,
+        parameters: Value,
+    ) -> Answer {
         let mut request = request(&format!("TrentService.{operation}"), parameters.to_string());
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={access_key}/20260101/{region}/kms/aws4_request, SignedHeaders=host, Signature=00"
         );
-        request.headers_mut().insert("authorization", authorization.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("authorization", authorization.parse().unwrap());
         self.send(request).await.unwrap()
     }
 
     /// Gets a path.
     pub async fn get(&mut self, path: &str) -> Answer {
-        let request = Request::get(path).header("host", "kms.test").body(Full::default()).unwrap();
+        let request = Request::get(path)
+            .header("host", "kms.test")
+            .body(Full::default())
+            .unwrap();
         self.send(request).await.unwrap()
     }
 }

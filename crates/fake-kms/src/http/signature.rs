@@ -120,7 +120,10 @@ impl<'a> Authorization<'a> {
     /// Whether the signature is that of a canonical request under a secret. Compared in constant time.
     fn fits(&self, secret: &str, time: &str, canonical: &str) -> bool {
         let digest = hex(&Sha256::digest(canonical));
-        let scope = format!("{}/{}/{}/{}", self.date, self.region, self.service, self.terminator);
+        let scope = format!(
+            "{}/{}/{}/{}",
+            self.date, self.region, self.service, self.terminator
+        );
         let string_to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{digest}");
         let key = signing_key(secret, [self.date, self.region, self.service, self.terminator]);
         let told = unhex(self.signature).unwrap_or_default();
@@ -367,7 +370,11 @@ mod tests {
         (
             "GET",
             "/",
-            &[("my-header1", "value2"), ("my-header1", "value2"), ("my-header1", "value1")],
+            &[
+                ("my-header1", "value2"),
+                ("my-header1", "value2"),
+                ("my-header1", "value1"),
+            ],
             "",
             "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
         ),
@@ -399,19 +406,31 @@ mod tests {
                  SignedHeaders={}, Signature={signature}",
                 names.join(";")
             );
-            let mut request = Request::builder().method(method).uri(uri).header("host", "example.amazonaws.com");
+            let mut request = Request::builder()
+                .method(method)
+                .uri(uri)
+                .header("host", "example.amazonaws.com");
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            let (head, ()) = request.header("x-amz-date", TIME).body(()).expect("a request").into_parts();
+            let (head, ()) = request
+                .header("x-amz-date", TIME)
+                .body(())
+                .expect("a request")
+                .into_parts();
             let authorization = Authorization::parse(&header).expect("a whole header");
-            let canonical = authorization.canonical_request(&head, body.as_bytes()).expect("signed headers");
+            let canonical = authorization
+                .canonical_request(&head, body.as_bytes())
+                .expect("signed headers");
             assert!(authorization.fits(SECRET, TIME, &canonical), "{canonical}");
             assert!(!authorization.fits("another secret", TIME, &canonical));
             assert!(!authorization.fits(SECRET, "20150830T123601Z", &canonical));
             assert!(!authorization.fits(SECRET, TIME, &canonical.replace("example", "elsewhere")));
             let longer = format!("{signature}00");
-            let other = Authorization { signature: &longer, ..authorization };
+            let other = Authorization {
+                signature: &longer,
+                ..authorization
+            };
             assert!(!other.fits(SECRET, TIME, &canonical));
         }
     }
@@ -420,7 +439,14 @@ mod tests {
     fn times_are_read_and_written() {
         assert_eq!(seconds_of(TIME), Some(1_440_938_160));
         assert_eq!(iso(Duration::from_secs(1_440_938_160)).as_deref(), Some(TIME));
-        for text in ["", "20150830", "20150830T123600", "20150230T123600Z", "20150830T243600Z", "2015083\u{e9}T12360Z"] {
+        for text in [
+            "",
+            "20150830",
+            "20150830T123600",
+            "20150230T123600Z",
+            "20150830T243600Z",
+            "2015083\u{e9}T12360Z",
+        ] {
             assert_eq!(seconds_of(text), None, "{text}");
         }
     }
