@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-const REQUEST: &str = "POST / HTTP/1.1\r\nhost: kms\r\nx-amz-target: TrentService.GenerateRandom\r\ncontent-length: 22\r\n\r\n\
+const REQUEST: &str = "POST / HTTP/1.1\r\nhost: kms\r\nx-amz-target: TrentService.GenerateRandom\r\ncontent-length: 23\r\n\r\n\
                        {\"NumberOfBytes\": 1024}";
 
 /// All that comes back on a connection until it ends, and how it ends.

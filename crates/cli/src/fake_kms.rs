@@ -74,8 +74,8 @@ fn make_keys(args: &FakeKmsArgs, fake: &FakeKms) -> Result<Map<String, Value>, F
         .map(|alias| (alias, NewKey::new().multi_region()));
     let mut keys = Map::new();
     for (alias, new) in of_one.chain(of_many) {
-        let arn =
-            key_of(fake, alias, &new).map_err(|error| Failure::Usage(format!("--key {alias}: {error}")))?;
+        let arn = key_of(fake, alias, &new)
+            .map_err(|error| Failure::Usage(format!("the key {alias:?}: {error}")))?;
         keys.insert(alias.clone(), arn.into());
     }
     Ok(keys)

@@ -4,7 +4,7 @@
 //! key gets disabled, an answer never comes. [`FakeKms`] does all of that on demand, on the clock of `tokio::time`,
 //! so that a test with a paused clock sees hours of throttling in milliseconds. Afterwards the [`Ledger`] tells which
 //! calls were made. It is used in process as a provider ([`FakeKms::provider`]), or over HTTP in the protocol of KMS
-//! by any AWS client (feature `http`).
+//! by any AWS client (feature `http`), in Rust tests or as the command `datakey fake-kms`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -58,15 +58,25 @@
 //!
 //! # What is as in KMS
 //!
-//! Key ids, ARNs and aliases; key states; key material that rotates while old ciphertexts still decrypt; ciphertexts
-//! that name their key and are 152 bytes longer than the plaintext (184 for a data key); encryption contexts that must
-//! be equal pair by pair; limits of lengths; error codes, HTTP statuses and which error comes before which.
+//! Key ids, ARNs and aliases; key states; key material that rotates, on demand and by the calendar, while old ciphertexts
+//! still decrypt; multi-Region keys; ciphertexts that name their key and are 152 bytes longer than the plaintext (184 for
+//! a data key); encryption contexts that must be equal pair by pair; limits of lengths and numbers; who is let do what
+//! by key policies, policies of principals ([`Principal`]) and grants; which operations share a request quota
+//! ([`Quota::of_kms`]); error codes, HTTP statuses, messages, and which error comes before which.
+//!
+//! # Regions
+//!
+//! A fake is one account. [`FakeKms::in_region`] is a handle on it in another Region, with keys, quotas, latency, faults and
+//! ledger of its own. Give each Region a server of its own, or one server all Regions
+//! (`FakeKmsServerBuilder::regions_by_signature`, feature `http`).
 //!
 //! # What this crate does not do
 //!
-//! It protects nothing: keys live in memory, whoever reaches it may use it, and signatures, policies and grants are
-//! not looked at. It has symmetric keys only, no multi-Region keys, no imported key material and no custom key stores.
-//! Quotas of operations on keys themselves (`DescribeKey` and the like) are not emulated; nothing is kept on disk.
+//! It protects nothing: keys live in memory, and whoever reaches it may use it unless signatures are checked. It has
+//! symmetric encryption keys only: no asymmetric or HMAC keys, no imported key material, no custom key stores, no Nitro
+//! enclaves. One fake has one account; principals of others may call, but have no keys. Changes take effect at once,
+//! where those of KMS take up to minutes. Of policy conditions it evaluates those on strings, ARNs, booleans and
+//! absence, and refuses policies with others.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

@@ -135,6 +135,14 @@ impl Shared {
             .collect())
     }
 
+    /// Every generation and the schedule, as they are: what is due is done by whoever asks for it next.
+    #[cfg(feature = "http")]
+    pub(super) fn as_it_is(&self) -> (Vec<Arc<Material>>, Option<Schedule>) {
+        let generations = read(&self.generations);
+        let all = generations.earlier.iter().chain([&generations.current]);
+        (all.cloned().collect(), generations.schedule)
+    }
+
     pub(super) fn schedule(&self, now: Duration) -> Result<Option<Schedule>, KmsError> {
         self.rotate_when_due(now)?;
         Ok(read(&self.generations).schedule)

@@ -129,7 +129,7 @@ impl Engine {
         for key in &keys {
             families
                 .entry(key.id.to_string())
-                .or_insert_with(|| key.shared.record(now));
+                .or_insert_with(|| key.shared.record());
         }
         let there = |id: &KeyId| keys.iter().any(|key| key.id == *id);
         let aliases = read(&self.aliases);
@@ -200,10 +200,8 @@ pub(crate) fn restore_families(families: Families) -> Result<HashMap<KeyId, Arc<
 }
 
 impl Shared {
-    fn record(&self, now: Duration) -> FamilyRecord {
-        // Without random bytes for a rotation that is due, what there was is written down.
-        let materials = self.all(now).unwrap_or_default();
-        let schedule = self.schedule(now).ok().flatten();
+    fn record(&self) -> FamilyRecord {
+        let (materials, schedule) = self.as_it_is();
         FamilyRecord {
             materials: materials
                 .iter()

@@ -330,8 +330,17 @@ mod tests {
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
     const TIME: &str = "20150830T123600Z";
 
+    /// Method, target, headers, body, signature.
+    type Vector = (
+        &'static str,
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+        &'static str,
+    );
+
     /// The published vectors that a service's side can be held to: requests as they are signed, and the signatures.
-    const VECTORS: [(&str, &str, &[(&str, &str)], &str, &str); 7] = [
+    const VECTORS: [Vector; 7] = [
         (
             "POST",
             "/",

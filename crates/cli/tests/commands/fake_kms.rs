@@ -1,0 +1,270 @@
+//! The emulator as a command: started, called over HTTP, told to end.
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::shell::Shell;
+
+/// A running emulator, killed when the test gives it up.
+struct Emulator {
+    child: Child,
+    told: String,
+}
+
+impl Emulator {
+    /// Starts one on a free port, and waits until it is ready.
+    fn start(shell: &Shell, arguments: &[&str]) -> Self {
+        let line = [&["fake-kms", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut child = shell.command(line).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut told = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut told)
+            .unwrap();
+        assert!(!told.is_empty(), "it ended before it was ready");
+        Self { child, told }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.told).unwrap()
+    }
+
+    fn address(&self) -> String {
+        let url = self.told.split("http://").nth(1).unwrap();
+        let end = url.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ':');
+        url[..end.unwrap()].trim_end_matches(':').to_owned()
+    }
+
+    /// What is answered to a request: the status and the body.
+    fn send(&self, head: &str, body: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        let len = body.len();
+        let request =
+            format!("{head}\r\nhost: kms\r\nconnection: close\r\ncontent-length: {len}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+    }
+
+    fn call(&self, operation: &str, body: &str) -> (String, Value) {
+        let (status, body) = self.send(
+            &format!("POST / HTTP/1.1\r\nx-amz-target: TrentService.{operation}"),
+            body,
+        );
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// Tells it to end, and answers its exit code.
+    fn end(mut self, signal: &str) -> i32 {
+        let told = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(told.success());
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _it_has_ended = self.child.kill();
+        let _its_end_is_taken_note_of = self.child.wait();
+    }
+}
+
+#[test]
+fn it_says_how_to_reach_it_and_answers() {
+    let shell = Shell::new();
+    let emulator = Emulator::start(
+        &shell,
+        &["--region", "eu-west-1", "--key", "alias/orders", "--quota", "kms"],
+    );
+    assert_eq!(emulator.told.lines().count(), 1);
+    for part in [
+        "ready at http://127.0.0.1:",
+        " AWS_ENDPOINT_URL_KMS=http://127.0.0.1:",
+        " AWS_REGION=eu-west-1 ",
+    ] {
+        assert!(emulator.told.contains(part), "{}", emulator.told);
+    }
+    assert!(
+        emulator
+            .told
+            .contains("; alias/orders is arn:aws:kms:eu-west-1:111122223333:key/")
+    );
+    let (status, told) = emulator.call("DescribeKey", r#"{"KeyId": "alias/orders"}"#);
+    assert_eq!(
+        (status.as_str(), &told["KeyMetadata"]["KeyState"]),
+        ("200", &Value::from("Enabled"))
+    );
+    let (status, told) = emulator.call("DescribeKey", r#"{"KeyId": "alias/none"}"#);
+    assert_eq!(
+        (status.as_str(), &told["__type"]),
+        ("400", &Value::from("NotFoundException"))
+    );
+    let (status, metrics) = emulator.send("GET /metrics HTTP/1.1", "");
+    assert_eq!(status, "200");
+    assert!(
+        metrics.contains(r#"fake_kms_keys{region="eu-west-1"} 1"#),
+        "{metrics}"
+    );
+    let (status, ledger) = emulator.send("GET /ledger HTTP/1.1", "");
+    assert!(status == "200" && ledger.contains("DescribeKey"), "{ledger}");
+    assert_eq!(emulator.end("-INT"), 0);
+}
+
+#[test]
+fn the_command_itself_can_use_it() {
+    let mut shell = Shell::new();
+    let emulator = Emulator::start(&shell, &["--json", "--key", "alias/a", "--verify-signatures"]);
+    let told = emulator.json();
+    for (name, value) in told["environment"].as_object().unwrap() {
+        shell.set(name, value.as_str().unwrap());
+    }
+    assert_eq!(told["account"], "111122223333");
+    let arn = told["keys"]["alias/a"].as_str().unwrap();
+    shell
+        .run_with(
+            b"hello",
+            ["seal", "--kms-key", arn, "-c", "a=b", "-o", "sealed", "-"],
+        )
+        .ends(0);
+    let opened = shell
+        .run(["open", "--kms-key", arn, "-c", "a=b", "-o", "-", "sealed"])
+        .ends(0);
+    assert_eq!(opened.stdout, b"hello");
+    // Signatures are looked at.
+    shell.set("AWS_SECRET_ACCESS_KEY", "another");
+    shell
+        .run(["open", "--kms-key", arn, "-c", "a=b", "-o", "-", "sealed"])
+        .ends(6);
+    assert_eq!(emulator.end("-TERM"), 0);
+}
+
+#[test]
+fn keys_outlive_it_in_a_state_file() {
+    let shell = Shell::new();
+    let with_state = ["--json", "--state", "kms.state", "--key", "alias/a"];
+    let emulator = Emulator::start(&shell, &with_state);
+    let first = emulator.json()["keys"]["alias/a"].clone();
+    let made = emulator
+        .call("Encrypt", r#"{"KeyId": "alias/a", "Plaintext": "aGVsbG8="}"#)
+        .1;
+    emulator.call(
+        "CreateAlias",
+        &format!(r#"{{"AliasName": "alias/b", "TargetKeyId": {}}}"#, made["KeyId"]),
+    );
+    assert_eq!(emulator.end("-TERM"), 0);
+    assert_eq!(shell.names(), ["kms.state"]);
+
+    let emulator = Emulator::start(&shell, &with_state);
+    assert_eq!(emulator.json()["keys"]["alias/a"], first);
+    let opened = emulator
+        .call(
+            "Decrypt",
+            &format!(r#"{{"CiphertextBlob": {}}}"#, made["CiphertextBlob"]),
+        )
+        .1;
+    assert_eq!(opened["Plaintext"], "aGVsbG8=");
+    assert_eq!(emulator.call("DescribeKey", r#"{"KeyId": "alias/b"}"#).0, "200");
+    assert_eq!(emulator.end("-INT"), 0);
+
+    let mut bytes = shell.read("kms.state");
+    *bytes.last_mut().unwrap() ^= 1;
+    shell.write("kms.state", bytes);
+    let (kind, message) = shell
+        .run(["fake-kms", "--json", "--state", "kms.state"])
+        .ends(6)
+        .error();
+    assert_eq!(kind, "key");
+    assert!(message.contains("is damaged"), "{message}");
+    let (kind, _) = shell.run(["fake-kms", "--json", "--state", "."]).ends(8).error();
+    assert_eq!(kind, "file");
+}
+
+#[test]
+fn faults_and_principals_are_read_from_files() {
+    let shell = Shell::new();
+    shell.write(
+        "faults",
+        "# the first call only\n\nerror=KMSInternalException,times=1\n",
+    );
+    let principals = r#"[{"access_key_id": "AKIA1", "secret_access_key": "s", "arn": "role/sealer",
+        "policy": {"Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"}}}]"#;
+    shell.write("principals", principals);
+    let arguments = [
+        "--key",
+        "alias/a",
+        "--faults-file",
+        "faults",
+        "--principals",
+        "principals",
+    ];
+    let emulator = Emulator::start(&shell, &arguments);
+    assert!(
+        emulator.told.contains("AWS_ACCESS_KEY_ID=AKIA1 "),
+        "{}",
+        emulator.told
+    );
+    let sign = "authorization: AWS4-HMAC-SHA256 Credential=AKIA1/20260101/us-east-1/kms/aws4_request, \
+                SignedHeaders=host, Signature=00";
+    let ask = |operation: &str, body: &str| {
+        let head = format!("POST / HTTP/1.1\r\n{sign}\r\nx-amz-target: TrentService.{operation}");
+        emulator.send(&head, body)
+    };
+    let seal = r#"{"KeyId": "alias/a", "Plaintext": "aGVsbG8="}"#;
+    assert_eq!(ask("Encrypt", seal).0, "500");
+    assert_eq!(ask("Encrypt", seal).0, "200");
+    let (status, told) = ask("GenerateDataKey", r#"{"KeyId": "alias/a", "KeySpec": "AES_256"}"#);
+    assert!(
+        status == "400" && told.contains("role/sealer is not authorized"),
+        "{told}"
+    );
+    let (status, told) = emulator.call("ListKeys", "{}");
+    assert_eq!(
+        (status.as_str(), &told["__type"]),
+        ("400", &Value::from("MissingAuthenticationTokenException"))
+    );
+}
+
+#[test]
+fn what_is_not_right_is_refused_before_it_listens() {
+    let shell = Shell::new();
+    fs::write(shell.path("faults"), "drop\nnonsense\n").unwrap();
+    fs::write(shell.path("principals"), "{}").unwrap();
+    for arguments in [
+        ["--region", "Mars"],
+        ["--account", "12"],
+        ["--quota", "many"],
+        ["--latency", "long"],
+        ["--fault", "error=Nonsense"],
+        ["--faults-file", "faults"],
+        ["--key", "orders"],
+        ["--credential", "AKIA"],
+        ["--principals", "principals"],
+        ["--listen", "nowhere"],
+    ] {
+        let line = [["fake-kms", "--json"], arguments].concat();
+        let (kind, message) = shell.run(line).ends(2).error();
+        assert_eq!(kind, "usage", "{message}");
+    }
+    shell.run(["fake-kms", "--faults-file", "absent"]).ends(8);
+    let help = shell.run(["fake-kms", "--help"]).ends(0).text();
+    for part in [
+        "--verify-signatures",
+        "lognormal:MEDIAN,P99",
+        "SIGTERM",
+        "in the clear",
+    ] {
+        assert!(help.contains(part), "{help}");
+    }
+    let emulator = Emulator::start(&shell, &[]);
+    let taken = shell.run(["fake-kms", "--listen", &emulator.address()]).ends(1);
+    assert!(taken.stderr.contains("cannot be listened on"), "{}", taken.stderr);
+}
