@@ -1,5 +1,7 @@
 //! `KmsProvider` on the fake without a socket in between: the SDK whole, its HTTP client replaced, so that a paused clock
 //! governs latencies, hangs and timeouts.
+use std::{fmt, sync::Arc};
+
 use aws_sdk_kms::{
     Client,
     config::{
@@ -34,6 +36,53 @@ pub fn client_of(fake: &FakeKms) -> Client {
         .region(Region::new(fake.region().to_owned()))
         .http_client(SharedHttpClient::new(InMemory(fake.clone())));
     Client::from_conf(config.build())
+}
+
+/// An HTTP client that gives one kind of answer, or none.
+#[derive(Clone)]
+pub struct Answering(Option<Arc<dyn Fn() -> HttpResponse + Send + Sync>>);
+
+impl Answering {
+    /// It never answers.
+    #[must_use]
+    pub fn never() -> Self {
+        Self(None)
+    }
+
+    /// It answers at once; the body may take its time.
+    pub fn with(make: impl Fn() -> HttpResponse + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(make)))
+    }
+
+    /// As the SDK takes it.
+    #[must_use]
+    pub fn into_client(self) -> SharedHttpClient {
+        SharedHttpClient::new(self)
+    }
+}
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answering")
+    }
+}
+
+impl HttpClient for Answering {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Answering {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let made = self.0.as_ref().map(|make| make());
+        HttpConnectorFuture::new(async move {
+            match made {
+                Some(answer) => Ok(answer),
+                None => std::future::pending().await,
+            }
+        })
+    }
 }
 
 /// An HTTP client whose only server is a fake.

@@ -88,6 +88,7 @@ fn is_denial(code: &str) -> bool {
             | "MissingAuthenticationToken"
             | "MissingAuthenticationTokenException"
             | "NotAuthorized"
+            | "NotAuthorizedException"
             | "OptInRequired"
             | "RequestExpired"
             | "RequestInTheFuture"

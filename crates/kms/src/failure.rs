@@ -6,11 +6,15 @@ use aws_sdk_kms::{
     error::{ErrorMetadata, ProvideErrorMetadata, SdkError},
     primitives::{DateTime, DateTimeFormat},
 };
+use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
 use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId as _;
 use datakey_provider::{ErrorClass, Operation, ProviderError};
 
-use crate::classify::{Stage, decide};
+use crate::{
+    cause::Cause,
+    classify::{Stage, decide},
+};
 
 /// The longest text of a service that an error keeps, in bytes.
 const MAX_MESSAGE_LEN: usize = 1024;
@@ -18,7 +22,8 @@ const MAX_MESSAGE_LEN: usize = 1024;
 /// What is known of a failed call beyond its class: the source of the [`ProviderError`].
 ///
 /// It is made of the SDK's error without the response: an answer that cannot be read may hold the plaintext data key,
-/// and a proxy may echo a request, so no part of a body is kept save the message of a well-formed service error.
+/// and a proxy may echo a request, so no part of a body is kept save the message of a well-formed service error. Its
+/// source is what the SDK said of a call without an answer, as text, link by link.
 ///
 /// ```
 /// use std::error::Error as _;
@@ -33,7 +38,7 @@ pub struct KmsFailure {
     status: Option<u16>,
     message: Option<Box<str>>,
     request_id: Option<Box<str>>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    source: Option<Arc<Cause>>,
 }
 
 impl KmsFailure {
@@ -111,10 +116,7 @@ where
     let source = match error {
         // The source of these is the parser's, which may quote the body.
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => None,
-        quoting if quotes_request(&quoting) => {
-            Some(Arc::from(Box::<dyn Error + Send + Sync>::from(NOT_MADE)))
-        }
-        other => other.into_source().ok().map(Arc::from),
+        other => Cause::of(&other).map(Arc::new),
     };
     KmsFailure {
         status,
@@ -124,29 +126,7 @@ where
     }
 }
 
-/// What is told of a request that the SDK could not make ready to be sent.
-const NOT_MADE: &str = "the request could not be made; check the endpoint URL of the client";
-
-/// Whether the SDK's error shows the request, as it does when an endpoint is no address: the body of `Encrypt` is the
-/// plaintext data key.
-fn quotes_request(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if format!("{error} {error:?}").contains("SdkBody") {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
 fn stage<E: Error + 'static>(error: &SdkError<E>) -> Stage {
-    match error {
-        // These hold the response, which has a body too; `facts` keeps neither.
-        SdkError::ServiceError(_) | SdkError::ResponseError(_) => {}
-        _ if quotes_request(error) => return Stage::Construction,
-        _ => {}
-    }
     match error {
         SdkError::ConstructionFailure(_) => Stage::Construction,
         SdkError::TimeoutError(_) => Stage::Timeout,
@@ -157,6 +137,7 @@ fn stage<E: Error + 'static>(error: &SdkError<E>) -> Stage {
         SdkError::DispatchFailure(failure) if failure.as_other() == Some(ErrorKind::ClientError) => {
             Stage::Refused
         }
+        other if find::<ResolveEndpointError>(other).is_some() => Stage::Construction,
         other => find::<CredentialsError>(other).map_or(Stage::Connection, credentials),
     }
 }

@@ -127,6 +127,7 @@
 
 mod answer;
 mod builder;
+mod cause;
 mod classify;
 mod client;
 mod failure;
