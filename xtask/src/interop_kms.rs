@@ -69,7 +69,7 @@ pub fn missing() -> Option<&'static str> {
         Some(missing)
     } else if !runs(
         "node",
-        &["-e", "process.exit(process.versions.node.split('.')[0] < 20)"],
+        &["-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"],
     ) {
         Some("there is no node, 20 or later, on the path")
     } else if !runs("npm", &["--version"]) {

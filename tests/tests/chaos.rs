@@ -1,0 +1,83 @@
+//! Shop and accounting under load while regions drop, throttle, answer garbage and recover: nothing is lost, nothing is
+//! booked twice, nothing opens under a wrong context.
+//!
+//! `DATAKEY_SEED` repeats a run, but for the data keys, which are random.
+use std::time::Duration;
+
+use datakey_fake_kms::{FakeKms, FakeKmsServer};
+use datakey_kms::{KmsProvider, KmsProviderBuilder};
+use datakey_provider::Rank;
+use datakey_tests::{
+    chaos::{Plan, run},
+    kms::config,
+    kms_memory::provider_of,
+};
+
+fn seeds(all: std::ops::Range<u64>) -> Vec<u64> {
+    match std::env::var("DATAKEY_SEED") {
+        Ok(seed) => vec![seed.parse().expect("DATAKEY_SEED is a number")],
+        Err(_) => all.collect(),
+    }
+}
+
+fn regions() -> [FakeKms; 2] {
+    ["eu-central-1", "us-east-1"].map(|region| FakeKms::builder().region(region).build().unwrap())
+}
+
+fn provider(plan: &Plan, builder: KmsProviderBuilder, fake: &FakeKms, rank: Rank) -> KmsProvider {
+    let key = fake.create_key().unwrap();
+    let builder = builder
+        .key(key)
+        .rank(rank)
+        .attempt_timeout(plan.attempt_timeout());
+    let builder = builder.unhealthy_for(plan.second, plan.second * 10);
+    builder.build().unwrap()
+}
+
+/// The SDK whole, without sockets, so that hours pass in seconds.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_doubled_or_opened_wrongly_in_virtual_time() {
+    for seed in seeds(1..4) {
+        let plan = Plan {
+            seed,
+            orders: 600,
+            second: Duration::from_secs(1),
+            patience: Duration::from_secs(6 * 3600),
+        };
+        let fakes = regions();
+        let providers = [(&fakes[0], Rank::LOCAL), (&fakes[1], Rank::REMOTE)]
+            .map(|(fake, rank)| provider(&plan, provider_of(fake), fake, rank));
+        let start = tokio::time::Instant::now();
+        let report = run(plan, fakes.clone(), providers).await;
+        println!("seed {seed}: {report}, in {:?}", start.elapsed());
+        report.check(&plan);
+        report.check_trouble(&plan, &fakes);
+    }
+}
+
+/// Over HTTP, where a second is taken for a twentieth of one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
+    for seed in seeds(1..2) {
+        let plan = Plan {
+            seed,
+            orders: 150,
+            second: Duration::from_millis(50),
+            patience: Duration::from_secs(120),
+        };
+        let fakes = regions();
+        let mut servers = Vec::new();
+        let mut providers = Vec::new();
+        for (fake, rank) in fakes.iter().zip([Rank::LOCAL, Rank::REMOTE]) {
+            let server = FakeKmsServer::start(fake.clone()).await.unwrap();
+            let region = aws_sdk_kms::config::Region::new(fake.region().to_owned());
+            let client = aws_sdk_kms::Client::from_conf(config(&server.url()).region(region).build());
+            providers.push(provider(&plan, KmsProvider::from_client(&client), fake, rank));
+            servers.push(server);
+        }
+        let providers = <[KmsProvider; 2]>::try_from(providers).unwrap();
+        let report = run(plan, fakes.clone(), providers).await;
+        println!("seed {seed}: {report}");
+        report.check(&plan);
+    }
+}
