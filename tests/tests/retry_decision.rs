@@ -129,7 +129,7 @@ fn an_outcome_is_what_the_error_says() {
 #[test]
 fn the_defaults_are_as_documented() {
     let rules = *Policy::default().rules();
-    assert_eq!(rules.max_attempts.get(), 12);
+    assert_eq!(rules.max_attempts.get(), 24);
     assert_eq!(rules.deadline, Some(Duration::from_secs(60)));
     assert_eq!(rules.attempt_timeout, Some(Duration::from_secs(5)));
     assert_eq!(rules.throttled, Backoff::full(ms(500), Duration::from_secs(20)));

@@ -37,10 +37,9 @@ pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
     ))
 }
 
-/// The retry policy, for as long as the arguments say. Several keys may be in several regions, whose failures a
-/// circuit breaker would count together.
+/// The retry policy, for as long as the arguments say.
 pub(crate) fn policy(args: &KeyArgs) -> Policy {
-    let policy = Policy::default().without_breaker();
+    let policy = Policy::default();
     match args.timeout {
         Some(seconds) => policy.with_deadline(Duration::from_secs(seconds)),
         None => policy,

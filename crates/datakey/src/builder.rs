@@ -25,8 +25,7 @@ impl<P> Layers<P> {
     fn new(provider: P, envelope: Envelope) -> Self {
         Self {
             provider,
-            // One breaker over several regions would let the outage of one keep callers from the others.
-            policy: Policy::default().without_breaker(),
+            policy: Policy::default(),
             cached: true,
             load_timeout: None,
             keyring: Keyring::builder().material(envelope),
@@ -56,9 +55,9 @@ macro_rules! layers {
         /// Retries with this policy instead of the default one. Give the same one to all that share a KMS quota: its
         /// clones share the budget and the rate.
         ///
-        /// The default one here has no circuit breaker, other than `Policy::default()`: a breaker counts the failures of
-        /// all calls together, so that over several regions the outage of one would keep callers from the others. With
-        /// one region, `Policy::default()` may be given as it is.
+        /// Its circuit breaker judges each Region and account by itself, so that over several Regions the outage of one
+        /// keeps nobody from the others, and while it lasts messages are opened with another Region's wrapped key at
+        /// once. Sealing needs all Regions, and fails at once while one is down and no data key is cached.
         pub fn retry(mut self, policy: Policy) -> Self {
             self.layers.policy = policy;
             self

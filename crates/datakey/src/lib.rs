@@ -56,7 +56,7 @@
 //! | suite | ChaCha20-Poly1305 + HKDF-SHA-256 | [`SealerBuilder::suite`] |
 //! | cache of sealing keys | see [`keyring::SealingLimits`] | [`SealerBuilder::limits`], `without_cache` |
 //! | cache of opening keys | see [`keyring::OpeningLimits`] | [`OpenerBuilder::limits`], `without_cache` |
-//! | retry | see [`retry::defaults`]; no circuit breaker | `retry`, `without_retry` |
+//! | retry | see [`retry::defaults`] | `retry`, `without_retry` |
 //! | time for one load of a data key | the retry policy's deadline and a second | `load_timeout` |
 //! | ciphers | aws-lc-rs (feature `aws-lc`), else pure Rust; the messages are the same | features |
 //!

@@ -22,11 +22,12 @@ pub const TRANSIENT_BASE: Duration = Duration::from_millis(50);
 /// A service that was down is found again within seconds of its return.
 pub const TRANSIENT_CAP: Duration = Duration::from_secs(5);
 
-/// Attempts of one call, the first included: 12.
+/// Attempts of one call, the first included: 24.
 ///
-/// The deadline and the budget are what normally end a call; this stops one that fails fast. Lower it when each attempt
-/// has a price.
-pub const MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(12).unwrap();
+/// The deadline, the budget and the breaker are what normally end a call; this stops one that fails fast. Where a thousand
+/// clients that do not know of each other meet on one quota, the unluckiest is throttled more than 12 times in a row before
+/// they have found their shares. Lower it when each attempt has a price.
+pub const MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(24).unwrap();
 
 /// How long one call may take with all its attempts and waits: 60 s.
 ///
@@ -66,10 +67,20 @@ pub const THROTTLED_COST: u32 = 1;
 /// A service that fails is harmed by more load, and a timeout holds a connection for seconds.
 pub const TRANSIENT_COST: u32 = 10;
 
-/// Attempts in a row that must fail for the breaker to open: 10.
+/// Attempts in a row that must fail for the breaker of a scope to open: 10.
 ///
 /// Fewer happen by chance where a host behind a load balancer fails.
 pub const BREAKER_FAILURES: u32 = 10;
+
+/// How many failures a timeout counts for: 4, so that three timeouts in a row open the breaker.
+///
+/// A caller on its own waits for each of them, and ten would take it most of a minute.
+pub const BREAKER_TIMEOUT_COUNTS: u32 = 4;
+
+/// How many scopes that fail a breaker keeps apart: 64.
+///
+/// A scope is a Region and account, of which few callers have more than a handful. A scope that answers takes no place.
+pub const BREAKER_SCOPES: usize = 64;
 
 /// How long attempts must have been failing for the breaker to open: 1 s.
 ///

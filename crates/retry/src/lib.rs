@@ -15,6 +15,7 @@
 //!
 //! **Outages.** A service that is down makes callers wait for timeouts and retries that cannot help. A [`Breaker`] fails
 //! them at once with a retryable error, lets one call through every second or two, and all of them once that is answered.
+//! It judges each Region by itself, and has messages opened by another one meanwhile.
 //!
 //! **Admission.** Backoff spreads the calls that were refused, but not the new ones, which meet the same full quota. An
 //! [`AdaptiveRate`] makes all attempts take turns at the rate that the quota allows, learnt from the throttles
@@ -76,7 +77,7 @@
 //!
 //! | what | default | change with |
 //! |---|---|---|
-//! | attempts of one call | 12 | [`Policy::with_max_attempts`] |
+//! | attempts of one call | 24 | [`Policy::with_max_attempts`] |
 //! | deadline of one call | 60 s | [`Policy::with_deadline`] |
 //! | timeout of one attempt | 5 s | [`Policy::with_attempt_timeout`] |
 //! | wait after a throttle, adaptive rate on | its turn | [`Policy::with_adaptive_rate`] |
@@ -86,7 +87,7 @@
 //! | budget | 10,000 tokens, 100 more a second | [`Policy::with_budget`] |
 //! | a retry costs | 1 token after a throttle, 10 after other failures | |
 //! | adaptive rate | on, idle until the first throttle | [`Policy::without_adaptive_rate`] |
-//! | breaker | opens after 10 attempts in a row failed over 1 s or more; tries again after 500 ms to 2 s | [`Policy::without_breaker`]; leave it out around several regions, whose failures it would count together |
+//! | breaker, for each Region and account by itself | opens after 10 attempts in a row failed over 1 s or more, a timeout counting for four; tries again after 500 ms to 2 s | [`Policy::with_scope`], [`Policy::without_breaker`] |
 //! | random source | a small generator, seeded by the system | [`Policy::with_random`] |
 //!
 //! # Which failures are retried

@@ -1,5 +1,5 @@
 //! A policy: the rules, and what the calls under it share.
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use rand::Rng;
 
@@ -26,6 +26,7 @@ pub struct Policy {
     budget: Budget,
     rate: Option<AdaptiveRate>,
     breaker: Option<Breaker>,
+    scope: Option<Arc<str>>,
     random: Random,
     priority: Option<Priority>,
 }
@@ -46,6 +47,7 @@ impl Policy {
             budget: Budget::default(),
             rate: Some(AdaptiveRate::new()),
             breaker: Some(Breaker::new()),
+            scope: None,
             random: Random::default(),
             priority: None,
         }
@@ -148,6 +150,25 @@ impl Policy {
         self
     }
 
+    /// Names what the calls under this policy go to, for the [`Breaker`]: calls of one name are taken to fail together.
+    ///
+    /// Needed where one policy is for several services that go down one by one. [`Retry`](crate::Retry) knows the scope of
+    /// what it opens by the key id, unless this names one.
+    ///
+    /// ```
+    /// use datakey_retry::Policy;
+    ///
+    /// let policy = Policy::default();
+    /// let near = policy.clone().with_scope("eu-west-1"); // one budget and rate with the other,
+    /// let far = policy.with_scope("eu-central-1");       // but an outage of its own
+    /// # assert_eq!((near.scope(), far.scope()), (Some("eu-west-1"), Some("eu-central-1")));
+    /// ```
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<Arc<str>>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
     /// Sets the random source of the jitter. With a seeded one and a paused clock, runs repeat exactly.
     ///
     /// ```
@@ -192,6 +213,12 @@ impl Policy {
     #[must_use]
     pub const fn breaker(&self) -> Option<&Breaker> {
         self.breaker.as_ref()
+    }
+
+    /// The name of what calls under this policy go to, if it has one.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
     }
 
     pub(crate) const fn random(&self) -> &Random {

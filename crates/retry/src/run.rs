@@ -50,17 +50,23 @@ where
     Fut: Future<Output = Result<T, E>>,
     E: Classify,
 {
-    retry_as(policy, Priority::Sealing, op).await
+    retry_as(policy, Priority::Sealing, "", op).await
 }
 
-pub(crate) async fn retry_as<T, E, F, Fut>(policy: &Policy, own: Priority, mut op: F) -> Result<T, GaveUp<E>>
+/// As [`retry`], with an urgency and a scope that hold unless the policy states others.
+pub(crate) async fn retry_as<T, E, F, Fut>(
+    policy: &Policy,
+    priority: Priority,
+    scope: &str,
+    mut op: F,
+) -> Result<T, GaveUp<E>>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, E>>,
     E: Classify,
 {
-    let mut call = Call::new(policy);
-    let priority = policy.priority_or(own);
+    let mut call = Call::new(policy, policy.scope().unwrap_or(scope));
+    let priority = policy.priority_or(priority);
     let mut failure = Failure::NeverSent;
     loop {
         if let Err(open) = call.peek() {
@@ -93,6 +99,7 @@ where
 /// One call with all its attempts.
 struct Call<'a> {
     policy: &'a Policy,
+    scope: &'a str,
     withdrawals: Withdrawals<'a>,
     progress: Progress,
     started: Instant,
@@ -102,10 +109,11 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(policy: &'a Policy) -> Self {
+    fn new(policy: &'a Policy, scope: &'a str) -> Self {
         let started = Instant::now();
         Self {
             policy,
+            scope,
             withdrawals: Withdrawals::new(policy.budget()),
             progress: Progress::default(),
             started,
@@ -149,11 +157,14 @@ impl<'a> Call<'a> {
     }
 
     fn peek(&self) -> Result<(), CircuitOpen> {
-        self.policy.breaker().map_or(Ok(()), Breaker::peek)
+        self.policy
+            .breaker()
+            .map_or(Ok(()), |breaker| breaker.peek(self.scope))
     }
 
     fn enter(&self) -> Result<Option<Passage<'a>>, CircuitOpen> {
-        self.policy.breaker().map(Breaker::enter).transpose()
+        let enter = |breaker: &'a Breaker| breaker.enter(self.scope);
+        self.policy.breaker().map(enter).transpose()
     }
 
     fn succeeded(&mut self, passage: Option<Passage<'_>>) {
@@ -174,7 +185,9 @@ impl<'a> Call<'a> {
         let now = Instant::now();
         self.teach(outcome.class, now);
         match (passage, outcome.class) {
-            (Some(passage), ErrorClass::Transient | ErrorClass::Timeout) => passage.failed(outcome.class),
+            (Some(passage), ErrorClass::Transient | ErrorClass::Timeout) => {
+                let _opened = passage.failed(outcome.class);
+            }
             (Some(passage), _) => passage.answered(),
             (None, _) => {}
         }

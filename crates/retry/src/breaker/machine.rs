@@ -7,7 +7,7 @@ use crate::defaults;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Calls pass; so many attempts in a row have failed, the first at this time.
+    /// Calls pass; attempts in a row have failed and count so much, the first at this time.
     Closed { failures: u32, since: Duration },
     /// Calls fail at once until this time. `wait` is how long that is in all.
     Open { until: Duration, wait: Duration },
@@ -28,7 +28,6 @@ pub(super) struct Machine {
     pub(super) state: State,
     /// Of the last failure.
     pub(super) class: ErrorClass,
-    pub(super) opened: u64,
 }
 
 const CLOSED: State = State::Closed {
@@ -41,13 +40,7 @@ impl Machine {
         Self {
             state: CLOSED,
             class: ErrorClass::Transient,
-            opened: 0,
         }
-    }
-
-    /// Whether nothing has failed, so that nobody need look.
-    pub(super) fn is_calm(&self) -> bool {
-        self.state == CLOSED
     }
 
     /// What `enter` would say, without taking the probe.
@@ -75,17 +68,12 @@ impl Machine {
         entry
     }
 
-    /// The service answered, be it with a refusal: it is up.
-    pub(super) const fn answered(&mut self) {
-        self.state = CLOSED;
-    }
-
     /// An attempt failed for the moment or had no answer. True if that opened the breaker.
     pub(super) fn failed(&mut self, now: Duration, class: ErrorClass, probe: bool) -> bool {
         let wait = match self.state {
             State::Closed { failures, since } => {
                 let since = if failures == 0 { now } else { since };
-                let failures = failures.saturating_add(1);
+                let failures = failures.saturating_add(weight(class));
                 self.class = class;
                 self.state = State::Closed { failures, since };
                 let long = now.saturating_sub(since) >= defaults::BREAKER_AFTER;
@@ -99,7 +87,6 @@ impl Machine {
             State::Open { .. } | State::HalfOpen { .. } => return false,
         };
         self.class = class;
-        self.opened = self.opened.saturating_add(1);
         let until = now.saturating_add(wait);
         self.state = State::Open { until, wait };
         true
@@ -110,6 +97,14 @@ impl Machine {
         if let State::HalfOpen { wait, .. } = self.state {
             self.state = State::Open { until: now, wait };
         }
+    }
+}
+
+/// A timeout took seconds, an error may have come at once.
+const fn weight(class: ErrorClass) -> u32 {
+    match class {
+        ErrorClass::Timeout => defaults::BREAKER_TIMEOUT_COUNTS,
+        _ => 1,
     }
 }
 
@@ -145,7 +140,6 @@ mod tests {
     #[derive(Debug, Clone, Copy)]
     enum Event {
         Enter(Entry),
-        Answered,
         Failed { probe: bool, opens: bool },
         Abandoned,
     }
@@ -153,7 +147,7 @@ mod tests {
     /// State, time, event, next state.
     #[test]
     fn every_transition() {
-        use Event::{Abandoned, Answered, Enter, Failed};
+        use Event::{Abandoned, Enter, Failed};
         let refuse = |probe_in| {
             Enter(Entry::Refuse {
                 probe_in: ms(probe_in),
@@ -167,7 +161,6 @@ mod tests {
         let table = [
             (closed(0, 0), 70, Enter(Entry::Pass), closed(0, 0)),
             (closed(9, 0), 5000, Enter(Entry::Pass), closed(9, 0)),
-            (closed(9, 0), 5000, Answered, closed(0, 0)),
             (closed(0, 0), 70, failed(false), closed(1, 70)),
             (closed(1, 70), 80, failed(false), closed(2, 70)),
             (closed(8, 70), 5000, failed(false), closed(9, 70)),
@@ -179,7 +172,6 @@ mod tests {
             (open(1500, 500), 1499, refuse(1), open(1500, 500)),
             (open(1500, 500), 1500, Enter(Entry::Probe), half_open(11_500, 500)),
             (open(1500, 500), 1200, failed(false), open(1500, 500)),
-            (open(1500, 500), 1200, Answered, closed(0, 0)),
             (open(1500, 500), 1200, Abandoned, open(1500, 500)),
             (half_open(11_500, 500), 1600, refuse(9900), half_open(11_500, 500)),
             (
@@ -188,7 +180,6 @@ mod tests {
                 Enter(Entry::Probe),
                 half_open(21_500, 500),
             ),
-            (half_open(11_500, 500), 1600, Answered, closed(0, 0)),
             (
                 half_open(11_500, 500),
                 1600,
@@ -210,18 +201,26 @@ mod tests {
                     assert_eq!(machine.state, before, "a look changes nothing");
                     assert_eq!(machine.enter(ms(now)), entry, "row {row}");
                 }
-                Answered => machine.answered(),
                 Failed { probe, opens } => {
                     assert_eq!(
-                        machine.failed(ms(now), ErrorClass::Timeout, probe),
+                        machine.failed(ms(now), ErrorClass::Transient, probe),
                         opens,
                         "row {row}"
                     );
-                    assert_eq!(machine.opened, u64::from(opens));
                 }
                 Abandoned => machine.abandoned(ms(now)),
             }
             assert_eq!(machine.state, after, "row {row}");
         }
+    }
+
+    #[test]
+    fn a_timeout_counts_for_several_failures() {
+        let mut machine = Machine::new();
+        for (now, opens) in [(5000, false), (10_000, false), (15_000, true)] {
+            assert_eq!(machine.failed(ms(now), ErrorClass::Timeout, false), opens);
+        }
+        assert_eq!(machine.state, open(15_500, 500));
+        assert_eq!(machine.class, ErrorClass::Timeout);
     }
 }

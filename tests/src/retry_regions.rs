@@ -1,0 +1,152 @@
+//! A provider with wrapping keys in two Regions, each of which can fail, hang or refuse.
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use datakey_provider::{
+    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+};
+
+/// The near Region's key.
+pub const NEAR: &str = "arn:aws:kms:eu-west-1:111122223333:key/near";
+/// The far Region's key.
+pub const FAR: &str = "arn:aws:kms:eu-central-1:111122223333:key/far";
+
+/// What a Region does with calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It answers.
+    Up,
+    /// It fails at once.
+    Failing,
+    /// It never answers.
+    Hanging,
+    /// It refuses for good.
+    Denying,
+}
+
+#[derive(Debug)]
+struct Region {
+    key_id: &'static str,
+    rank: Rank,
+    health: Mutex<Health>,
+    calls: AtomicU64,
+}
+
+/// The two Regions behind one provider. Clones are the same Regions.
+#[derive(Debug, Clone)]
+pub struct TwoRegions(Arc<[Region; 2]>);
+
+impl Default for TwoRegions {
+    fn default() -> Self {
+        let region = |key_id, rank| Region {
+            key_id,
+            rank,
+            health: Mutex::new(Health::Up),
+            calls: AtomicU64::new(0),
+        };
+        Self(Arc::new([region(NEAR, Rank::LOCAL), region(FAR, Rank::REMOTE)]))
+    }
+}
+
+impl TwoRegions {
+    fn region(&self, key_id: &str) -> Option<&Region> {
+        self.0.iter().find(|region| region.key_id == key_id)
+    }
+
+    /// From now on the Region of this key does so.
+    ///
+    /// # Panics
+    /// When there is no such key.
+    pub fn set(&self, key_id: &str, health: Health) {
+        *self.region(key_id).unwrap().health.lock().unwrap() = health;
+    }
+
+    /// What the Region of this key does at the moment.
+    ///
+    /// # Panics
+    /// When there is no such key.
+    #[must_use]
+    pub fn health(&self, key_id: &str) -> Health {
+        *self.region(key_id).unwrap().health.lock().unwrap()
+    }
+
+    /// Calls that the Region of this key has got so far.
+    ///
+    /// # Panics
+    /// When there is no such key.
+    #[must_use]
+    pub fn calls(&self, key_id: &str) -> u64 {
+        self.region(key_id).unwrap().calls.load(Ordering::Relaxed)
+    }
+}
+
+impl Region {
+    async fn call(&self, operation: Operation) -> Result<(), ProviderError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        let health = *self.health.lock().unwrap();
+        let class = match health {
+            Health::Up => return Ok(()),
+            Health::Hanging => std::future::pending().await,
+            Health::Failing => ErrorClass::Transient,
+            Health::Denying => ErrorClass::Denied,
+        };
+        Err(ProviderError::new(class, operation).with_key_id(self.key_id))
+    }
+
+    fn wrap(&self, context: &EncryptionContext, key: &DataKey) -> WrappedKey {
+        let blob = [context.digest().as_slice(), key.expose_secret()].concat();
+        WrappedKey::new(self.key_id, blob).unwrap()
+    }
+}
+
+#[async_trait]
+impl SealingProvider for TwoRegions {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        let key = DataKey::init(|bytes| bytes.fill(7));
+        let wrapped = self.encrypt(context, &key).await?;
+        Ok(GeneratedDataKey::new(key, wrapped))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        let [near, far] = &*self.0;
+        near.call(Operation::Encrypt).await?;
+        far.call(Operation::Encrypt).await?;
+        let wrapped = WrappedKeys::from(near.wrap(context, key));
+        Ok(wrapped.join(&far.wrap(context, key).into()).unwrap())
+    }
+}
+
+#[async_trait]
+impl OpeningProvider for TwoRegions {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.region(wrapped.key_id()).map(|region| region.rank)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        let Some(region) = self.region(wrapped.key_id()) else {
+            return Err(ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt));
+        };
+        region.call(Operation::Decrypt).await?;
+        match wrapped.blob().split_at(32) {
+            (digest, key) if digest == context.digest() => {
+                Ok(DataKey::init(|bytes| bytes.copy_from_slice(key)))
+            }
+            _ => Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt)),
+        }
+    }
+}
