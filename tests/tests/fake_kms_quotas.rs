@@ -15,7 +15,8 @@ async fn answered(client: &mut Client, calls: u32, operation: &str, parameters: 
             continue;
         }
         assert_eq!(answer.told(), (400, "ThrottlingException".into()), "{operation}");
-        let message = "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
+        let message =
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
         assert_eq!(answer.message(), message);
     }
     answered
@@ -29,13 +30,21 @@ async fn operations_have_the_quotas_that_kms_gives_them() {
     for (operation, parameters, quota) in [
         ("CreateKey", json!({}), 5),
         ("EnableKey", by_key.clone(), 5),
-        ("UpdateKeyDescription", json!({"KeyId": *key, "Description": ""}), 5),
+        (
+            "UpdateKeyDescription",
+            json!({"KeyId": *key, "Description": ""}),
+            5,
+        ),
         ("TagResource", json!({"KeyId": *key, "Tags": []}), 10),
         ("EnableKeyRotation", by_key.clone(), 15),
         ("ListGrants", by_key.clone(), 100),
         ("ListAliases", json!({}), 500),
     ] {
-        assert_eq!(answered(&mut client, quota + 3, operation, &parameters).await, quota, "{operation}");
+        assert_eq!(
+            answered(&mut client, quota + 3, operation, &parameters).await,
+            quota,
+            "{operation}"
+        );
     }
     // A second later all of them have their calls again; what one used up was no other's.
     tokio::time::advance(Duration::from_secs(1)).await;
@@ -44,7 +53,10 @@ async fn operations_have_the_quotas_that_kms_gives_them() {
     assert_eq!(answered(&mut client, 6, "EnableKey", &by_key).await, 5);
     // Cryptographic operations have theirs besides.
     let random = json!({"NumberOfBytes": 1});
-    assert_eq!(answered(&mut client, 1_000, "GenerateRandom", &random).await, 1_000);
+    assert_eq!(
+        answered(&mut client, 1_000, "GenerateRandom", &random).await,
+        1_000
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,10 +68,16 @@ async fn cryptographic_operations_share_one_quota_over_http_in_each_second() {
     let blob = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &made.ciphertext);
     let calls = [
         ("GenerateDataKey", json!({"KeyId": *key, "KeySpec": "AES_256"})),
-        ("GenerateDataKeyWithoutPlaintext", json!({"KeyId": *key, "KeySpec": "AES_256"})),
+        (
+            "GenerateDataKeyWithoutPlaintext",
+            json!({"KeyId": *key, "KeySpec": "AES_256"}),
+        ),
         ("Encrypt", json!({"KeyId": *key, "Plaintext": "YQ=="})),
         ("Decrypt", json!({"CiphertextBlob": blob})),
-        ("ReEncrypt", json!({"CiphertextBlob": blob, "DestinationKeyId": *key})),
+        (
+            "ReEncrypt",
+            json!({"CiphertextBlob": blob, "DestinationKeyId": *key}),
+        ),
         ("GenerateRandom", json!({"NumberOfBytes": 1})),
     ];
     for _second in 0..5 {
@@ -68,7 +86,11 @@ async fn cryptographic_operations_share_one_quota_over_http_in_each_second() {
             sum += answered(&mut client, 2, operation, parameters).await;
         }
         assert_eq!(sum, 7);
-        assert_eq!(answered(&mut client, 20, "DescribeKey", &json!({"KeyId": *key})).await, 20, "not of the shared quota");
+        assert_eq!(
+            answered(&mut client, 20, "DescribeKey", &json!({"KeyId": *key})).await,
+            20,
+            "not of the shared quota"
+        );
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     let there = fake.in_region("eu-west-1").unwrap();
@@ -76,7 +98,11 @@ async fn cryptographic_operations_share_one_quota_over_http_in_each_second() {
         there.generate_random(1).await.unwrap();
     }
     assert!(there.generate_random(1).await.is_err());
-    assert_eq!(answered(&mut client, 9, calls[5].0, &calls[5].1).await, 7, "each Region has its own");
+    assert_eq!(
+        answered(&mut client, 9, calls[5].0, &calls[5].1).await,
+        7,
+        "each Region has its own"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,12 +111,24 @@ async fn a_single_operation_can_be_given_a_quota() {
     let (_server, mut client, key) = start(&fake).await;
     fake.set_operation_quota(KmsOperation::DescribeKey, Quota::per_second(2));
     fake.set_operation_quota(KmsOperation::Decrypt, Quota::per_second(0));
-    assert_eq!(answered(&mut client, 5, "DescribeKey", &json!({"KeyId": *key})).await, 2);
+    assert_eq!(
+        answered(&mut client, 5, "DescribeKey", &json!({"KeyId": *key})).await,
+        2
+    );
     assert_eq!(answered(&mut client, 5, "ListKeys", &json!({})).await, 5);
-    assert_eq!(answered(&mut client, 5, "Decrypt", &json!({"CiphertextBlob": "YQ=="})).await, 0);
-    assert_eq!(answered(&mut client, 5, "GenerateRandom", &json!({"NumberOfBytes": 1})).await, 5);
+    assert_eq!(
+        answered(&mut client, 5, "Decrypt", &json!({"CiphertextBlob": "YQ=="})).await,
+        0
+    );
+    assert_eq!(
+        answered(&mut client, 5, "GenerateRandom", &json!({"NumberOfBytes": 1})).await,
+        5
+    );
     fake.set_operation_quota(KmsOperation::DescribeKey, Quota::UNLIMITED);
-    assert_eq!(answered(&mut client, 5, "DescribeKey", &json!({"KeyId": *key})).await, 5);
+    assert_eq!(
+        answered(&mut client, 5, "DescribeKey", &json!({"KeyId": *key})).await,
+        5
+    );
 }
 
 #[test]
@@ -104,8 +142,15 @@ fn the_shared_quotas_of_kms_are_by_region() {
         ("eu-west-3", 10_000),
         ("cn-north-1", 10_000),
     ] {
-        for operation in KmsOperation::ALL.iter().filter(|operation| operation.is_cryptographic()) {
-            assert_eq!(Quota::of_kms(*operation, region), Quota::per_second(calls), "{region} {operation}");
+        for operation in KmsOperation::ALL
+            .iter()
+            .filter(|operation| operation.is_cryptographic())
+        {
+            assert_eq!(
+                Quota::of_kms(*operation, region),
+                Quota::per_second(calls),
+                "{region} {operation}"
+            );
         }
     }
 }
