@@ -11,6 +11,7 @@ use std::{
 pub const MASK: u8 = 0xA5;
 
 const CHUNK: usize = 1 << 20;
+const PAGE: usize = 4096;
 const LONGEST: usize = 64;
 
 /// Where something was found.
@@ -66,8 +67,7 @@ pub fn find(needles: &[Needle]) -> io::Result<Vec<(String, Place)>> {
     for (start, end, place) in writable()? {
         for at in (start..end).step_by(CHUNK - LONGEST) {
             let len = CHUNK.min(end - at);
-            memory.seek(SeekFrom::Start(at as u64))?;
-            memory.read_exact(&mut chunk[..len])?;
+            read(&mut memory, at, &mut chunk[..len])?;
             for needle in needles {
                 if (0..len).any(|from| !own.contains(&(at + from)) && is_at(needle, &chunk[from..len])) {
                     found.push((needle.name.clone(), place));
@@ -79,6 +79,21 @@ pub fn find(needles: &[Needle]) -> io::Result<Vec<(String, Place)>> {
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Reads a piece of memory. Pages that another thread gave back since they were listed read as zero.
+fn read(memory: &mut File, at: usize, into: &mut [u8]) -> io::Result<()> {
+    memory.seek(SeekFrom::Start(at as u64))?;
+    if memory.read_exact(into).is_ok() {
+        return Ok(());
+    }
+    for (page, into) in (at..).step_by(PAGE).zip(into.chunks_mut(PAGE)) {
+        memory.seek(SeekFrom::Start(page as u64))?;
+        if memory.read_exact(into).is_err() {
+            into.fill(0);
+        }
+    }
+    Ok(())
 }
 
 fn is_at(needle: &Needle, bytes: &[u8]) -> bool {

@@ -1,6 +1,11 @@
 //! Keys locked into memory: as far as the system allows, for as long as somebody has them, and never an error.
 use std::{ops::Range, ptr, time::Duration};
 
+use datakey::{
+    Aad, Header, Opener, Sealer,
+    envelope::{OpeningKey, SealingKey},
+    local::LocalKeys,
+};
 use datakey_keyring::{Held, Keyring, Material, OpeningLimits, SealingLimits, Usage};
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
 use datakey_tests::keyring::{Scripted, context};
@@ -152,4 +157,31 @@ async fn what_cannot_be_locked_is_counted_and_used() {
     drop(held);
     keyring.shutdown();
     assert_eq!((keyring.stats().locked_bytes, locked_pages()), (0, before));
+}
+
+#[tokio::test]
+async fn the_facades_keys_name_the_memory_that_they_own() {
+    let _alone = ALONE.lock().await;
+    if !may_lock() {
+        return;
+    }
+    let keys = LocalKeys::generate("locked").unwrap();
+    let (sealer, opener) = (Sealer::new(keys.clone()), Opener::new(keys));
+    let message = sealer.seal(&context("a"), b"order", Aad::EMPTY).await.unwrap();
+    opener.open(&context("a"), &message, Aad::EMPTY).await.unwrap();
+
+    let sealing = sealer.keyring().sealing_key(&context("a"), ONE).await.unwrap();
+    let mut own = 0;
+    sealing.secret_memory(&mut |range| own += range.end.addr() - range.start.addr());
+    assert!(own >= 2 * 32, "two hash states");
+    let all = size_of::<SealingKey>() + own;
+    assert_eq!(sealer.keyring().stats().locked_bytes, all as u64);
+
+    let header = Header::decode(&message).unwrap();
+    let opening = opener.opening_key(&context("a"), &header).await.unwrap();
+    own = 0;
+    opening.secret_memory(&mut |range| own += range.end.addr() - range.start.addr());
+    assert!(own >= 32, "a hash state");
+    let all = size_of::<OpeningKey>() + own;
+    assert_eq!(opener.keyring().stats().locked_bytes, all as u64);
 }

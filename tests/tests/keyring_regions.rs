@@ -1,6 +1,7 @@
 //! Messages with wrapped keys of several regions, of which one hangs, fails or lags.
 use std::time::Duration;
 
+use datakey::{Aad, Opener, Sealer};
 use datakey_keyring::{DEFAULT_HEDGE_DELAY, DEFAULT_LOAD_TIMEOUT, Keyring, KeyringError, Usage};
 use datakey_provider::{EncryptionContext, ErrorClass, WrappedKeys};
 use datakey_tests::keyring::{Does, Scripted, context};
@@ -191,5 +192,26 @@ async fn without_a_cache_a_shutdown_ends_those_who_wait_for_room_too() {
         waiting
             .iter()
             .all(|(_, took)| *took <= Duration::from_millis(1_001))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn through_the_facade_a_region_that_hangs_costs_the_hedge_delay_too() {
+    let provider = Scripted::default();
+    provider.wraps_under(&[NEAR, FAR]);
+    let sealer = Sealer::new(provider.clone());
+    let message = sealer.seal(&context("a"), b"order", Aad::EMPTY).await.unwrap();
+    provider.does_under(NEAR, Does::Hang);
+    let delay = Duration::from_millis(300);
+    let opener = Opener::builder(provider).hedge_delay(delay).build().unwrap();
+    let began = Instant::now();
+    assert_eq!(
+        opener.open(&context("a"), &message, Aad::EMPTY).await.unwrap(),
+        b"order"
+    );
+    assert!(
+        began.elapsed() >= delay && began.elapsed() < delay * 2,
+        "{:?}",
+        began.elapsed()
     );
 }

@@ -187,6 +187,13 @@ impl<P: OpeningProvider + 'static> OpenerBuilder<P> {
         self
     }
 
+    /// Sets how long one wrapped key of a message may take to open before the next one is tried as well, for messages
+    /// with wrapped keys of several regions. [`Duration::MAX`] tries one after the other.
+    pub fn hedge_delay(mut self, delay: Duration) -> Self {
+        self.layers.keyring = self.layers.keyring.hedge_delay(delay);
+        self
+    }
+
     /// Nests the layers.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
 //! What the keyring keeps for us: key schedules and the header bytes that repeat.
+use std::ops::Range;
+
 use datakey_envelope::{OpeningKey, Params, SealingKey};
 use datakey_keyring::Material;
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
@@ -48,5 +50,13 @@ impl Material for Envelope {
 
     fn opening(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
         Ok(OpeningKey::new(&data_key, context))
+    }
+
+    fn sealing_memory(&self, key: &SealingKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        key.secret_memory(lock);
+    }
+
+    fn opening_memory(&self, key: &OpeningKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        key.secret_memory(lock);
     }
 }

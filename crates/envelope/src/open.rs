@@ -62,6 +62,12 @@ pub struct OpeningKey {
 }
 
 impl OpeningKey {
+    /// Names the memory on the heap in which this key holds its secrets until it is dropped, for whoever locks pages: all
+    /// but the states that are prepared when the first message asks for them. Only addresses: nothing is read.
+    pub fn secret_memory(&self, visit: &mut dyn FnMut(Range<*const u8>)) {
+        visit(self.prepared.memory());
+    }
+
     /// Prepares a data key that was unwrapped with this context. What depends on suite, kind and frame length is
     /// prepared when the first message asks for it, and kept.
     #[must_use]

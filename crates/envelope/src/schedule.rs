@@ -5,7 +5,7 @@
 //! each expansion is `P || M || purpose`. `P` and `M` are one block of SHA-256 each, so that the state after `P` is
 //! kept for all messages of a data key, and the state after `M` for the two expansions of a message.
 use alloc::boxed::Box;
-use core::mem;
+use core::{mem, ops::Range, slice};
 
 use datakey_provider::DataKey;
 use hmac::{
@@ -71,6 +71,10 @@ impl Keyed {
         Self(Box::new(mac))
     }
 
+    pub(crate) fn memory(&self) -> Range<*const u8> {
+        memory(&self.0)
+    }
+
     pub(crate) fn prepare(&self, profile: &Profile<'_>) -> Prepared {
         let mut mac = self.0.clone();
         mac.update_blocks(&[profile.block().into()]);
@@ -78,10 +82,20 @@ impl Keyed {
     }
 }
 
+/// Where a hash state lies on the heap.
+fn memory(state: &HmacCore<Sha256>) -> Range<*const u8> {
+    let range = slice::from_ref(state).as_ptr_range();
+    range.start.cast()..range.end.cast()
+}
+
 /// The state after `P`.
 pub(crate) struct Prepared(Box<HmacCore<Sha256>>);
 
 impl Prepared {
+    pub(crate) fn memory(&self) -> Range<*const u8> {
+        memory(&self.0)
+    }
+
     #[inline]
     pub(crate) fn message(&self, salt: &[u8; SALT_LEN], aad: Aad<'_>) -> MessageSecret {
         let mut mac = (*self.0).clone();

@@ -1,6 +1,6 @@
 //! Sealing: material prepared once per data key, then messages.
 use alloc::{boxed::Box, vec::Vec};
-use core::fmt;
+use core::{fmt, ops::Range};
 
 use datakey_provider::{DataKey, EncryptionContext, WrappedKeys};
 
@@ -56,6 +56,22 @@ pub struct SealingKey {
 }
 
 impl SealingKey {
+    /// Names the memory on the heap in which this key holds its secrets until it is dropped, for whoever locks pages. Only
+    /// addresses: nothing is read.
+    ///
+    /// ```
+    /// # use datakey_envelope::SealingKey;
+    /// fn bytes(key: &SealingKey) -> usize {
+    ///     let mut bytes = 0;
+    ///     key.secret_memory(&mut |range| bytes += range.end.addr() - range.start.addr());
+    ///     bytes
+    /// }
+    /// ```
+    pub fn secret_memory(&self, visit: &mut dyn FnMut(Range<*const u8>)) {
+        visit(self.bytes.memory());
+        visit(self.records.memory());
+    }
+
     /// Prepares a data key. The wrapped keys and the context must be those that the provider made it with.
     #[must_use]
     pub fn new(

@@ -1,6 +1,7 @@
 //! Hash states by suite, kind and frame length, each prepared when the first message asks for it.
 #[cfg(feature = "std")]
 use alloc::boxed::Box;
+use core::ops::Range;
 #[cfg(feature = "std")]
 use std::sync::OnceLock;
 
@@ -22,6 +23,11 @@ impl Preparations {
             #[cfg(feature = "std")]
             ready: (0..SLOTS).map(|_| OnceLock::new()).collect(),
         }
+    }
+
+    /// Where the state lies that all others are made of.
+    pub(super) fn memory(&self) -> Range<*const u8> {
+        self.keyed.memory()
     }
 
     /// Hands out the state of a profile.
