@@ -2,7 +2,7 @@
 //! key cache above serves what it has.
 use std::time::Duration;
 
-use datakey_keyring::{Keyring, SealingLimits, Usage};
+use datakey_keyring::{DEFAULT_HEDGE_DELAY, Keyring, SealingLimits, Usage};
 use datakey_provider::{
     EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, WrappedKey, WrappedKeys,
 };
@@ -52,7 +52,9 @@ async fn a_dead_region_is_paid_for_once_and_not_by_each_message() {
 
         regions.set(NEAR, dead);
         let first = opened(&keyring, &regions, "first").await;
-        assert!(first <= Duration::from_secs(at_most), "{dead:?}: {first:?}");
+        assert!(first <= DEFAULT_HEDGE_DELAY, "{dead:?}: {first:?}");
+        // The far Region opened it; the call to the near one goes on until the breaker has seen enough.
+        sleep(Duration::from_secs(at_most)).await;
         assert_eq!(
             retry.policy().breaker().unwrap().phase_of(EU_WEST_1),
             BreakerPhase::Open

@@ -107,7 +107,7 @@
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
 //! - **Outage.** Past its soft age a key serves only while the provider answers `Throttled`, `Transient` or `Timeout`,
-//!   with pauses of 1 to 30 seconds between attempts, and never past its hard age. `Denied` or `UnavailableKey` drops it
+//!   or has not answered for a second, with pauses of 1 to 30 seconds between attempts, and never past its hard age. `Denied` or `UnavailableKey` drops it
 //!   at once.
 //! - **Junk.** Only keys that opened enter the opening cache; permanent refusals go to a small memory of their own. Sealing
 //!   and opening keys never compete for room.

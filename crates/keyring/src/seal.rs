@@ -2,7 +2,10 @@
 use std::sync::Arc;
 
 use datakey_provider::{EncryptionContext, SealingProvider};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     Held, Keyring, KeyringError, Material, MissReason, Usage,
@@ -71,7 +74,7 @@ impl<P: SealingProvider + 'static, M: Material> Keyring<P, M> {
     ///
     /// # Errors
     /// [`KeyringError`]: what the provider answered, or why there was no answer. While the provider throttles or is
-    /// down, a key past its soft age is served instead of the error, until its hard age.
+    /// down, or has not answered for a second, a key past its soft age is served instead, until its hard age.
     pub async fn sealing_key(
         &self,
         context: &EncryptionContext,
@@ -149,7 +152,13 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
                 Next::Now(held) => return Ok(held),
                 Next::Wait(waiter) => waiter,
             };
-            match waiter.wait().await {
+            let landed = match self.sealing.patience(context, Instant::now()) {
+                Some(until) => timeout_at(until, waiter.wait()).await,
+                None => Ok(waiter.wait().await),
+            };
+            // Not yet: there may be a key past its soft age that serves meanwhile.
+            let Ok(outcome) = landed else { continue };
+            match outcome {
                 Outcome::Loaded(entry) => {
                     if let Some(held) = entry.reserve_fresh(usage, Instant::now()) {
                         return Ok(held);
@@ -220,6 +229,7 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
                     half.count_miss(reason);
                 }
                 self.tend(&runtime);
+                half.note_load(context, Instant::now());
                 landing.start(&runtime, Arc::clone(self).generate(context.clone()));
                 Ok(Next::Wait(waiter))
             }
@@ -268,7 +278,7 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        if !entry.claim_attempt() {
+        if !entry.claim_attempt(Instant::now()) {
             return;
         }
         let (half, context) = (&self.sealing, entry.context());

@@ -1,8 +1,5 @@
 //! Sealing keys: one live key per encryption context.
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datakey_provider::{EncryptionContext, WrappedKeys};
 use tokio::time::Instant;
@@ -16,7 +13,7 @@ use crate::{
     jitter::Jitter,
     nearby::{self, Owner, Spot},
     secret::Secret,
-    standing::{Failure, Standing, Times, standing},
+    standing::{Failure, PATIENCE, Standing, Times, later, standing},
     store::{Kept, Store},
     telling,
 };
@@ -28,9 +25,22 @@ pub(crate) struct SealingEntry<S> {
     wrapped: WrappedKeys,
     times: Times,
     budget: Budget,
-    /// A load that would replace this key is under way.
-    attempting: AtomicBool,
-    failure: Mutex<Option<Failure>>,
+    attempts: Mutex<Attempts>,
+}
+
+/// The attempts to replace a key.
+#[derive(Default)]
+struct Attempts {
+    failure: Option<Failure>,
+    under_way: Option<UnderWay>,
+}
+
+/// A load that would replace a key.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    since: Instant,
+    /// Nobody waits for it, so nobody is told how it ends.
+    background: bool,
 }
 
 /// What a load yields: the prepared key, and what it was wrapped into.
@@ -70,16 +80,23 @@ impl<S> SealingEntry<S> {
         self.wrapped.iter().any(|wrapped| wrapped.key_id() == key_id)
     }
 
-    fn failure(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn standing(&self, now: Instant) -> Standing {
         if now < self.times.refresh {
             return Standing::Fresh;
         }
-        let attempting = self.attempting.load(Ordering::Acquire);
-        standing(&self.times, self.failure().as_ref(), attempting, now)
+        let attempts = self.attempts();
+        let since = attempts.under_way.map(|load| load.since);
+        standing(&self.times, attempts.failure.as_ref(), since, now)
+    }
+
+    /// Until when to wait for the load that would replace this key, where waiting longer would be for nothing.
+    fn patience(&self, now: Instant) -> Option<Instant> {
+        let until = later(self.attempts().under_way?.since, PATIENCE);
+        (now < until && until < self.times.hard).then_some(until)
     }
 
     pub(crate) fn describe(&self, now: Instant) -> SealingKey {
@@ -105,26 +122,44 @@ impl<S> SealingEntry<S> {
 
     /// Whether a key that runs low may be replaced now.
     fn may_refresh(&self, now: Instant) -> bool {
-        !self.attempting.load(Ordering::Acquire)
-            && self.failure().is_none_or(|failure| now >= failure.pause_until)
+        let attempts = self.attempts();
+        attempts.under_way.is_none() && attempts.failure.is_none_or(|failure| now >= failure.pause_until)
     }
 
     /// Notes that replacing this key failed, which decides when to try again and whether it serves past its soft age.
-    fn note_failure(&self, error: &KeyringError, jitter: &Jitter, now: Instant) {
+    /// Answers whether that was in the background.
+    fn note_failure(&self, error: &KeyringError, jitter: &Jitter, now: Instant) -> bool {
         let server_delay = error.provider_error().and_then(|error| error.delay());
-        let mut failure = self.failure();
-        *failure = Some(Failure::next(
-            failure.as_ref(),
+        let mut attempts = self.attempts();
+        attempts.failure = Some(Failure::next(
+            attempts.failure.as_ref(),
             error.class(),
             server_delay,
             now,
             &mut jitter.draw(),
         ));
+        attempts.under_way.take().is_some_and(|load| load.background)
     }
 
-    /// Claims the attempt to replace this key; false when somebody else has it.
-    pub(crate) fn claim_attempt(&self) -> bool {
-        !self.attempting.swap(true, Ordering::AcqRel)
+    /// Claims the attempt to replace this key in the background; false when somebody else has it.
+    pub(crate) fn claim_attempt(&self, now: Instant) -> bool {
+        let mut attempts = self.attempts();
+        let free = attempts.under_way.is_none();
+        if free {
+            attempts.under_way = Some(UnderWay {
+                since: now,
+                background: true,
+            });
+        }
+        free
+    }
+
+    /// Notes that a load is under way for which callers wait.
+    fn note_load(&self, now: Instant) {
+        self.attempts().under_way = Some(UnderWay {
+            since: now,
+            background: false,
+        });
     }
 
     /// Reserves on a key that was just loaded; `None` when others were faster or it is too old by now.
@@ -232,10 +267,22 @@ impl<S: 'static> SealingHalf<S> {
         })
     }
 
+    /// Notes that a load began for which callers wait, on the key that it would replace.
+    pub(crate) fn note_load(&self, context: &EncryptionContext, now: Instant) {
+        if let Some(entry) = self.store.peek(context.digest()) {
+            entry.note_load(now);
+        }
+    }
+
+    /// Until when to wait for the load that is under way, where there is a key that might serve after that.
+    pub(crate) fn patience(&self, context: &EncryptionContext, now: Instant) -> Option<Instant> {
+        self.store.peek(context.digest())?.patience(now)
+    }
+
     /// After refreshes were ended from outside: whoever comes next may begin them again.
     pub(crate) fn release_attempts(&self) {
         for entry in self.store.values() {
-            entry.attempting.store(false, Ordering::Release);
+            entry.attempts().under_way = None;
         }
     }
 
@@ -263,8 +310,7 @@ impl<S: 'static> SealingHalf<S> {
                     wrapped,
                     times: Times::new(now, &self.limits, &mut jitter.draw()),
                     budget: Budget::new(&self.limits),
-                    attempting: AtomicBool::new(false),
-                    failure: Mutex::default(),
+                    attempts: Mutex::default(),
                 });
                 Landed {
                     gone: self.store.insert(&digest, Arc::clone(&entry)),
@@ -289,8 +335,7 @@ impl<S: 'static> SealingHalf<S> {
             landed.gone.push(revoked);
             landed.told = Some(Box::new(move || telling::revoked("sealing", &digest, &error)));
         } else if let Some(entry) = self.store.peek(&digest) {
-            entry.note_failure(&error, jitter, now);
-            if entry.attempting.swap(false, Ordering::AcqRel) {
+            if entry.note_failure(&error, jitter, now) {
                 landed.told = Some(Box::new(move || {
                     telling::refresh_failed("sealing", &digest, &error);
                 }));

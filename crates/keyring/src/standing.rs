@@ -12,6 +12,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between refreshes that fail.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// A load that has not ended after this long counts as failing: retries beneath the keyring go on for much longer, and
+/// nobody should wait for them beside a key that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A refresh begins between these parts of the soft age, in thousandths, at a point drawn for each key: so early that
 /// a slow call ends in time, and so spread that a fleet started together does not refresh in step.
 const REFRESH_FROM: u32 = 700;
@@ -99,8 +103,14 @@ pub(crate) enum Standing {
     Expired,
 }
 
-/// Decides by the clock, the last failure, and whether an attempt is under way.
-pub(crate) fn standing(times: &Times, failure: Option<&Failure>, attempting: bool, now: Instant) -> Standing {
+/// Decides by the clock, the last failure, and since when an attempt is under way.
+pub(crate) fn standing(
+    times: &Times,
+    failure: Option<&Failure>,
+    since: Option<Instant>,
+    now: Instant,
+) -> Standing {
+    let attempting = since.is_some();
     if now < times.soft {
         let pausing = failure.is_some_and(|failure| now < failure.pause_until);
         return if now < times.refresh || pausing || attempting {
@@ -118,6 +128,12 @@ pub(crate) fn standing(times: &Times, failure: Option<&Failure>, attempting: boo
             Standing::Stale {
                 because: *because,
                 due: !attempting && now >= failure.pause_until,
+            }
+        }
+        None if now < times.hard && since.is_some_and(|since| now >= later(since, PATIENCE)) => {
+            Standing::Stale {
+                because: ErrorClass::Timeout,
+                due: false,
             }
         }
         _ => Standing::Expired,
@@ -172,7 +188,31 @@ mod tests {
         let start = start();
         let failure = failure.map(|(class, at)| failed(class, later(start, seconds(at))));
         let now = later(start, seconds(age));
-        standing(&times(start), failure.as_ref(), attempting, now)
+        standing(&times(start), failure.as_ref(), attempting.then_some(now), now)
+    }
+
+    #[test]
+    fn past_soft_a_load_that_does_not_end_keeps_a_key_alive() {
+        let start = start();
+        let seen = |age, begun| {
+            let now = later(start, seconds(age));
+            standing(&times(start), None, Some(later(start, seconds(begun))), now)
+        };
+        let stale = Standing::Stale {
+            because: ErrorClass::Timeout,
+            due: false,
+        };
+        assert_eq!(seen(99, 90), Standing::Fresh);
+        assert_eq!(seen(100, 99), stale);
+        assert_eq!(seen(100, 100), Standing::Expired, "it may still end in time");
+        assert_eq!(seen(299, 100), stale);
+        assert_eq!(seen(300, 100), Standing::Expired, "the hard age is hard");
+        let denied = failed(ErrorClass::Denied, start);
+        let now = later(start, seconds(120));
+        assert_eq!(
+            standing(&times(start), Some(&denied), Some(start), now),
+            Standing::Expired
+        );
     }
 
     #[test]

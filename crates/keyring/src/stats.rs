@@ -118,7 +118,7 @@ pub struct StaleServes {
     pub throttled: u64,
     /// It failed for the moment.
     pub transient: u64,
-    /// It did not answer in time.
+    /// It did not answer in time, or not within a second and is still being asked.
     pub timeout: u64,
 }
 

@@ -146,6 +146,7 @@ impl Run {
             made: HashMap::new(),
             unwrapped: HashMap::new(),
             flying: HashMap::new(),
+            asked: HashMap::new(),
             last_answer: HashMap::new(),
             denied: HashMap::new(),
             invalidated: HashMap::new(),

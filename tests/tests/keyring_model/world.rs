@@ -17,6 +17,8 @@ pub(crate) const HARD: Duration = Duration::from_secs(180);
 /// No refresh begins before this part of the soft age.
 pub(crate) const SURELY_FRESH: Duration = Duration::from_secs(42);
 pub(crate) const TTL: Duration = Duration::from_secs(60);
+/// A provider that has not answered for so long counts as failing.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) const MESSAGES: u64 = 24;
 pub(crate) const BYTES: u64 = 2_000;
 /// Limits are this many times larger in half of the runs, so that usage is leased.
@@ -63,6 +65,8 @@ pub(crate) struct World {
     /// When a wrapped key was last unwrapped.
     pub(crate) unwrapped: HashMap<u64, Moment>,
     pub(crate) flying: HashMap<Call, u32>,
+    /// Since when a new key is asked for.
+    pub(crate) asked: HashMap<EncryptionContext, Instant>,
     pub(crate) last_answer: HashMap<EncryptionContext, Result<(), ErrorClass>>,
     pub(crate) denied: HashMap<EncryptionContext, u64>,
     pub(crate) invalidated: HashMap<EncryptionContext, u64>,
@@ -82,7 +86,11 @@ pub(crate) struct Flying<'a>(&'a Modelled, Call);
 
 impl Drop for Flying<'_> {
     fn drop(&mut self) {
-        *self.0.0.lock().unwrap().flying.get_mut(&self.1).unwrap() -= 1;
+        let mut world = self.0.0.lock().unwrap();
+        *world.flying.get_mut(&self.1).unwrap() -= 1;
+        if self.1.1.is_none() {
+            world.asked.remove(&self.1.0);
+        }
     }
 }
 
@@ -106,7 +114,9 @@ impl World {
         let (now, scale) = (self.now(), self.scale);
         let denied = self.denied.get(context).copied().unwrap_or_default();
         let invalidated = self.invalidated.get(context).copied().unwrap_or_default();
-        let failing = matches!(self.last_answer[context], Err(class) if class.is_retryable());
+        let slow = |asked: &Instant| now.at >= *asked + PATIENCE;
+        let failing = matches!(self.last_answer[context], Err(class) if class.is_retryable())
+            || self.asked.get(context).is_some_and(slow);
         let made = self.made.get_mut(&key).unwrap();
         made.messages += usage.messages();
         made.bytes += usage.bytes().unwrap();
@@ -153,6 +163,9 @@ impl Modelled {
             *flying += 1;
             let alone = *flying == 1;
             world.check(alone, || format!("two loads in flight for {id:?}"));
+            if key.is_none() {
+                world.asked.insert(context.clone(), Instant::now());
+            }
             (world.now(), world.delay)
         });
         let _flying = Flying(self, (context.clone(), key));
