@@ -32,9 +32,9 @@ async fn on_a_quota(service: &Service, seed: u64, callers: usize, calls: u64, id
 }
 
 /// On 100 a second, all in step and then each in a pace of its own.
-async fn on_a_hundred(bucket: f64, callers: usize, check: impl Fn(&Outcome)) {
+async fn on_a_hundred(bucket: f64, callers: usize, seeds: u64, check: impl Fn(&Outcome)) {
     let ideal = (1000.0 - bucket) / 100.0;
-    for seed in 0..8 {
+    for seed in 0..seeds {
         let mut service = Service::new(100.0, Counting::Bucket(bucket), LATENCY);
         if seed > 0 {
             service = service.with_jitter(seed);
@@ -45,36 +45,28 @@ async fn on_a_hundred(bucket: f64, callers: usize, check: impl Fn(&Outcome)) {
             outcome.ratio, outcome.refused, outcome.later, outcome.longest
         );
         check(&outcome);
-        if seed == 0 && callers == 32 && bucket <= 10.0 {
-            assert!(outcome.refused <= 35, "{}", outcome.refused);
-        }
     }
 }
 
+/// No error, 1.05 of the ideal time, 35 refused, a second at the longest. In this model the first burst alone is refused 31
+/// or 32 times: whoever was served in it calls again before anybody is told of a throttle.
 #[tokio::test(start_paused = true)]
-async fn a_small_burst_allowance() {
-    on_a_hundred(10.0, 32, |outcome| {
-        assert!(outcome.ratio <= 1.05, "{}", outcome.ratio);
-        assert!(outcome.later <= 5, "{}", outcome.later);
-        assert!(outcome.longest <= Duration::from_secs(1));
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_large_burst_allowance() {
-    on_a_hundred(100.0, 32, |outcome| {
-        assert!(outcome.ratio <= 1.05, "{}", outcome.ratio);
-        assert!(outcome.later <= 8, "{}", outcome.later);
-        assert!(outcome.longest <= Duration::from_secs(1));
-    })
-    .await;
+async fn thirty_two_callers_on_a_hundred_a_second() {
+    for bucket in [10.0, 100.0] {
+        on_a_hundred(bucket, 32, 24, |outcome| {
+            assert!(outcome.ratio <= 1.05, "{}", outcome.ratio);
+            assert!(outcome.refused <= 35, "{}", outcome.refused);
+            assert!(outcome.later <= 3, "{}", outcome.later);
+            assert!(outcome.longest <= Duration::from_secs(1));
+        })
+        .await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn hundreds_of_callers() {
     for callers in [200, 300] {
-        on_a_hundred(10.0, callers, |outcome| {
+        on_a_hundred(10.0, callers, 4, |outcome| {
             assert!(outcome.ratio <= 1.05, "{}", outcome.ratio);
             assert!(outcome.later <= 5, "{}", outcome.later);
             let fair_turn = Duration::from_millis(callers as u64 * 10);
@@ -94,7 +86,7 @@ async fn quotas_of_other_sizes() {
         (1000.0, 100.0, 5, 64),
         (3000.0, 300.0, 12, 150),
     ] {
-        for seed in 1..4 {
+        for seed in 1..3 {
             let latency = Duration::from_millis(latency);
             let service = Service::new(per_second, Counting::Bucket(bucket), latency).with_jitter(seed);
             let calls = per_second as u64 * 10;
@@ -109,6 +101,15 @@ async fn quotas_of_other_sizes() {
             assert!(share <= 0.03, "{per_second}: {} later", outcome.later);
         }
     }
+}
+
+/// Turns that are less than a nanosecond apart come all the same.
+#[tokio::test(start_paused = true)]
+async fn a_quota_of_ten_thousand_a_second() {
+    let service = Service::new(10_000.0, Counting::Bucket(500.0), LATENCY).with_jitter(1);
+    let report = crowd(&seeded(1), &service, 100, 10_000, LONG).await;
+    assert_eq!((report.done, report.failed.len()), (10_000, 0));
+    assert!(report.took < Duration::from_secs(3), "{:?}", report.took);
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,10 +161,10 @@ async fn a_quota_that_is_halved_and_doubled_is_followed() {
         assert!(lower <= 20, "halved: {lower} refused");
         let used = service.served_between(12.0, 20.0);
         assert!(used >= 380, "halved: {used} of 400");
-        let used = service.served_between(32.0, 40.0);
-        assert!(used >= 760, "back again: {used} of 800");
-        let used = service.served_between(52.0, 60.0);
-        assert!(used >= 1520, "doubled: {used} of 1600");
+        let used = service.served_between(28.0, 40.0);
+        assert!(used >= 1140, "back again: {used} of 1200");
+        let used = service.served_between(48.0, 60.0);
+        assert!(used >= 2280, "doubled: {used} of 2400");
     }
 }
 

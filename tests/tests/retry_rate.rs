@@ -52,7 +52,7 @@ async fn idle_until_the_first_throttle() {
     assert_eq!((state.rate, state.throttled, state.waiting), (None, 0, 0));
 }
 
-/// The rate learnt from a throttle that comes after 50 answers of a kind.
+/// The rate to start from after a throttle that comes after 500 answers of a kind.
 async fn start_after(answer: Result<(), ErrorClass>) -> f64 {
     let policy = seeded(1).with_max_attempts(1);
     let call = async |answer: Result<(), ErrorClass>| {
@@ -61,7 +61,7 @@ async fn start_after(answer: Result<(), ErrorClass>) -> f64 {
         })
         .await;
     };
-    for _ in 0..50 {
+    for _ in 0..500 {
         call(answer).await;
     }
     assert_eq!(

@@ -218,7 +218,7 @@ impl<'a> Call<'a> {
             return;
         };
         match class {
-            ErrorClass::Throttled => rate.throttled(self.admitted, now),
+            ErrorClass::Throttled => rate.throttled(self.admitted, now, self.policy.random().draw()),
             ErrorClass::Transient | ErrorClass::Timeout => {}
             _ => rate.answered(self.admitted, now),
         }

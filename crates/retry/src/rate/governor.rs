@@ -61,7 +61,7 @@ impl Governor {
             throttled_at: 0.0,
             answered_at: 0.0,
             following_since: 0.0,
-            epoch: Epoch::starting(0.0, 0.0),
+            epoch: Epoch::starting(0.0),
             measured: Measured::NOTHING,
             burst: 0.0,
             company: 0.0,
@@ -84,8 +84,13 @@ impl Governor {
     /// The rate at which calls are admitted: the learnt one, or less while throttles follow one another. In company one
     /// throttle is nothing special, and its cut is enough.
     fn pace(&self) -> f64 {
-        let halvings = self.streak.saturating_sub(i32::from(self.in_company()));
-        let slowed = self.rate * 0.5_f64.powi(halvings.max(0));
+        let halvings = if self.in_company() {
+            let missed = (self.at - self.answered_at) * self.rate;
+            f64::from(self.streak.saturating_sub(1)).min(1.0 + missed * HALVED_BY_MISSED)
+        } else {
+            f64::from(self.streak)
+        };
+        let slowed = self.rate * 0.5_f64.powf(halvings.max(0.0));
         let probes = (PROBE_PART / (self.at - self.answered_at)).clamp(PROBE_MIN, PROBE_MAX);
         slowed.max(self.rate.min(probes))
     }
@@ -96,6 +101,7 @@ impl Governor {
         }
         match self.phase {
             Phase::Idle => 0.0,
+            Phase::Seeking if self.holds() => 0.0,
             Phase::Seeking => {
                 let doubling = (DOUBLING_ROUND_TRIPS * self.latency).max(DOUBLING_MIN);
                 core::f64::consts::LN_2 / doubling * BLIND_SLOWS.powi(self.blind)
@@ -104,12 +110,23 @@ impl Governor {
                 let doubt = self.measured.doubt.powf(GROWTH_DOUBT_POWER) * GROWTH_DOUBT;
                 let alone = doubt.min(GROWTH_DOUBT_MAX) + GROWTH_CALM;
                 let shared = self.brisk(now) * (GROWTH_COMPANY + GROWTH_COMPANY_CALLS / self.rate);
-                let own = shared.min(GROWTH_COMPANY_MAX).mul_add(self.company, alone);
+                let own = shared
+                    .min(GROWTH_COMPANY_MAX)
+                    .min(GROWTH_ANSWER * self.rate)
+                    .mul_add(self.company, alone);
                 let patience = (QUIET_CALLS / self.rate).clamp(QUIET_MIN, QUIET_MAX);
+                let patience = patience.max(QUIET_LEAST_CALLS / self.rate);
                 let quiet = (now - self.throttled_at - patience).max(0.0);
                 quiet.mul_add(GROWTH_RAMP, own).min(GROWTH_MAX)
             }
         }
+    }
+
+    /// Whether a climb pauses: one call is under way at a time, so that the throttle which ends most climbs is a single one.
+    fn holds(&self) -> bool {
+        let singly = HOLD_PART / self.latency;
+        let short = singly >= HOLD_MIN && self.epoch.successes < HOLD_CALLS;
+        short && self.rate >= singly.max(self.burst)
     }
 
     fn brisk(&self, now: f64) -> f64 {
@@ -168,9 +185,13 @@ impl Governor {
     pub(super) fn on_answer(&mut self, now: f64, admitted: f64) -> bool {
         self.on_round_trip(now - admitted);
         if self.streak > 0 && now - self.answered_at > LOST {
-            self.epoch = Epoch::starting(admitted, self.rate);
+            self.epoch = Epoch::starting(admitted);
+        } else if self.streak > 2 && (admitted - self.epoch.start) * self.rate > self.burst {
+            // The service had time to fill its allowance, which is served now on top of the quota.
+            self.epoch = Epoch::starting(admitted);
+            self.epoch.successes = -self.burst;
         } else if admitted > self.epoch.start {
-            self.epoch.successes += 1.0;
+            self.epoch.succeeded(now);
         }
         if admitted <= self.cut_at {
             return false;
@@ -180,18 +201,19 @@ impl Governor {
         core::mem::take(&mut self.streak) > 0
     }
 
-    /// A call was throttled; `delivered` calls succeeded in the last second.
-    pub(super) fn on_throttle(&mut self, now: f64, admitted: f64, delivered: f64) {
+    /// A call was throttled; `delivered` calls succeeded in the last second. `draw` is uniform from 0 to 1 and keeps clients
+    /// that were throttled together from coming back together.
+    pub(super) fn on_throttle(&mut self, now: f64, admitted: f64, delivered: f64, draw: f64) {
         self.on_round_trip(now - admitted);
         if self.phase == Phase::Idle {
-            let rate = delivered.max(RATE_START_MIN);
+            let rate = (START_SHARE * delivered).max(RATE_START_MIN);
             *self = Self {
                 phase: Phase::Seeking,
                 rate,
                 ceiling: CEILING * rate,
                 at: now,
                 answered_at: now,
-                epoch: Epoch::starting(now, rate),
+                epoch: Epoch::starting(now),
                 burst: delivered,
                 latency: self.latency,
                 pressed_at: self.pressed_at,
@@ -202,6 +224,7 @@ impl Governor {
         } else {
             self.cut(now, admitted, delivered);
         }
+        self.tokens += SPREAD * (0.5 - draw);
         self.cut_at = now;
         self.throttled_at = now;
     }
@@ -217,7 +240,7 @@ impl Governor {
                 _ => ENOUGH_FOLLOWING,
             };
             match self.epoch.measure(admitted, self.latency, enough) {
-                Some(measured) => self.learn(now, measured, delivered),
+                Some(measured) => self.learn(now, admitted, measured, delivered),
                 None => self.give_way(now, delivered),
             }
         }
@@ -232,34 +255,51 @@ impl Governor {
             self.phase = Phase::Seeking;
             self.blind = 0;
         }
-        self.epoch = Epoch::starting(now, self.rate);
+        self.epoch = Epoch::starting(now);
     }
 
-    fn learn(&mut self, now: f64, measured: Measured, delivered: f64) {
-        let under = measured.rate * (1.0 - measured.doubt * MARGIN_DOUBT - MARGIN);
+    fn learn(&mut self, now: f64, admitted: f64, measured: Measured, delivered: f64) {
         if self.phase == Phase::Seeking {
-            let steady = self.blind == 0;
-            let loss = if steady {
-                self.epoch.loss(now, self.burst, self.rate)
-            } else {
-                0.0
-            };
-            self.company = 0.0;
-            self.following_since = now;
-            self.rate = self.rate.min(under * (1.0 + loss));
+            self.end_climb(now, admitted, measured);
         } else {
-            self.judge_company(now);
-            let lower = if self.in_company() {
-                self.rate * (1.0 - CUT_COMPANY * self.brisk(now).sqrt() * self.company)
-            } else {
-                under.max(self.level(now)).min(self.rate)
-            };
-            self.rate = lower.max(self.floor(delivered));
+            self.correct(now, measured, delivered);
         }
         self.rate = self.rate.max(RATE_MIN);
+        self.epoch = Epoch::starting(now);
+    }
+
+    /// Follows what a climb has measured, or climbs once more, slower and from there, if much of the quota was lost on the way.
+    fn end_climb(&mut self, now: f64, admitted: f64, measured: Measured) {
+        let loss = if self.blind == 0 {
+            self.epoch.loss(admitted, self.burst, self.rate)
+        } else {
+            0.0
+        };
+        self.rate = self.rate.min(measured.under(MARGIN_CLIMB) * (1.0 + loss));
+        if loss > LOSS_MUCH {
+            self.blind = 1;
+        } else {
+            self.company = 0.0;
+            self.following_since = now;
+            self.follow(measured);
+        }
+    }
+
+    fn correct(&mut self, now: f64, measured: Measured, delivered: f64) {
+        self.judge_company(now);
+        let lower = if self.in_company() {
+            self.rate * (1.0 - CUT_COMPANY * self.brisk(now).sqrt() * self.company)
+        } else {
+            let under = measured.under(MARGIN_FOLLOWING);
+            under.max(self.level(now)).min(self.rate)
+        };
+        self.rate = lower.max(self.floor(delivered));
+        self.follow(measured);
+    }
+
+    fn follow(&mut self, measured: Measured) {
         self.phase = Phase::Following;
         self.measured = measured;
-        self.epoch = Epoch::starting(now, self.rate);
         self.tokens -= CUSHION * (1.0 - self.company);
     }
 

@@ -61,9 +61,11 @@ impl Priority {
 ///
 /// It does nothing until the first throttle. Then every attempt, first ones too, waits for its turn:
 ///
-/// 1. *Seeking*: the rate starts at what succeeded in the last second and doubles in short steps until the next throttle.
-///    What succeeded between the two throttles is a measurement of the quota, or of this process's share of it.
-/// 2. *Following*: alone on its quota, it stays just under what it measured and probes for more every few hundred calls.
+/// 1. *Seeking*: all calls hold, and the rate climbs from a tenth of what succeeded in the last second, doubled in short
+///    steps, with a pause where one call at a time is under way, until the next throttle. What succeeded between the two
+///    throttles is a measurement of the quota, or of this process's share of it.
+/// 2. *Following*: alone on its quota, it stays just under what it measured and probes for more after some seconds without
+///    a throttle.
 ///    Throttled time and again under what it measured, it is not alone: then it grows while calls wait and gives way at
 ///    each throttle, and clients that share a quota without knowing of each other come to equal shares.
 /// 3. After a minute in which no call was throttled and none had to wait, it is forgotten.
@@ -168,17 +170,22 @@ impl AdaptiveRate {
     }
 
     /// An attempt admitted at `admitted` was throttled.
-    pub(crate) fn throttled(&self, admitted: Instant, now: Instant) {
+    pub(crate) fn throttled(&self, admitted: Instant, now: Instant, draw: u64) {
         let shared = &*self.0;
         let (admitted, now) = (shared.seconds(admitted), shared.seconds(now));
         let mut state = shared.lock();
         state.throttled = state.throttled.saturating_add(1);
         state.advance(now);
-        state
-            .governor
-            .on_throttle(now, admitted, shared.meter.per_second(now));
+        let delivered = shared.meter.per_second(now);
+        state.governor.on_throttle(now, admitted, delivered, unit(draw));
         shared.settle(&state);
     }
+}
+
+/// A uniform draw from 0 to 1.
+fn unit(draw: u64) -> f64 {
+    let high = u32::try_from(draw >> 32).unwrap_or(u32::MAX);
+    f64::from(high) / f64::from(u32::MAX)
 }
 
 impl Shared {

@@ -124,10 +124,13 @@ fn turn(shared: &Shared, place: Place) -> Option<Instant> {
     let wait = state.governor.wait(state.queue.ahead(place));
     let wait = Duration::try_from_secs_f64(wait)
         .unwrap_or(Duration::MAX)
-        .min(LONGEST_LOOK);
+        .clamp(SHORTEST_LOOK, LONGEST_LOOK);
     let now = Instant::now();
     Some(now.checked_add(wait).unwrap_or(now))
 }
+
+/// A turn that is less than a nanosecond away is not yet there: without this, a look would follow a look with no time between.
+const SHORTEST_LOOK: Duration = Duration::from_micros(1);
 
 /// No waiter goes longer than this without a look of its own.
 const LONGEST_LOOK: Duration = Duration::from_secs(10);

@@ -1,10 +1,17 @@
 //! The numbers of the governor. Times are in seconds, rates in calls per second, growth in shares of the rate per second.
 
-/// The lowest rate: one call in ten seconds. A thousand clients at their lowest together ask 100 a second.
-pub(super) const RATE_MIN: f64 = 0.1;
+/// The lowest rate: one call in twenty seconds. A thousand clients at their lowest together ask 50 a second.
+pub(super) const RATE_MIN: f64 = 0.05;
 
-/// The lowest rate to start from when nothing is known.
+/// Where the climb starts: at so much of what succeeded in the last second, which may have been a burst, and not below so many.
+pub(super) const START_SHARE: f64 = 0.1;
 pub(super) const RATE_START_MIN: f64 = 10.0;
+
+/// The climb pauses where one call is under way for this part of the time, or at the first burst in a second, until so many
+/// have succeeded. Where that is less than the last number a second, a pause would take too long.
+pub(super) const HOLD_PART: f64 = 0.9;
+pub(super) const HOLD_CALLS: f64 = 45.0;
+pub(super) const HOLD_MIN: f64 = 50.0;
 
 /// While seeking, the rate doubles in this time, or in two round trips if that is longer.
 pub(super) const DOUBLING_MIN: f64 = 0.05;
@@ -23,9 +30,14 @@ pub(super) const CEILING: f64 = 3.0;
 pub(super) const ENOUGH_SEEKING: f64 = 20.0;
 pub(super) const ENOUGH_FOLLOWING: f64 = 10.0;
 
-/// How far below a measured quota following starts: so much, and this part of what the measurement may be wrong by.
+/// How far below a measured quota following starts: so much, and this part of what the measurement may be wrong by. The first
+/// is known least, and worth a few seconds at a percent or two less to be spared the next throttle.
 pub(super) const MARGIN: f64 = 0.004;
-pub(super) const MARGIN_DOUBT: f64 = 0.2;
+pub(super) const MARGIN_CLIMB: f64 = 1.5;
+pub(super) const MARGIN_FOLLOWING: f64 = 0.2;
+
+/// A climb that lost more than this part of what was served measured the quota too loosely to follow it.
+pub(super) const LOSS_MUCH: f64 = 0.25;
 
 /// Calls held back once, so that the service has that many to spare when calls arrive unevenly.
 pub(super) const CUSHION: f64 = 2.0;
@@ -43,10 +55,12 @@ pub(super) const ISOLATED: f64 = 2.0;
 pub(super) const CUT_MAX: f64 = 0.6;
 
 /// Growth in company: a share of the rate, and a number of calls per second each second, which favours the slower ones.
-/// With the cut, it makes about one throttle a second for each client, and equal shares within seconds.
+/// With the cut, it makes about one throttle a second for each client, and equal shares within seconds. By each answer the
+/// rate grows by no more than the last of these parts: a rate is tried before it grows on.
 pub(super) const GROWTH_COMPANY: f64 = 0.1;
 pub(super) const GROWTH_COMPANY_CALLS: f64 = 2.5;
 pub(super) const GROWTH_COMPANY_MAX: f64 = 0.5;
+pub(super) const GROWTH_ANSWER: f64 = 0.08;
 pub(super) const CUT_COMPANY: f64 = 0.15;
 
 /// In company both are greater by this factor (the cut by its root) when following starts, and settle in this time.
@@ -67,18 +81,25 @@ pub(super) const IN_COMPANY: f64 = 0.5;
 pub(super) const DELIVERED_SHARE: f64 = 0.7;
 
 /// After this many calls without a throttle, in seconds between these limits, the growth itself grows, by this much each
-/// second: the quota may have moved. One call in a thousand is refused to find out.
-pub(super) const QUIET_CALLS: f64 = 900.0;
+/// second: the quota may have moved. One call in some hundreds is refused to find out. A client of few calls waits for so
+/// many of its own.
+pub(super) const QUIET_CALLS: f64 = 600.0;
 pub(super) const QUIET_MIN: f64 = 3.0;
-pub(super) const QUIET_MAX: f64 = 9.0;
+pub(super) const QUIET_MAX: f64 = 7.0;
+pub(super) const QUIET_LEAST_CALLS: f64 = 15.0;
 pub(super) const GROWTH_RAMP: f64 = 0.5;
 pub(super) const GROWTH_MAX: f64 = 1.5;
 
+/// By what part of an interval clients that were throttled together come back at different times.
+pub(super) const SPREAD: f64 = 0.5;
+
 /// While one throttle follows another, each halves the pace, down to probes so many times as far apart as the last
-/// answer is old, within these limits.
-pub(super) const PROBE_PART: f64 = 2.0;
-pub(super) const PROBE_MIN: f64 = 0.25;
+/// answer is old, within these limits. In company a throttle is common: there, each call that the rate allowed since the
+/// last answer allows this much of a halving.
+pub(super) const PROBE_PART: f64 = 4.0;
+pub(super) const PROBE_MIN: f64 = 0.1;
 pub(super) const PROBE_MAX: f64 = 8.0;
+pub(super) const HALVED_BY_MISSED: f64 = 0.25;
 pub(super) const STREAK_MAX: i32 = 16;
 
 /// Refused for so long, the rate that was known is worth nothing.

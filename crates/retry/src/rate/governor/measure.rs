@@ -1,19 +1,28 @@
 //! What succeeds between two throttles.
+use super::constants::MARGIN;
 
 /// The time between the throttles of a measurement, in round trips and in seconds, is at least this.
 const ROUND_TRIPS: f64 = 8.0;
 const SHORTEST: f64 = 0.05;
 
-/// Steps until the loss by a slow start is known well enough.
-const STEPS: u32 = 12;
+/// Halvings until the loss by a slow start is known well enough.
+const STEPS: u32 = 16;
+
+/// After so many seconds so few calls are enough, and the rate is not thought to be more wrong than by this part.
+const LONG: f64 = 5.0;
+const FEW: f64 = 2.0;
+const DOUBT_MAX: f64 = 0.2;
+
+/// How exactly a climb is remembered: the time of each success at first, then of each that makes so much more of them.
+const GRAIN: f64 = 1.0 / 32.0;
 
 /// The time since a throttle, at which the quota was used up.
 #[derive(Debug)]
 pub(super) struct Epoch {
     pub(super) start: f64,
     pub(super) successes: f64,
-    /// The rate at its start.
-    rate: f64,
+    /// Times, each with the successes by then.
+    marks: Vec<(f64, f64)>,
 }
 
 /// A quota, or this client's share of it, and by what part it may be wrong.
@@ -30,12 +39,27 @@ impl Measured {
     };
 }
 
+impl Measured {
+    /// A little less, by this part of what it may be wrong by.
+    pub(super) fn under(self, of_doubt: f64) -> f64 {
+        self.rate * (1.0 - self.doubt * of_doubt - MARGIN)
+    }
+}
+
 impl Epoch {
-    pub(super) const fn starting(start: f64, rate: f64) -> Self {
+    pub(super) const fn starting(start: f64) -> Self {
         Self {
             start,
             successes: 0.0,
-            rate,
+            marks: Vec::new(),
+        }
+    }
+
+    pub(super) fn succeeded(&mut self, now: f64) {
+        self.successes += 1.0;
+        let last = self.marks.last().map_or(0.0, |mark| mark.1);
+        if self.successes >= last * (1.0 + GRAIN) {
+            self.marks.push((now, self.successes));
         }
     }
 
@@ -43,29 +67,42 @@ impl Epoch {
     pub(super) fn measure(&self, admitted: f64, latency: f64, enough: f64) -> Option<Measured> {
         let span = admitted - self.start;
         let long = span >= (ROUND_TRIPS * latency).max(SHORTEST);
+        let enough = if span > LONG { enough.min(FEW) } else { enough };
         (self.successes >= enough && long).then(|| Measured {
             rate: (self.successes + 1.0) / span,
-            doubt: 1.0 / (self.successes + 1.0),
+            doubt: (1.0 / (self.successes + 1.0)).min(DOUBT_MAX),
         })
     }
 
-    /// By what part a measurement is too low, as the rate climbed to `rate` from so far below the quota that the
-    /// service's allowance of `burst` calls was full before the climb ended, and what it grew by then was lost.
-    pub(super) fn loss(&self, now: f64, burst: f64, rate: f64) -> f64 {
-        let span = now - self.start;
-        let growth = (rate / self.rate).ln() / span;
-        if growth.is_nan() || growth <= 0.0 || rate <= self.rate {
-            return 0.0;
-        }
-        let served = self.successes + 1.0;
-        let mut lost = 0.0;
+    /// By what part a measurement up to `end` is too low: while less was asked than the quota, the service's allowance of
+    /// `burst` calls filled up, and what the quota gave beyond that was lost. The quota is at most `most`.
+    pub(super) fn loss(&self, end: f64, burst: f64, most: f64) -> f64 {
+        let (span, served) = (end - self.start, self.successes + 1.0);
+        let (mut low, mut high) = (served / span, most);
         for _ in 0..STEPS {
-            let quota = ((served + lost) / span).clamp(self.rate, rate);
-            // What the quota grew by, less what was sent, until the rate reached it.
-            let saved = (quota * (quota / self.rate).ln() - (quota - self.rate)) / growth;
-            lost = (saved - burst).max(0.0);
+            let middle = 0.5 * (low + high);
+            if served + self.lost(end, middle, burst) > middle * span {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
-        lost / served
+        (low * span / served - 1.0).max(0.0)
+    }
+
+    /// What a quota of so much gave to nobody.
+    fn lost(&self, end: f64, quota: f64, burst: f64) -> f64 {
+        let (mut saved, mut lost) = (0.0, 0.0);
+        let (mut before, mut served) = (self.start, 0.0);
+        for (at, by_then) in self.marks.iter().copied().chain([(end, self.successes)]) {
+            saved += quota * (at - before).max(0.0);
+            let taken = by_then - served;
+            // All but the last of these calls took theirs on the way.
+            lost += (saved - (taken - 1.0).max(0.0) - burst).max(0.0);
+            saved = (saved - taken).clamp(0.0, (burst - 1.0).max(0.0));
+            (before, served) = (at, by_then);
+        }
+        lost
     }
 }
 
@@ -75,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_measurement_takes_calls_and_time() {
-        let mut epoch = Epoch::starting(100.0, 10.0);
+        let mut epoch = Epoch::starting(100.0);
         epoch.successes = 49.0;
         assert_eq!(epoch.measure(100.5, 0.005, 20.0).unwrap().rate, 100.0);
         assert_eq!(epoch.measure(100.5, 0.005, 20.0).unwrap().doubt, 0.02);
@@ -83,18 +120,31 @@ mod tests {
         assert!(epoch.measure(100.5, 0.1, 20.0).is_none(), "too soon");
     }
 
+    /// A service of 100 a second with an allowance of `bucket`, climbed from 10 a second, doubled each 0.2 s.
+    fn climbed(bucket: f64) -> (Epoch, f64) {
+        let (mut epoch, mut tokens, mut at) = (Epoch::starting(0.0), 0.0_f64, 0.0_f64);
+        loop {
+            let step = 0.1 * (-at / 0.2).exp2();
+            at += step;
+            tokens = (tokens + 100.0 * step).min(bucket);
+            if tokens < 1.0 {
+                return (epoch, at);
+            }
+            tokens -= 1.0;
+            epoch.succeeded(at);
+        }
+    }
+
     #[test]
     fn what_a_slow_climb_lost_is_made_good() {
-        // From 10 a second, doubling in 0.2 s, on a quota of 100 with an allowance of 10: until the rate is 100, the
-        // quota grows by 40 more than is sent, of which 30 are lost.
-        let mut epoch = Epoch::starting(0.0, 10.0);
-        let span = 0.94;
-        epoch.successes = 100.0 * span - 30.4 - 1.0;
-        let rate = 10.0 * (span / 0.2).exp2();
-        let quota = (epoch.successes + 1.0) / span * (1.0 + epoch.loss(span, 10.0, rate));
-        assert!((quota - 100.0).abs() < 1.0, "{quota}");
-        assert_eq!(epoch.loss(span, 1000.0, rate), 0.0, "nothing overflows");
-        assert_eq!(epoch.loss(span, 10.0, 10.0), 0.0, "no climb");
-        assert_eq!(epoch.loss(0.0, 10.0, 20.0), 0.0);
+        for bucket in [5.0, 10.0, 20.0, 1000.0] {
+            let (epoch, end) = climbed(bucket);
+            let served = (epoch.successes + 1.0) / end;
+            let quota = served * (1.0 + epoch.loss(end, bucket, 1000.0));
+            assert!((quota - 100.0).abs() < 4.0, "{bucket}: {quota} of {served}");
+        }
+        let (epoch, end) = climbed(1000.0);
+        assert_eq!(epoch.loss(end, 1000.0, 1000.0), 0.0, "nothing overflows");
+        assert_eq!(Epoch::starting(0.0).loss(1.0, 10.0, 100.0), 0.0);
     }
 }
