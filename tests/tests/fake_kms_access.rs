@@ -370,6 +370,15 @@ async fn policies_are_put_and_got_over_http() {
         .json();
     assert_eq!(got["Policy"], mine, "to the letter");
 
+    let mut by_arn = allow("arn:aws:iam::111122223333:root", &json!("kms:*"));
+    by_arn["Resource"] = json!(*key);
+    client
+        .call(
+            "PutKeyPolicy",
+            json!({"KeyId": *key, "Policy": policy(&json!([by_arn]))}),
+        )
+        .await
+        .ok();
     let locked = policy(&json!([allow(ALICE, &json!("kms:*"))]));
     let refused = client
         .call("PutKeyPolicy", json!({"KeyId": *key, "Policy": locked}))

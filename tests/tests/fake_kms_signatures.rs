@@ -215,6 +215,27 @@ async fn who_did_not_sign_is_told_why() {
     assert_eq!(fake.ledger().successes(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn credentials_expire() {
+    let (fake, _server, mut client) = start().await;
+    let arn = "arn:aws:iam::111122223333:role/shop";
+    let session = Principal::new("ASIASHOP", "shop's secret", arn)
+        .unwrap()
+        .with_session_token("a token");
+    fake.add_principal(session.expires_at(DEFAULT_UNIX_TIME + Duration::from_secs(60)));
+    let how = Signing {
+        key: "ASIASHOP",
+        token: Some("a token"),
+        ..RIGHT
+    };
+    assert_eq!(told(&mut client, signed(&how)).await.0, 200);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let (status, code, message) = told(&mut client, signed(&how)).await;
+    assert_eq!((status, code.as_str()), (400, "ExpiredTokenException"));
+    assert_eq!(message, "The security token included in the request is expired");
+    assert_eq!(told(&mut client, signed(&RIGHT)).await.0, 200, "others go on");
+}
+
 #[tokio::test]
 async fn what_was_altered_does_not_fit() {
     let (_fake, _server, mut client) = start().await;

@@ -1,5 +1,5 @@
 //! Whoever calls, known by an access key.
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -29,6 +29,7 @@ pub struct Principal {
     access_key_id: Box<str>,
     secret: Arc<Zeroizing<String>>,
     session_token: Option<Box<str>>,
+    expires: Option<Duration>,
     arn: Box<str>,
     pub(super) policy: Option<Arc<Policy>>,
 }
@@ -65,6 +66,7 @@ impl Principal {
             access_key_id: access_key_id.into(),
             secret: Arc::new(Zeroizing::new(secret_access_key.to_owned())),
             session_token: None,
+            expires: None,
             arn: arn.into(),
             policy: None,
         })
@@ -74,6 +76,13 @@ impl Principal {
     #[must_use]
     pub fn with_session_token(mut self, token: &str) -> Self {
         self.session_token = Some(token.into());
+        self
+    }
+
+    /// Credentials that are refused with `ExpiredTokenException` over HTTP from this time on, since 1970 on the fake's clock.
+    #[must_use]
+    pub fn expires_at(mut self, since_1970: Duration) -> Self {
+        self.expires = Some(since_1970);
         self
     }
 
@@ -106,6 +115,11 @@ impl Principal {
     #[cfg(feature = "http")]
     pub(crate) fn secret(&self) -> &str {
         &self.secret
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn is_expired(&self, now: Duration) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 
     #[cfg(feature = "http")]

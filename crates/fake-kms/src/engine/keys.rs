@@ -79,7 +79,7 @@ impl Engine {
         self.authorize_account(asker, "CreateKey")?;
         new.check()?;
         let tags = tags::check(&new.tags)?;
-        let policy = self.new_policy(asker, new.policy.as_deref(), new.bypass_lockout_check)?;
+        let policy = self.new_policy(asker, None, new.policy.as_deref(), new.bypass_lockout_check)?;
         let internal = |_no_random| KmsErrorCode::Internal;
         let id = KeyId::random(new.multi_region).map_err(internal)?;
         let region = &self.place.region;

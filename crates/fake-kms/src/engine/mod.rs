@@ -31,13 +31,17 @@ pub(crate) use aliases::Alias;
 pub use crypto::{
     Ciphertext, DataKeyPair, Decrypted, MAX_CIPHERTEXT_LEN, MAX_PLAINTEXT_LEN, MAX_RANDOM_LEN, ReEncrypted,
 };
-pub(crate) use grants::{Grant, GrantChoice, GrantFilter, GrantRequest};
+pub(crate) use grants::Grant;
+#[cfg(feature = "http")]
+pub(crate) use grants::{GrantChoice, GrantFilter, GrantRequest};
 pub(crate) use key::Key;
 pub use key::{KeyMetadata, KeyState, MultiRegion};
 pub use keys::NewKey;
 pub(crate) use listing::{Page, Paging};
 pub(crate) use material::Schedule;
+#[cfg(feature = "http")]
 pub(crate) use policies::POLICY_NAME;
+#[cfg(feature = "http")]
 pub(crate) use rotation::RotationEntry;
 #[cfg(feature = "http")]
 pub(crate) use snapshot::{Families, RegionRecord, restore_families};

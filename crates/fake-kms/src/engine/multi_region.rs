@@ -30,7 +30,7 @@ impl Engine {
         key.usable()?;
         new.check()?;
         let tags = tags::check(&new.tags)?;
-        let policy = there.new_policy(asker, new.policy.as_deref(), new.bypass_lockout_check)?;
+        let policy = there.new_policy(asker, None, new.policy.as_deref(), new.bypass_lockout_check)?;
         let (now, region) = (there.clock.unix(), &there.place.region);
         let replica = Arc::new(Key {
             id: key.id,

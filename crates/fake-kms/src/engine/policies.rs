@@ -58,10 +58,11 @@ impl Engine {
         }
     }
 
-    /// The policy of a new key: the one that is told, or the usual one.
+    /// The policy of a key, new when it has no ARN yet: the one that is told, or the usual one.
     pub(super) fn new_policy(
         &self,
         asker: &Asker<'_>,
+        arn: Option<&str>,
         json: Option<&str>,
         lockout_is_fine: bool,
     ) -> Result<Arc<Policy>, KmsError> {
@@ -76,7 +77,7 @@ impl Engine {
         let root = format!("arn:{partition}:iam::{}:root", self.place.account);
         let owner = Principal::new("OWNER", "", &root).map_err(|_not_so| KmsErrorCode::Internal)?;
         let writer = asker.principal.unwrap_or(&owner);
-        let inquiry = self.inquiry(writer, "PutKeyPolicy", "*", None);
+        let inquiry = self.inquiry(writer, "PutKeyPolicy", arn.unwrap_or("*"), None);
         if decide(&inquiry, Some(&policy)) == Verdict::Allowed {
             Ok(Arc::new(policy))
         } else {
@@ -95,7 +96,7 @@ impl Engine {
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, "PutKeyPolicy", &key, None)?;
-        let policy = self.new_policy(asker, Some(json), lockout_is_fine)?;
+        let policy = self.new_policy(asker, Some(&key.arn), Some(json), lockout_is_fine)?;
         write(&key.inner).policy = policy;
         Ok(())
     }

@@ -90,11 +90,14 @@ impl<'a> Authorization<'a> {
         let token = headers
             .get("x-amz-security-token")
             .map(|value| value.to_str().unwrap_or_default());
-        if token == principal.session_token() {
-            Ok(principal)
-        } else {
-            Err(unknown())
+        if token != principal.session_token() {
+            return Err(unknown());
         }
+        if principal.is_expired(fake.engine().clock().unix()) {
+            let message = "The security token included in the request is expired";
+            return Err(KmsError::with_message(KmsErrorCode::ExpiredToken, message));
+        }
+        Ok(principal)
     }
 
     /// Checks that the principal signed this request, for this Region, just now.
