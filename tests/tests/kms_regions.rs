@@ -4,10 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use datakey::{Aad, Opener, Sealer};
-use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency};
+use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency, NewKey};
 use datakey_kms::{ABANDONED_AFTER, FIRST_REST, KmsProvider, MAX_REST};
 use datakey_provider::{
-    DataKey, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, Several, WrappedKey, WrappedKeys,
+    DataKey, EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, Several,
+    WrappedKey, WrappedKeys,
 };
 use datakey_tests::{kms::context, kms_memory::provider_of};
 use tokio::time::{Instant, advance, timeout};
@@ -287,4 +288,94 @@ async fn messages_open_through_the_whole_stack_while_a_region_is_down() {
     }
     let slow = waited.iter().filter(|waited| **waited > FAR * 2).count();
     assert!(slow <= 2, "{waited:?}");
+}
+
+/// A multi-Region key: one wrapped key in the message, opened in whichever region the opener is.
+#[tokio::test(start_paused = true)]
+async fn a_replica_opens_in_its_own_region_what_its_primary_wrapped() {
+    let home = FakeKms::builder()
+        .region("eu-central-1")
+        .latency(Latency::fixed(FAR))
+        .build()
+        .unwrap();
+    let away = home.in_region("us-east-1").unwrap();
+    away.set_latency(Latency::fixed(NEAR));
+    let primary = home.create_key_with(&NewKey::new().multi_region()).unwrap();
+    let replica = home.replicate_key(&primary, "us-east-1").unwrap();
+    let sealer = provider_of(&home).key(&*primary).build().unwrap();
+    let made = sealer.generate_data_key(&context()).await.unwrap();
+    let wrapped = made.wrapped_keys().first();
+    assert_eq!(wrapped.key_id(), &*primary);
+    for told in [&primary, &replica] {
+        let opener = provider_of(&away).opening_key(&**told);
+        assert_eq!(
+            opener
+                .clone()
+                .build()
+                .ok()
+                .and_then(|strict| strict.rank(wrapped)),
+            None,
+            "replicas must be allowed"
+        );
+        let opener = opener.allow_multi_region_replicas().build().unwrap();
+        let before = (home.ledger().calls(), away.ledger().calls());
+        let start = Instant::now();
+        assert!(
+            opener
+                .decrypt(&context(), wrapped)
+                .await
+                .unwrap()
+                .ct_eq(made.data_key())
+        );
+        assert_eq!(start.elapsed(), NEAR, "in its own region");
+        assert_eq!(
+            (home.ledger().calls(), away.ledger().calls()),
+            (before.0, before.1 + 1)
+        );
+        let other = opener
+            .decrypt(&EncryptionContext::empty(), wrapped)
+            .await
+            .unwrap_err();
+        assert_eq!(other.class(), ErrorClass::NotAuthentic);
+    }
+}
+
+/// Of two regions' replicas the near one is asked, and the far one when the near one is down.
+#[tokio::test(start_paused = true)]
+async fn replicas_stand_in_for_each_other_by_locality_and_health() {
+    let near = FakeKms::builder()
+        .region("eu-central-1")
+        .latency(Latency::fixed(NEAR))
+        .build()
+        .unwrap();
+    let far = near.in_region("us-east-1").unwrap();
+    far.set_latency(Latency::fixed(FAR));
+    let primary = near.create_key_with(&NewKey::new().multi_region()).unwrap();
+    near.replicate_key(&primary, "us-east-1").unwrap();
+    let here = provider_of(&near).key(&*primary).allow_multi_region_replicas();
+    let there = provider_of(&far)
+        .opening_key(&*primary)
+        .allow_multi_region_replicas();
+    let here = here.attempt_timeout(PATIENCE).build().unwrap();
+    let both = Several::new([there.rank(Rank::REMOTE).build().unwrap(), here.clone()]).unwrap();
+    let made = here.generate_data_key(&context()).await.unwrap();
+    let wrapped = made.wrapped_keys().first();
+    let asked = async || {
+        let start = Instant::now();
+        assert!(
+            both.decrypt(&context(), wrapped)
+                .await
+                .unwrap()
+                .ct_eq(made.data_key())
+        );
+        start.elapsed()
+    };
+    assert_eq!(asked().await, NEAR);
+    near.inject(FaultRule::new(Fault::Hang(Duration::MAX)));
+    // One wrapped key, two ways to open it: the second is taken within the same call.
+    assert_eq!(asked().await, PATIENCE + FAR);
+    assert_eq!(asked().await, FAR);
+    near.clear_faults();
+    advance(FIRST_REST).await;
+    assert_eq!(asked().await, NEAR);
 }

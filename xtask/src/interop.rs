@@ -38,6 +38,15 @@ pub fn ci(_: &[String]) -> Result<()> {
     python()
 }
 
+/// As [`ci`], for the clients of KMS.
+pub fn ci_kms(_: &[String]) -> Result<()> {
+    if let Some(missing) = interop_kms::missing() {
+        println!("interop with the clients of KMS is skipped: {missing}");
+        return Ok(());
+    }
+    interop_kms::run()
+}
+
 /// What this machine lacks for Python, if anything.
 pub fn missing() -> Option<&'static str> {
     let has = |module: &str| {

@@ -41,7 +41,13 @@ pub fn run() -> Result<()> {
     )?;
     call(
         "node",
-        &[&module("calls.mjs"), &plain, &result("javascript"), &refusing],
+        &[
+            "--no-warnings",
+            &module("calls.mjs"),
+            &plain,
+            &result("javascript"),
+            &refusing,
+        ],
     )?;
     call(
         &python,
@@ -49,7 +55,13 @@ pub fn run() -> Result<()> {
     )?;
     call(
         "node",
-        &[&module("esdk.mjs"), &plain, &result("esdk-javascript"), WORK],
+        &[
+            "--no-warnings",
+            &module("esdk.mjs"),
+            &plain,
+            &result("esdk-javascript"),
+            WORK,
+        ],
     )?;
     call(&python, &[&script("calls.py"), &moto, &result("moto")])?;
     for (url, which) in [(&plain, "fake"), (&moto, "moto")] {

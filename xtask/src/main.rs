@@ -130,6 +130,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("backends", backends::run),
         ("vectors --check", vectors::check),
         ("interop python", interop::ci),
+        ("interop kms", interop::ci_kms),
         ("fuzz", fuzz::ci),
         ("bench --check", bench::ci),
         ("test", tests_run::run),

@@ -233,17 +233,26 @@ pub(crate) fn is_account(text: &str) -> bool {
 }
 
 /// As KMS makes key ids: `1234abcd-12ab-34cd-56ef-1234567890ab`, `mrk-1234abcd12ab34cd56ef1234567890ab`.
+///
+/// Those of multi-Region keys may have the dashes too, as emulators of KMS make them.
 fn is_exact_key_id(text: &str) -> bool {
-    let hex = |text: &str, len| {
-        text.len() == len && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
     match text.strip_prefix(MULTI_REGION_PREFIX) {
-        Some(digits) => hex(digits, 32),
-        None => {
-            text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
-                && text.split('-').all(|part| hex(part, part.len()))
-        }
+        Some(digits) => is_hex(digits, 32) || is_uuid(digits),
+        None => is_uuid(text),
     }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let lengths = [8, 4, 4, 4, 12];
+    lengths
+        .into_iter()
+        .all(|len| parts.next().is_some_and(|part| is_hex(part, len)))
+        && parts.next().is_none()
+}
+
+fn is_hex(text: &str, len: usize) -> bool {
+    text.len() == len && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// What may stand for a key id in an answer or a message: wider, as nothing is to be told to a person there.
@@ -283,7 +292,13 @@ mod tests {
     #[test]
     fn key_ids_are_as_kms_makes_them() {
         let uuid = "1234abcd-12ab-34cd-56ef-1234567890ab";
-        assert!(is_exact_key_id(uuid) && is_exact_key_id("mrk-1234abcd12ab34cd56ef1234567890ab"));
+        for text in [
+            uuid,
+            "mrk-1234abcd12ab34cd56ef1234567890ab",
+            &format!("mrk-{uuid}"),
+        ] {
+            assert!(is_exact_key_id(text), "{text}");
+        }
         for text in [
             "",
             "orders",
@@ -296,7 +311,8 @@ mod tests {
             &uuid.replace('-', ""),
             &uuid.replace("ab", "xy"),
             &format!("{uuid}-"),
-            &format!("mrk-{uuid}"),
+            &format!("{uuid}-1234"),
+            &format!("mrk-mrk-{uuid}"),
         ] {
             assert!(!is_exact_key_id(text), "{text}");
         }

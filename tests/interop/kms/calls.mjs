@@ -68,10 +68,16 @@ function mismatch(expected, seen, earlier, path = "answer") {
 }
 
 const [endpoint, output, refusing] = process.argv.slice(2);
-const clients = { plain: new kms.KMSClient({ endpoint }) };
+const clients = {
+  plain: new kms.KMSClient({ endpoint }),
+  away: new kms.KMSClient({ endpoint, region: "us-east-1" }),
+};
 if (refusing) {
   clients.refusing = new kms.KMSClient({ endpoint: refusing, maxAttempts: 1 });
   clients.retrying = new kms.KMSClient({ endpoint: refusing });
+  const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "another" };
+  clients.forged = new kms.KMSClient({ endpoint, credentials });
+  clients.stranger = new kms.KMSClient({ endpoint, credentials: { ...credentials, accessKeyId: "AKIASTRANGER" } });
 }
 const outcomes = {};
 const failures = [];

@@ -3,7 +3,7 @@
 calls.py ENDPOINT OUTPUT            against a KMS at ENDPOINT, such as moto
 calls.py ENDPOINT OUTPUT REFUSING   against the emulator, whose keys at REFUSING answer one error each
 
-The client is boto3 as it is installed, told an endpoint and nothing else. At REFUSING its retries are off, as they would
+The client is boto3 as it is installed, told an endpoint and nothing else; the emulator checks its signatures. At REFUSING its retries are off, as they would
 hide the errors; the calls at "retrying" leave them on. Writes what came of each call to OUTPUT as JSON.
 """
 import json
@@ -148,9 +148,13 @@ def told(refused):
 def main(endpoint, output, refusing=None):
     once = Config(retries={"total_max_attempts": 1})
     clients = {"plain": boto3.client("kms", endpoint_url=endpoint)}
+    clients["away"] = boto3.client("kms", endpoint_url=endpoint, region_name="us-east-1")
     if refusing:
         clients["refusing"] = boto3.client("kms", endpoint_url=refusing, config=once)
         clients["retrying"] = boto3.client("kms", endpoint_url=refusing)
+        for name, access_key in [("forged", "AKIDEXAMPLE"), ("stranger", "AKIASTRANGER")]:
+            secrets = {"aws_access_key_id": access_key, "aws_secret_access_key": "another"}
+            clients[name] = boto3.client("kms", endpoint_url=endpoint, **secrets)
     with open(os.path.join(HERE, "calls.json"), encoding="utf-8") as file:
         steps = json.load(file)
     run, earlier = Run(), {"run": {"alias": "alias/boto3"}}

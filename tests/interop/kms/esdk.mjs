@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import {
-  AlgorithmSuiteIdentifier, CommitmentPolicy, KmsKeyringNode, NodeCachingMaterialsManager, MultiKeyringNode,
+  AlgorithmSuiteIdentifier, AwsKmsMrkAwareSymmetricDiscoveryKeyringNode, AwsKmsMrkAwareSymmetricKeyringNode, CommitmentPolicy, KmsKeyringNode, NodeCachingMaterialsManager, MultiKeyringNode,
   buildClient, getClient, getLocalCryptographicMaterialsCache,
 } from "@aws-crypto/client-node";
 import { KMS } from "@aws-sdk/client-kms";
@@ -137,6 +137,16 @@ await fails("seal under a disabled key", () => seal(own), "DisabledException");
 await fails("open under a disabled key", () => opened(own, message), "DisabledException");
 await plain.enableKey({ KeyId: one.KeyId });
 await succeeds("open under the key enabled again", () => opened(own, message), { expected: order });
+
+const { KeyMetadata: primary } = await plain.createKey({ MultiRegion: true });
+const { ReplicaKeyMetadata: replica } = await plain.replicateKey({ KeyId: primary.Arn, ReplicaRegion: "us-east-1" });
+const [here, there] = ["eu-central-1", "us-east-1"].map(clientProvider);
+const sealing = new AwsKmsMrkAwareSymmetricKeyringNode({ client: here, keyId: primary.Arn });
+message = await succeeds("seal under a primary", () => seal(sealing), { kms: generate });
+for (const [name, keyring] of [
+  ["with the replica", new AwsKmsMrkAwareSymmetricKeyringNode({ client: there, keyId: replica.Arn })],
+  ["by discovery of replicas", new AwsKmsMrkAwareSymmetricDiscoveryKeyringNode({ client: there })],
+]) await succeeds(`open ${name}`, () => opened(keyring, message), { expected: order, kms: decrypted });
 
 const cache = getLocalCryptographicMaterialsCache(10);
 const caching = new NodeCachingMaterialsManager({ backingMaterials: own, cache, maxAge: 600_000, partition: "orders" });

@@ -17,6 +17,8 @@ from aws_cryptographic_material_providers.mpl.config import MaterialProvidersCon
 from aws_cryptographic_material_providers.mpl.models import (
     CreateAwsKmsDiscoveryKeyringInput,
     CreateAwsKmsKeyringInput,
+    CreateAwsKmsMrkDiscoveryKeyringInput,
+    CreateAwsKmsMrkKeyringInput,
     CreateMultiKeyringInput,
     DiscoveryFilter,
 )
@@ -108,6 +110,26 @@ class Keyrings:
                 kms_client=self.client, discovery_filter=DiscoveryFilter(account_ids=[account], partition="aws")
             )
         )
+
+
+def with_replicas(run, sdk, here, there, mpl):
+    """Sealed under the primary, opened with its replica, by key and by discovery."""
+    primary = here.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    replica = here.replicate_key(KeyId=primary, ReplicaRegion="us-east-1")["ReplicaKeyMetadata"]["Arn"]
+
+    def ring(key, client):
+        return mpl.create_aws_kms_mrk_keyring(CreateAwsKmsMrkKeyringInput(kms_key_id=key, kms_client=client))
+
+    def seal():
+        return sdk.encrypt(source=b"order 17", keyring=ring(primary, here), encryption_context=CONTEXT)[0]
+
+    message = run.succeeds("seal under a primary", seal, kms={"GenerateDataKey": 1})
+    discovery = mpl.create_aws_kms_mrk_discovery_keyring(
+        CreateAwsKmsMrkDiscoveryKeyringInput(kms_client=there, region="us-east-1")
+    )
+    for name, keyring in [("with the replica", ring(replica, there)), ("by discovery of replicas", discovery)]:
+        opened = lambda: sdk.decrypt(source=message, keyring=keyring)[0]  # noqa: E731
+        run.succeeds(f"open {name}", opened, b"order 17", {"Decrypt": 1})
 
 
 def with_keyrings(run, sdk, kms, rings, keys, folder):
@@ -220,7 +242,11 @@ def main(endpoint, output, folder):
         commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
     )
     (folder / "key").write_text(one["Arn"], encoding="ascii")
-    with_keyrings(run, sdk, client, Keyrings(client), keys, folder)
+    rings = Keyrings(client)
+    with_keyrings(run, sdk, client, rings, keys, folder)
+    away = boto3.client("kms", endpoint_url=endpoint, region_name="us-east-1")
+    run.count(away)
+    with_replicas(run, sdk, client, away, rings.mpl)
     with_master_keys(run, sdk, client, keys)
     name = f"AWS Encryption SDK for Python {aws_encryption_sdk.__version__}"
     with open(output, "w", encoding="utf-8") as file:

@@ -2,14 +2,14 @@
 //! `cargo xtask interop kms` runs both.
 use std::{env, io, process::ExitCode, sync::Arc};
 
-use aws_sdk_kms::Client;
-use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode};
+use aws_sdk_kms::{Client, config::Region};
+use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode, Principal};
 use datakey_kms::{DiscoveryFilter, KmsProvider, KmsProviderBuilder};
 use datakey_provider::{
     DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider, ProviderError,
     Rank, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
 };
-use datakey_tests::kms::{REGION, client, context};
+use datakey_tests::kms::{REGION, client, config, context};
 
 type Anything<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -32,7 +32,16 @@ async fn main() -> ExitCode {
 
 /// Serves until standard input ends; the only line of the output says where, the refusing one second.
 async fn serve() -> Anything {
-    let plain = FakeKmsServer::start(FakeKms::builder().region(REGION).build()?).await?;
+    let fake = FakeKms::builder().region(REGION).wall_clock().build()?;
+    fake.add_principal(Principal::new(
+        "AKIDEXAMPLE",
+        "not-a-secret",
+        "arn:aws:iam::111122223333:user/interop",
+    )?);
+    let plain = FakeKmsServer::builder(fake)
+        .verify_signatures()
+        .regions_by_signature();
+    let plain = plain.start().await?;
     let refusing = FakeKmsServer::start(refusing()?).await?;
     println!("{} {}", plain.url(), refusing.url());
     tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
@@ -86,7 +95,39 @@ async fn conform(url: &str, moto: bool) -> Anything {
     )
     .await?;
     println!("re-encryption: passed");
+    if !moto {
+        // Moto cannot decrypt with a replica.
+        replica_opens(&client, url).await?;
+        println!("a replica, in its own region: passed");
+    }
     Ok(())
+}
+
+/// What the primary wrapped opens with its replica, which is told the primary's ARN and nothing else.
+async fn replica_opens(client: &Client, url: &str) -> Anything {
+    const AWAY: &str = "us-east-1";
+    let made = client.create_key().multi_region(true).send().await?;
+    let primary = made.key_metadata.and_then(|key| key.arn).ok_or("no ARN")?;
+    client
+        .replicate_key()
+        .key_id(&primary)
+        .replica_region(AWAY)
+        .send()
+        .await?;
+    let away = Client::from_conf(config(url).region(Region::new(AWAY)).build());
+    let sealing = build(client, |builder| builder.key(&primary))?;
+    let opening = build(&away, |builder| {
+        builder.opening_key(&primary).allow_multi_region_replicas()
+    })?;
+    let made = sealing.generate_data_key(&context()).await?;
+    let wrapped = made.wrapped_keys().first();
+    if !opening.decrypt(&context(), wrapped).await?.ct_eq(made.data_key()) {
+        return Err("the replica opens another key".into());
+    }
+    match opening.decrypt(&EncryptionContext::empty(), wrapped).await {
+        Err(refused) if refused.class() == ErrorClass::NotAuthentic => Ok(()),
+        other => Err(format!("the replica opens it with another context: {other:?}").into()),
+    }
 }
 
 fn build(
