@@ -76,6 +76,12 @@
 //! Two failures are transient though waiting does not help, since the SDK does not tell them from others: a certificate
 //! that does not verify, and a client made without any credentials provider. Their source says what they are.
 //!
+//! # Several regions
+//!
+//! One provider calls one region; [`Several`](datakey_provider::Several) makes one of many. The order in which they are
+//! tried is the order of their ranks: [`rank`](KmsProviderBuilder::rank) says how near each is, and a region that times out,
+//! cannot be reached or fails ranks last, for [`FIRST_REST`] and longer each time, until one call finds it answering.
+//!
 //! # Roles
 //!
 //! A sealer needs one permission, an opener another, and neither needs both. In the identity policy of the sealer's
