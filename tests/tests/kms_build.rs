@@ -3,15 +3,16 @@ use std::{process::Command, time::Duration};
 
 use aws_sdk_kms::{
     Client,
-    config::{Credentials, Region, SharedCredentialsProvider},
+    config::{Credentials, Region, SharedCredentialsProvider, http::HttpResponse},
 };
+use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 use datakey_kms::{
     BuildError, DiscoveryFilter, DiscoveryFilterError, KeyIdForm, KmsKeyId, KmsKeyIdError, KmsProvider,
     KmsProviderBuilder, MAX_GRANT_TOKEN_LEN,
 };
 use datakey_provider::{OpeningProvider as _, Rank, SealingProvider as _};
-use datakey_tests::kms::*;
+use datakey_tests::{kms::*, kms_memory::Answering};
 
 fn builder() -> KmsProviderBuilder {
     KmsProvider::from_client(&client("http://127.0.0.1:9"))
@@ -192,20 +193,45 @@ fn debug_shows_no_grant_token() {
     assert!(text.contains(KEY) && !text.contains("AQpA"), "{text}");
 }
 
+/// An endpoint that is set to nothing is none: the SDK panics over it at the first call.
+#[tokio::test]
+async fn an_empty_endpoint_is_none() {
+    let answering = Answering::with(|| {
+        let body = SdkBody::from(success().to_string());
+        HttpResponse::new(200.try_into().unwrap(), body)
+    });
+    let credentials = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "tests");
+    for endpoint in ["", " "] {
+        let config = SdkConfig::builder()
+            .region(Region::new(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+            .http_client(answering.clone().into_client())
+            .endpoint_url(endpoint)
+            .build();
+        let kms = KmsProvider::from_sdk_config(&config).key(KEY).build().unwrap();
+        drop(kms.generate_data_key(&context()).await.unwrap());
+    }
+}
+
 /// The environment of a process cannot be changed safely from within, so this one is run in a process of its own.
 #[tokio::test]
 async fn the_environment_makes_a_provider() {
-    let server = server(json_answer(&success())).await;
-    let output = Command::new(env!("CARGO_BIN_EXE_kms_from_environment"))
-        .args([KEY, REGION])
-        .env("AWS_REGION", REGION)
-        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-        .env("AWS_ENDPOINT_URL_KMS", server.uri())
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_MAX_ATTEMPTS", "5")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(seen(&server).await.len(), 1);
+    // The service's own endpoint comes before that of all services, unless it is empty.
+    let (server, other) = (server(json_answer(&success())).await, "http://127.0.0.1:9");
+    for (own, all) in [(&*server.uri(), other), ("", &*server.uri())] {
+        let before = seen(&server).await.len();
+        let output = Command::new(env!("CARGO_BIN_EXE_kms_from_environment"))
+            .args([KEY, REGION])
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+            .env("AWS_ENDPOINT_URL_KMS", own)
+            .env("AWS_ENDPOINT_URL", all)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_MAX_ATTEMPTS", "5")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(seen(&server).await.len(), before + 1);
+    }
 }

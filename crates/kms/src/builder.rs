@@ -124,6 +124,7 @@ impl KmsProviderBuilder {
 
     pub(crate) fn from_sdk_config(config: &SdkConfig) -> Self {
         let mut builder = aws_sdk_kms::config::Builder::from(config);
+        builder.set_endpoint_url(client::endpoint(config));
         if config.behavior_version().is_none() {
             builder.set_behavior_version(Some(BehaviorVersion::latest()));
         }

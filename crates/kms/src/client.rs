@@ -6,6 +6,7 @@ use aws_sdk_kms::{
     config::{retry::RetryConfig, timeout::TimeoutConfig},
 };
 use aws_smithy_async::rt::sleep::default_async_sleep;
+use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
 use crate::{BuildError, DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_CONNECT_TIMEOUT};
 
@@ -31,6 +32,28 @@ pub(crate) fn prepare(given: &Config, limits: Limits) -> Result<Client, BuildErr
         builder.set_retry_config(Some(RetryConfig::disabled()));
     }
     Ok(Client::from_conf(builder.build()))
+}
+
+/// The endpoint that a configuration sets, found as the SDK finds it, but for one that is set to nothing.
+///
+/// An environment variable that is there and empty sets it to nothing, as compose files do; the SDK would panic over it
+/// at the first call.
+pub(crate) fn endpoint(config: &SdkConfig) -> Option<String> {
+    let own = || {
+        let key = ServiceConfigKey::builder()
+            .service_id("KMS")
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build();
+        config.service_config()?.load_config(key.ok()?)
+    };
+    let is_set = |url: &String| !url.trim().is_empty();
+    let given = || config.endpoint_url().map(str::to_owned).filter(is_set);
+    if config.get_origin("endpoint_url").is_client_config() {
+        given()
+    } else {
+        own().filter(is_set).or_else(given)
+    }
 }
 
 /// The caller's timeouts, with those that are missing filled in.

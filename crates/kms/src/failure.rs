@@ -19,6 +19,9 @@ use crate::{
 /// The longest text of a service that an error keeps, in bytes.
 const MAX_MESSAGE_LEN: usize = 1024;
 
+/// The longest error code, in bytes: about twice the longest that AWS has.
+const MAX_CODE_LEN: usize = 128;
+
 /// What is known of a failed call beyond its class: the source of the [`ProviderError`].
 ///
 /// It is made of the SDK's error without the response: an answer that cannot be read may hold the plaintext data key,
@@ -108,11 +111,11 @@ where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
-    let message = meta.and_then(ErrorMetadata::message).map(|text| cut(text).into());
+    let message = meta.and_then(ErrorMetadata::message).map(one_line);
     let request_id = meta
         .and_then(|meta| meta.request_id())
         .or_else(|| header(&error, "x-amzn-requestid"))
-        .map(|id| cut(id).into());
+        .map(one_line);
     let source = match error {
         // The source of these is the parser's, which may quote the body.
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => None,
@@ -162,7 +165,14 @@ where
         .and_then(ProvideErrorMetadata::code)
         .or_else(|| header(error, "x-amzn-errortype").map(bare_code))
         .or_else(|| find::<ErrorMetadata>(error).and_then(ErrorMetadata::code))
-        .map(|code| cut(code).into())
+        .filter(|code| is_code(code))
+        .map(Into::into)
+}
+
+/// Whether a text can be an error code. What is something else, whoever put it there, is not repeated.
+fn is_code(text: &str) -> bool {
+    let in_code = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=MAX_CODE_LEN).contains(&text.len()) && text.bytes().all(in_code)
 }
 
 /// `com.amazonaws.kms#NotFoundException:http://...` is `NotFoundException`.
@@ -204,6 +214,14 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         next = error.source();
     }
     None
+}
+
+/// A text of bounded length, which cannot pretend to be further lines of a log.
+fn one_line(text: &str) -> Box<str> {
+    let visible = cut(text)
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char });
+    visible.collect::<String>().into()
 }
 
 fn cut(text: &str) -> &str {
@@ -278,6 +296,36 @@ mod tests {
         ] {
             assert_eq!(bare_code(text), "X");
         }
+    }
+
+    #[test]
+    fn what_is_no_code_is_not_repeated() {
+        for code in [
+            "ThrottlingException",
+            "AWS.SimpleQueueService.NonExistent",
+            "KMS-1_2",
+        ] {
+            assert!(is_code(code), "{code}");
+        }
+        let long = "E".repeat(129);
+        for text in [
+            "",
+            "a b",
+            "p6enp6enp6enp6enp6c=",
+            "Throttling\nException",
+            "\u{1F511}",
+            &long,
+        ] {
+            assert!(!is_code(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_one_line() {
+        assert_eq!(
+            &*one_line("no such key\r\nERROR forged\u{85}\u{1b}[2J"),
+            "no such key  ERROR forged  [2J"
+        );
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl KmsProvider {
     }
 
     /// Starts from a configuration, most often one that `aws-config` loaded. A missing behaviour version is the
-    /// SDK's latest.
+    /// SDK's latest, and an endpoint that is set to nothing is none.
     ///
     /// ```
     /// use aws_types::SdkConfig;
