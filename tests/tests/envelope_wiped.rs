@@ -147,6 +147,8 @@ fn secrets_are_wiped_when_their_holders_are_dropped() {
         let later = on_the_heap(&lines, "data key dropped");
         assert!(!later.contains(&"data key".into()), "{lines:#?}");
         assert!(later.contains(&KEY_STATES[0].into()), "{lines:#?}");
+        let finished = on_the_heap(&lines, "finished");
+        assert!(!finished.contains(&"plaintext".into()), "{lines:#?}");
         let refused = on_the_heap(&lines, "refused");
         for name in ["data key", "message key", "last round key", "plaintext"] {
             assert!(

@@ -1,5 +1,7 @@
 //! Associated data: bound into a message, never stored in it.
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+use crate::sha256::{MAX_END, State, padded};
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 of nothing.
@@ -41,11 +43,15 @@ impl<'a> Aad<'a> {
 
     #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
     pub(crate) fn digest(self) -> [u8; 32] {
-        if self.0.is_empty() {
-            EMPTY_DIGEST
-        } else {
-            Sha256::digest(self.0).into()
+        let mut digest = EMPTY_DIGEST;
+        match u16::try_from(self.0.len()) {
+            Ok(0) => {}
+            Ok(len) if self.0.len() <= MAX_END => {
+                State::initial().after(&padded(self.0, len)).write(&mut digest)
+            }
+            _ => digest = Sha256::digest(self.0).into(),
         }
+        digest
     }
 }
 
@@ -63,5 +69,14 @@ mod tests {
     fn the_digest_of_nothing_is_the_constant() {
         assert_eq!(EMPTY_DIGEST, <[u8; 32]>::from(Sha256::digest([])));
         assert_ne!(Aad::new(b"x").digest(), EMPTY_DIGEST);
+    }
+
+    #[test]
+    fn every_length_has_the_digest_of_the_library() {
+        let bytes = [0xA5; 2 * MAX_END];
+        for len in 0..bytes.len() {
+            let expected: [u8; 32] = Sha256::digest(&bytes[..len]).into();
+            assert_eq!(Aad::new(&bytes[..len]).digest(), expected, "{len}");
+        }
     }
 }

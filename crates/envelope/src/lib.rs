@@ -126,6 +126,8 @@ mod salt;
 mod schedule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod seal;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod sha256;
 #[cfg(all(feature = "std", any(feature = "rustcrypto", feature = "aws-lc")))]
 mod threads;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]

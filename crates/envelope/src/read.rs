@@ -47,8 +47,11 @@ impl<'a> Cursor<'a> {
 
 /// Reads a header from the front of `bytes`.
 pub(crate) fn header(bytes: &[u8]) -> Result<Header<'_>, FormatError> {
-    let known = bytes.len().min(MAGIC.len());
-    if bytes.get(..known) != MAGIC.get(..known) {
+    let magic = match bytes.first_chunk() {
+        Some(magic) => *magic == MAGIC,
+        None => MAGIC.starts_with(bytes),
+    };
+    if !magic {
         return Err(broken(Rule::Magic));
     }
     let mut cursor = Cursor(bytes);

@@ -8,22 +8,19 @@ use alloc::boxed::Box;
 use core::{mem, ops::Range, slice};
 
 use datakey_provider::DataKey;
-use hmac::{
-    KeyInit as _,
-    block_api::HmacCore,
-    digest::block_api::{Buffer, FixedOutputCore as _, UpdateCore as _},
-};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{Aad, FrameLen, Kind, SALT_LEN, Suite};
+use crate::{
+    Aad, FrameLen, Kind, SALT_LEN, Suite,
+    sha256::{BLOCK_LEN, State, padded},
+};
 
 pub(crate) const KEY_LEN: usize = 32;
 const LABEL: [u8; 29] = *b"datakey envelope format v1\0\0\0";
-const BLOCK_LEN: usize = 64;
 // The one output block of each expansion ends its input with the counter 1 (RFC 5869 section 2.3).
-const AEAD_KEY: &[u8] = b"aead key\x01";
-const COMMITMENT: &[u8] = b"commitment\x01";
+// In front of it stand the key's block, `P` and `M`.
+const AEAD_KEY: [u8; BLOCK_LEN] = padded(b"aead key\x01", 3 * 64 + 9);
+const COMMITMENT: [u8; BLOCK_LEN] = padded(b"commitment\x01", 3 * 64 + 11);
 
 /// What all messages of one data key, suite, kind and frame length have in common.
 #[derive(Debug, Clone, Copy)]
@@ -54,21 +51,55 @@ fn block(parts: [&[u8]; 3]) -> [u8; BLOCK_LEN] {
     block
 }
 
-/// HMAC keyed with a data key. Boxed once; the hash states are wiped when dropped.
+/// HMAC-SHA-256 (RFC 2104) between two blocks: what stands in front of the text and behind it.
 ///
-/// These are states between two blocks, without the buffer for a part of one that `Hmac` carries along: `P` and `M` are
-/// one block each, and copying the buffers was a tenth of what a small message costs.
-pub(crate) struct Keyed(Box<HmacCore<Sha256>>);
+/// All texts here are whole blocks and a constant end, so that there is nothing to buffer and nothing to pad.
+#[derive(Clone)]
+struct Mac {
+    inner: State,
+    outer: State,
+}
+
+impl Mac {
+    fn new(key: &[u8; 32]) -> Self {
+        let start = |pad: u8| {
+            let mut block = Zeroizing::new([pad; BLOCK_LEN]);
+            block.iter_mut().zip(key).for_each(|(to, byte)| *to ^= byte);
+            State::initial().after(&block)
+        };
+        Self {
+            inner: start(0x36),
+            outer: start(0x5c),
+        }
+    }
+
+    #[inline]
+    fn after(&self, block: &[u8; BLOCK_LEN]) -> Self {
+        Self {
+            inner: self.inner.after(block),
+            outer: self.outer.clone(),
+        }
+    }
+
+    #[inline]
+    fn finish(&self, end: &[u8; BLOCK_LEN], out: &mut [u8; 32]) {
+        let mut block = Zeroizing::new(OUTER_END);
+        if let Some(digest) = block.first_chunk_mut() {
+            self.inner.after(end).write(digest);
+        }
+        self.outer.after(&block).write(out);
+    }
+}
+
+/// Behind the inner digest: one block of key, and the digest.
+const OUTER_END: [u8; BLOCK_LEN] = padded(&[0; 32], 64 + 32);
+
+/// HMAC keyed with a data key. Boxed once; wiped when dropped.
+pub(crate) struct Keyed(Box<Mac>);
 
 impl Keyed {
     pub(crate) fn new(data_key: &DataKey) -> Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "HMAC takes keys of every length (RFC 2104 section 2)"
-        )]
-        let mac =
-            HmacCore::new_from_slice(data_key.expose_secret()).expect("HMAC takes keys of every length");
-        Self(Box::new(mac))
+        Self(Box::new(Mac::new(data_key.expose_secret())))
     }
 
     pub(crate) fn memory(&self) -> Range<*const u8> {
@@ -76,9 +107,7 @@ impl Keyed {
     }
 
     pub(crate) fn prepare(&self, profile: &Profile<'_>) -> Prepared {
-        let mut mac = self.0.clone();
-        mac.update_blocks(&[profile.block().into()]);
-        Prepared(mac)
+        Prepared(Box::new(self.0.after(&profile.block())))
     }
 }
 
@@ -89,7 +118,7 @@ fn memory(state: &HmacCore<Sha256>) -> Range<*const u8> {
 }
 
 /// The state after `P`.
-pub(crate) struct Prepared(Box<HmacCore<Sha256>>);
+pub(crate) struct Prepared(Box<Mac>);
 
 impl Prepared {
     pub(crate) fn memory(&self) -> Range<*const u8> {
@@ -98,29 +127,58 @@ impl Prepared {
 
     #[inline]
     pub(crate) fn message(&self, salt: &[u8; SALT_LEN], aad: Aad<'_>) -> MessageSecret {
-        let mut mac = (*self.0).clone();
-        mac.update_blocks(&[block([salt, &aad.digest(), &[]]).into()]);
-        MessageSecret(mac)
+        MessageSecret(self.0.after(&block([salt, &aad.digest(), &[]])))
     }
 }
 
 /// The state after `M`: a message's own secret.
-pub(crate) struct MessageSecret(HmacCore<Sha256>);
+pub(crate) struct MessageSecret(Mac);
 
 impl MessageSecret {
     #[inline]
     pub(crate) fn commitment(&self) -> [u8; 32] {
         let mut commitment = [0; 32];
-        let (mut mac, mut rest) = (self.0.clone(), Buffer::<HmacCore<Sha256>>::new(COMMITMENT));
-        mac.finalize_fixed_core(&mut rest, (&mut commitment).into());
+        self.0.finish(&COMMITMENT, &mut commitment);
         commitment
     }
 
     #[inline]
-    pub(crate) fn into_key(mut self) -> Zeroizing<[u8; KEY_LEN]> {
+    pub(crate) fn into_key(self) -> Zeroizing<[u8; KEY_LEN]> {
         let mut key = Zeroizing::new([0; KEY_LEN]);
-        let mut rest = Buffer::<HmacCore<Sha256>>::new(AEAD_KEY);
-        self.0.finalize_fixed_core(&mut rest, (&mut *key).into());
+        self.0.finish(&AEAD_KEY, &mut key);
         key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hkdf::Hkdf;
+    use sha2::Sha256;
+
+    #[test]
+    fn expansions_are_those_of_hkdf() {
+        for byte in [0, 1, 0xA5] {
+            let data_key = DataKey::init(|own| own.fill(byte));
+            let profile = Profile {
+                suite: Suite::Aes256Gcm,
+                kind: Kind::Records,
+                frame_len: FrameLen::MAX,
+                context_digest: &[byte; 32],
+            };
+            let aad = [byte];
+            let aad = Aad::new(&aad);
+            let secret = Keyed::new(&data_key).prepare(&profile).message(&[byte; 24], aad);
+            let expand = |purpose: &[u8]| {
+                let mut out = [0; 32];
+                let message = block([&[byte; 24], &aad.digest(), &[]]);
+                let info = [&profile.block()[..], &message, purpose].concat();
+                let hkdf = Hkdf::<Sha256>::from_prk(data_key.expose_secret()).unwrap();
+                hkdf.expand(&info, &mut out).unwrap();
+                out
+            };
+            assert_eq!(secret.commitment(), expand(b"commitment"));
+            assert_eq!(*secret.into_key(), expand(b"aead key"));
+        }
     }
 }

@@ -8,7 +8,6 @@ pub const STREAM: usize = 16 << 20;
 /// The portions that a stream arrives in.
 pub const PORTION: usize = 1 << 20;
 
-const ROUNDS: usize = 60;
 /// Nanoseconds for the calls of one turn.
 const TURN: f64 = 1e6;
 
@@ -22,6 +21,14 @@ pub enum Call {
 
 impl Call {
     pub const ALL: [Self; 4] = [Self::Seal, Self::Open, Self::SealStream, Self::OpenStream];
+
+    /// A stream takes longer, and is disturbed less.
+    const fn rounds(self) -> usize {
+        match self {
+            Self::Seal | Self::Open => 400,
+            Self::SealStream | Self::OpenStream => 40,
+        }
+    }
 
     pub fn text(self, nanoseconds: f64) -> String {
         match self {
@@ -60,8 +67,11 @@ pub fn all(contenders: &mut [Contender]) -> Times {
     let mut times = vec![[f64::INFINITY; 4]; contenders.len()];
     for call in Call::ALL {
         let at = call as usize;
-        let repeats: Vec<u32> = contenders.iter_mut().map(|one| calibrate(&mut one.calls[at])).collect();
-        for _ in 0..ROUNDS {
+        let repeats: Vec<u32> = contenders
+            .iter_mut()
+            .map(|one| calibrate(&mut one.calls[at]))
+            .collect();
+        for _ in 0..call.rounds() {
             for ((contender, repeats), times) in contenders.iter_mut().zip(&repeats).zip(&mut times) {
                 times[at] = times[at].min(one(&mut contender.calls[at], *repeats));
             }

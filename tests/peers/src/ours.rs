@@ -106,7 +106,9 @@ fn seal_stream(key: impl Deref<Target = SealingKey> + 'static) -> Repeat {
             ends.clear();
             let mut sealer = key.stream_sealer(aad(), &mut ends).unwrap();
             for _ in 0..STREAM / PORTION {
-                sealer.push_into(black_box(&portion), black_box(&mut out)).unwrap();
+                sealer
+                    .push_into(black_box(&portion), black_box(&mut out))
+                    .unwrap();
             }
             sealer.finish(&mut ends).unwrap();
         }

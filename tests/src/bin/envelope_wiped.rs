@@ -59,7 +59,7 @@ fn steps(suite: Suite, needles: &[Needle]) {
     let mut sealer = Box::new(sealer.unwrap());
     // In portions, so that what is held back moves as it grows.
     with_bytes(needles, "plaintext", |plain| {
-        for portion in plain.chunks(20).cycle().take(100) {
+        for portion in plain.chunks(20).cycle().take(2_500) {
             sealer.push(portion, &mut sealed).unwrap();
         }
     });
@@ -72,6 +72,7 @@ fn steps(suite: Suite, needles: &[Needle]) {
 
     let mut rest = Vec::new();
     sealer.finish(&mut rest).unwrap();
+    say("finished", needles);
     drop((opener, sealing));
     let mut message = ends.clone();
     message.extend(&rest);
