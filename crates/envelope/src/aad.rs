@@ -47,7 +47,7 @@ impl<'a> Aad<'a> {
         match u16::try_from(self.0.len()) {
             Ok(0) => {}
             Ok(len) if self.0.len() <= MAX_END => {
-                State::initial().after(&padded(self.0, len)).write(&mut digest)
+                State::initial().after(&padded(self.0, len)).write(&mut digest);
             }
             _ => digest = Sha256::digest(self.0).into(),
         }

@@ -112,7 +112,7 @@ impl Keyed {
 }
 
 /// Where a hash state lies on the heap.
-fn memory(state: &HmacCore<Sha256>) -> Range<*const u8> {
+fn memory(state: &Mac) -> Range<*const u8> {
     let range = slice::from_ref(state).as_ptr_range();
     range.start.cast()..range.end.cast()
 }

@@ -334,12 +334,12 @@ impl<S: 'static> SealingHalf<S> {
         if let Some(revoked) = self.own_load_failed(context, &error) {
             landed.gone.push(revoked);
             landed.told = Some(Box::new(move || telling::revoked("sealing", &digest, &error)));
-        } else if let Some(entry) = self.store.peek(&digest) {
-            if entry.note_failure(&error, jitter, now) {
-                landed.told = Some(Box::new(move || {
-                    telling::refresh_failed("sealing", &digest, &error);
-                }));
-            }
+        } else if let Some(entry) = self.store.peek(&digest)
+            && entry.note_failure(&error, jitter, now)
+        {
+            landed.told = Some(Box::new(move || {
+                telling::refresh_failed("sealing", &digest, &error);
+            }));
         }
         landed
     }
