@@ -64,7 +64,6 @@ pub fn missing() -> Option<&'static str> {
 
 fn python() -> Result<()> {
     let python = environment(&format!("{WORK}/venv"), REQUIREMENTS)?;
-    let call = |program, arguments: &[&str]| call(program, arguments, &[("PYTHONDONTWRITEBYTECODE", "1")]);
     call(&python, &[SCRIPT, "check", VECTORS])?;
     let (ours, theirs) = (format!("{WORK}/rust"), format!("{WORK}/python"));
     for folder in [&ours, &theirs] {
@@ -82,10 +81,10 @@ fn python() -> Result<()> {
 pub fn environment(folder: &str, requirements: &str) -> Result<String> {
     let python = format!("{folder}/bin/python");
     if !Path::new(&python).exists() {
-        call("python3", &["-m", "venv", folder], &[])?;
+        call("python3", &["-m", "venv", folder])?;
     }
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    call(&python, &[&install[..], &["-r", requirements]].concat(), &[])?;
+    call(&python, &[&install[..], &["-r", requirements]].concat())?;
     Ok(python)
 }
 
@@ -102,16 +101,28 @@ fn rust(arguments: &[&str]) -> Result<()> {
     cargo::cargo(&[&run[..], arguments].concat())
 }
 
-/// Runs a program to its end, with further environment variables.
-pub fn call(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
-    println!("$ {program} {}", arguments.join(" "));
-    let status = Command::new(program)
-        .args(arguments)
-        .envs(variables.iter().copied())
+fn call(program: &str, arguments: &[&str]) -> Result<()> {
+    run_to_end(
+        Command::new(program)
+            .args(arguments)
+            .env("PYTHONDONTWRITEBYTECODE", "1"),
+    )
+}
+
+/// Runs a command to its end.
+pub fn run_to_end(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
+    let shown = format!("{program} {}", arguments.join(" "));
+    println!("$ {shown}");
+    let status = command
         .status()
         .with_context(|| format!("{program} cannot be started"))?;
     if !status.success() {
-        bail!("{program} {} failed ({status})", arguments.join(" "));
+        bail!("{shown} failed ({status})");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The emulator against clients that were not written here, and this crate's client against a KMS that was not.
 use std::{
-    fs,
+    env, fs,
     io::{self, BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -13,7 +13,9 @@ use crate::{cargo, interop};
 
 const SCRIPTS: &str = "tests/interop/kms";
 const WORK: &str = "target/interop/kms";
-/// What the clients take from their environment: nothing of the machine's own AWS configuration.
+/// Loopback is not behind a proxy, whatever the rest of the world is.
+const DIRECT: [(&str, &str); 2] = [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")];
+/// What the clients take from their environment.
 const ENVIRONMENT: [(&str, &str); 8] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
@@ -66,7 +68,8 @@ pub fn run() -> Result<()> {
     call(&python, &[&script("calls.py"), &moto, &result("moto")])?;
     for (url, which) in [(&plain, "fake"), (&moto, "moto")] {
         println!("the provider's conformance suite, KmsProvider against {which}:");
-        cargo::cargo(&[&RUST[..], &["conformance", url, which]].concat())?;
+        let arguments = [&RUST[..], &["conformance", url, which]].concat();
+        cargo::cargo_with(&arguments, &DIRECT)?;
     }
     call(&python, &[&script("report.py"), WORK])
 }
@@ -168,9 +171,8 @@ fn emulator() -> Result<(Running, String, String)> {
 
 /// Starts moto, on a port of its own choice; answers where it is.
 fn moto() -> Result<(Running, String)> {
-    let child = Command::new(format!("{WORK}/venv/bin/moto_server"))
+    let child = isolated(&format!("{WORK}/venv/bin/moto_server"))
         .args(["-H", "127.0.0.1", "-p", "0"])
-        .envs(ENVIRONMENT)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -191,5 +193,17 @@ fn moto() -> Result<(Running, String)> {
 }
 
 fn call(program: &str, arguments: &[&str]) -> Result<()> {
-    interop::call(program, arguments, &ENVIRONMENT)
+    interop::run_to_end(isolated(program).args(arguments))
+}
+
+/// A command that sees nothing of the machine's own AWS configuration.
+fn isolated(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command.envs(ENVIRONMENT).envs(DIRECT);
+    command
 }

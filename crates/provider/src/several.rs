@@ -14,10 +14,11 @@ use crate::{
 ///
 /// Sealing: the first provider generates the data key, each of the others wraps it too; a message then carries one
 /// wrapped key per provider, and any of them opens it. All must succeed, as a message that silently lacks a region
-/// is found out on the day that region is needed.
+/// is found out on the day that region is needed. So nothing is sealed while one of them is down; where that must not be,
+/// seal under a key that is replicated, as multi-Region keys of AWS KMS are, with one provider.
 ///
 /// Opening: of the providers that recognise the wrapped key, the one with the lowest [`Rank`] is asked first, then
-/// the next. The answer is the first success; failing all, the failure of which most can be hoped: a retryable one
+/// the next; a provider that knows itself to be unwell ranks last. The answer is the first success; failing all, the failure of which most can be hoped: a retryable one
 /// before a permanent one.
 ///
 /// ```
