@@ -1,6 +1,8 @@
 //! The IAM policies that the documentation shows, in force: each role can what it is for, and nothing else.
 //!
 //! The emulator checks signatures, key policies, the policies of principals, and grants; the client is the real one.
+use std::time::{Duration, SystemTime};
+
 use aws_sdk_kms::{
     Client,
     config::{Credentials, Region},
@@ -212,5 +214,36 @@ async fn wrong_credentials_and_a_wrong_clock_are_denials() {
             .await
             .unwrap_err();
         assert_eq!((error.class(), error.code()), (ErrorClass::Denied, Some(code)));
+    }
+}
+
+/// A session that ended, and one that goes on: the SDK does not know when either does, and asks KMS once.
+#[tokio::test]
+async fn an_expired_session_is_a_denial() {
+    let world = World::start().await;
+    let arn = "arn:aws:iam::111122223333:role/session";
+    let day = Duration::from_secs(86_400);
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    for (id, expires, expected) in [("AKIAOVER", now - day, NO), ("AKIAGOING", now + day, YES)] {
+        let session = Principal::new(id, "its secret", arn).unwrap();
+        let session = session.with_session_token("its token").expires_at(expires);
+        world.fake.add_principal(session);
+        let credentials = Credentials::new(id, "its secret", Some("its token".into()), None, "tests");
+        let config = config(&world.server.url()).credentials_provider(credentials);
+        let kms = build(&Client::from_conf(config.build()), |builder| {
+            builder.key(&world.key)
+        });
+        let before = world.fake.ledger().calls();
+        let made = kms.generate_data_key(&context()).await;
+        let code = made
+            .as_ref()
+            .err()
+            .and_then(|error| error.code().map(str::to_owned));
+        assert_eq!(class(made), expected, "{id}");
+        assert_eq!(code.as_deref(), expected.map(|_| "ExpiredTokenException"));
+        assert!(
+            world.fake.ledger().calls() <= before + 1,
+            "one request for one call"
+        );
     }
 }
