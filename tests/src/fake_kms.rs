@@ -126,6 +126,16 @@ impl Client {
         self.send(request).await.unwrap()
     }
 
+    /// Sends a body to a path.
+    pub async fn put(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "kms.test");
+        let request = request.body(Full::from(body.to_owned())).unwrap();
+        self.send(request).await.unwrap()
+    }
+
     /// Gets a path.
     pub async fn get(&mut self, path: &str) -> Answer {
         let request = Request::get(path)

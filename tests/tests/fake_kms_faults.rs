@@ -274,3 +274,24 @@ async fn the_call_of_a_cancelled_caller_counts() {
     drop(call);
     assert_eq!(fake.ledger().successes(), 1);
 }
+
+#[tokio::test]
+async fn the_ledger_keeps_no_more_of_a_name_than_an_id_can_have() {
+    let fake = FakeKms::new();
+    let none = KmsContext::default();
+    for letter in ["x", "\u{2603}"] {
+        assert!(fake.encrypt(&letter.repeat(100_000), &none, b"x").await.is_err());
+        let entries = fake.ledger().entries();
+        let kept = entries.last().unwrap().key.as_deref().unwrap();
+        assert!(
+            (2046..=2048).contains(&kept.len()) && kept.starts_with(letter),
+            "{}",
+            kept.len()
+        );
+    }
+    let refused = fake
+        .encrypt(&"\u{2603}".repeat(100_000), &none, b"x")
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().len() < 500, "{}", refused.to_string().len());
+}

@@ -276,6 +276,70 @@ async fn metrics_and_ledgers_are_read_over_http() {
     assert_eq!(Client::connect(&without).await.get("/metrics").await.status, 400);
 }
 
+#[tokio::test]
+async fn faults_are_set_while_it_runs() {
+    let fake = FakeKms::new();
+    let server = FakeKmsServer::builder(fake.clone())
+        .faults_path("/faults")
+        .start()
+        .await
+        .unwrap();
+    let mut client = Client::connect(&server).await;
+    let rules = "# an outage of Decrypt\n\n error=KMSInternalException,on=Decrypt\npage=503,times=1\r\n";
+    let added = client.put("POST", "/faults", rules).await.ok();
+    assert_eq!(added.json(), json!({"added": 2}));
+    let random = json!({"NumberOfBytes": 1});
+    assert_eq!(client.call("GenerateRandom", random.clone()).await.status, 503);
+    assert_eq!(client.call("GenerateRandom", random.clone()).await.status, 200);
+    assert_eq!(
+        client
+            .call("Decrypt", json!({"CiphertextBlob": "YQ=="}))
+            .await
+            .told()
+            .0,
+        500
+    );
+    client.put("DELETE", "/faults", "").await.ok();
+    assert_eq!(
+        client
+            .call("Decrypt", json!({"CiphertextBlob": "YQ=="}))
+            .await
+            .told()
+            .0,
+        400
+    );
+    client.put("POST", "/faults?region=eu-west-1", "drop").await.ok();
+    assert!(
+        fake.in_region("eu-west-1")
+            .unwrap()
+            .generate_random(1)
+            .await
+            .is_err()
+    );
+    assert!(fake.generate_random(1).await.is_ok(), "another Region");
+    for (method, path, body) in [
+        ("POST", "/faults", "drop\nnonsense"),
+        ("POST", "/faults?region=Mars", "drop"),
+        ("PUT", "/faults", "drop"),
+        ("GET", "/faults", ""),
+        ("POST", "/faults", &"drop\n".repeat(1_001)),
+    ] {
+        let refused = client.put(method, path, body).await;
+        assert_eq!(refused.status, 400, "{method} {path}");
+        assert!(refused.json()["error"].is_string());
+    }
+    assert!(
+        fake.generate_random(1).await.is_ok(),
+        "all rules of a request are added, or none"
+    );
+    let without = FakeKmsServer::start(fake).await.unwrap();
+    let refused = Client::connect(&without)
+        .await
+        .put("POST", "/faults", "drop")
+        .await;
+    assert_eq!(refused.told(), (400, "UnknownOperationException".into()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_takes_too_long_is_cut_off() {
     let fake = FakeKms::new();

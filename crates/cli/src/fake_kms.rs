@@ -118,7 +118,8 @@ async fn serve(args: &FakeKmsArgs, fake: &FakeKms) -> Result<FakeKmsServer, Fail
         .regions_by_signature()
         .request_timeout(REQUEST_TIMEOUT)
         .metrics_path(&args.metrics_path)
-        .ledger_path(&args.ledger_path);
+        .ledger_path(&args.ledger_path)
+        .faults_path(&args.faults_path);
     if args.verify_signatures {
         builder = builder.verify_signatures();
     }

@@ -271,6 +271,11 @@ impl FakeKms {
         self.faults().remove(id)
     }
 
+    #[cfg(feature = "http")]
+    pub(crate) fn fault_count(&self) -> usize {
+        self.faults().len()
+    }
+
     /// Takes all rules out.
     pub fn clear_faults(&self) {
         self.faults().clear();

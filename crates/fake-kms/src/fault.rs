@@ -193,6 +193,11 @@ impl Faults {
         self.rules.clear();
     }
 
+    #[cfg(feature = "http")]
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
     /// The fault for a call at `now`, the time since the start of the fake, if a rule fires.
     pub(crate) fn pick(
         &mut self,

@@ -76,7 +76,8 @@
 //! symmetric encryption keys only: no asymmetric or HMAC keys, no imported key material, no custom key stores, no Nitro
 //! enclaves. One fake has one account; principals of others may call, but have no keys. Changes take effect at once,
 //! where those of KMS take up to minutes. Of policy conditions it evaluates those on strings, ARNs, booleans and
-//! absence, and refuses policies with others.
+//! absence, and refuses policies with others; condition keys are the encryption context, the caller's account and ARN and
+//! the Region, and all others are absent from every request.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

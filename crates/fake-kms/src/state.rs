@@ -118,8 +118,13 @@ impl StateFile {
         if hex(&Sha256::digest(body)) != digest {
             return Err(this.damaged("its digest is not that of its contents"));
         }
-        let snapshot: Snapshot =
-            serde_json::from_slice(body).map_err(|error| this.damaged(&error.to_string()))?;
+        // The parser's own words may repeat a value, and values are key material.
+        let snapshot: Snapshot = serde_json::from_slice(body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            this.damaged(&format!(
+                "line {line}, column {column} of its contents is not as it should be"
+            ))
+        })?;
         this.load(snapshot, fake)?;
         this.last = Some(Sha256::digest(body).into());
         Ok(this)

@@ -65,6 +65,9 @@ pub(crate) struct FakeKmsArgs {
     /// Where the ledger is.
     #[arg(long, default_value = "/ledger", value_name = "PATH")]
     pub(crate) ledger_path: String,
+    /// Where fault rules can be added (POST, one a line) and taken out (DELETE) while it runs.
+    #[arg(long, default_value = "/faults", value_name = "PATH")]
+    pub(crate) faults_path: String,
     /// How many calls of a Region the ledger keeps.
     #[arg(long, default_value_t = 10_000, value_name = "CALLS")]
     pub(crate) ledger_calls: usize,

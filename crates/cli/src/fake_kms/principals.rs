@@ -34,8 +34,13 @@ pub(super) fn add(args: &FakeKmsArgs, fake: &FakeKms) -> Result<Client, Failure>
         .collect::<Result<Vec<_>, _>>()?;
     if let Some(path) = &args.principals {
         let text = fs::read_to_string(path).map_err(|source| Failure::read(path, source))?;
-        let more: Vec<Entry> =
-            serde_json::from_str(&text).map_err(|error| Failure::Usage(format!("{path:?}: {error}")))?;
+        // The parser's own words may repeat a value, and values are secrets.
+        let more: Vec<Entry> = serde_json::from_str(&text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Failure::Usage(format!(
+                "{path:?} is no list of principals: line {line}, column {column}"
+            ))
+        })?;
         entries.extend(more);
     }
     let nobody = entries.is_empty();

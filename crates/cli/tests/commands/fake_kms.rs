@@ -116,6 +116,12 @@ fn it_says_how_to_reach_it_and_answers() {
     );
     let (status, ledger) = emulator.send("GET /ledger HTTP/1.1", "");
     assert!(status == "200" && ledger.contains("DescribeKey"), "{ledger}");
+    assert_eq!(
+        emulator.send("POST /faults HTTP/1.1", "page=503,times=1").0,
+        "200"
+    );
+    assert_eq!(emulator.call("ListKeys", "{}").0, "503");
+    assert_eq!(emulator.call("ListKeys", "{}").0, "200");
     assert_eq!(emulator.end("-INT"), 0);
 }
 
@@ -254,6 +260,15 @@ fn what_is_not_right_is_refused_before_it_listens() {
         let (kind, message) = shell.run(line).ends(2).error();
         assert_eq!(kind, "usage", "{message}");
     }
+    shell.write("principals", r#"["a secret"]"#);
+    let told = shell
+        .run(["fake-kms", "--principals", "principals"])
+        .ends(2)
+        .stderr;
+    assert!(
+        told.contains("no list of principals: line 1") && !told.contains("a secret"),
+        "{told}"
+    );
     shell.run(["fake-kms", "--faults-file", "absent"]).ends(8);
     let help = shell.run(["fake-kms", "--help"]).ends(0).text();
     for part in [

@@ -27,10 +27,10 @@ impl Engine {
             } else {
                 format!("less than or equal to {MAX_KEY_ID_TEXT}")
             };
-            let shown = text.get(..64).unwrap_or(text);
+            let shown: String = text.chars().take(64).collect();
             return Err(constraint(
                 "keyId",
-                shown,
+                &shown,
                 &format!("Member must have length {bound}"),
             ));
         }
@@ -87,10 +87,15 @@ impl Engine {
         KmsError::with_message(KmsErrorCode::NotFound, format!("Key '{arn}' does not exist"))
     }
 
-    /// The ARN of the key that a request means, for the ledger and for fault rules; the text itself when it means none.
+    /// The ARN of the key that a request means, for the ledger and for fault rules; the text itself when it means none,
+    /// but no more of it than an id can have: the ledger keeps it.
     pub(crate) fn name_of(&self, text: &str) -> Arc<str> {
+        let kept = || {
+            let mut ends = (0..=text.len().min(MAX_KEY_ID_TEXT)).rev();
+            ends.find_map(|end| text.get(..end)).unwrap_or_default().into()
+        };
         self.find(text, Names::All)
-            .map_or_else(|_| text.into(), |key| Arc::clone(&key.arn))
+            .map_or_else(|_| kept(), |key| Arc::clone(&key.arn))
     }
 
     /// The ARN of the key that a ciphertext was made under, when it says so and the key is there.

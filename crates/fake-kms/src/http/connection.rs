@@ -23,7 +23,7 @@ use tokio::{net::TcpStream, sync::watch, time::timeout};
 use super::{
     answer::Reply,
     body::{AnswerBody, Broken},
-    dispatch, observe,
+    control, dispatch, observe,
     request::Request,
     settings::Settings,
     signature::{self, Authorization},
@@ -77,23 +77,19 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
         answer.headers_mut().insert(CONTENT_TYPE, told.content_type);
         return Ok(answer);
     }
-    let Some(operation) = operation_of(&request) else {
+    let operation = operation_of(&request);
+    let is_control = endpoint.settings.faults_path.as_deref() == Some(request.uri().path());
+    if operation.is_none() && !is_control {
         return Ok(refusal(&KmsErrorCode::UnknownOperation.into()));
-    };
-    // A length that is claimed is refused before it is waited for; the limit below is for one that is not told.
-    if request.body().size_hint().lower() > MAX_BODY_LEN as u64 {
-        return Ok(too_large());
     }
     let (head, body) = request.into_parts();
-    let collected = Limited::new(body, MAX_BODY_LEN).collect();
-    let collected = match endpoint.settings.request_timeout {
-        Some(time) => timeout(time, collected).await.map_err(|_too_slow| Broken)?,
-        None => collected.await,
+    let body = match endpoint.collect(body).await? {
+        Some(body) => body,
+        None => return Ok(too_large()),
     };
-    let body = match collected {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Ok(too_large()),
-        Err(_lost) => return Err(Broken),
+    let Some(operation) = operation else {
+        let (status, told) = control::answer(endpoint, &head.method, &head.uri, &body);
+        return Ok(response(status, told));
     };
     let fake = match endpoint.admit(&head, &body) {
         Ok(fake) => fake,
@@ -119,6 +115,24 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
 }
 
 impl Endpoint {
+    /// The whole body; nothing when it is longer than [`MAX_BODY_LEN`].
+    async fn collect(&self, body: Incoming) -> Result<Option<Bytes>, Broken> {
+        // A length that is claimed is refused before it is waited for; the limit below is for one that is not told.
+        if body.size_hint().lower() > MAX_BODY_LEN as u64 {
+            return Ok(None);
+        }
+        let collected = Limited::new(body, MAX_BODY_LEN).collect();
+        let collected = match self.settings.request_timeout {
+            Some(time) => timeout(time, collected).await.map_err(|_too_slow| Broken)?,
+            None => collected.await,
+        };
+        match collected {
+            Ok(body) => Ok(Some(body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Ok(None),
+            Err(_lost) => Err(Broken),
+        }
+    }
+
     /// The fake as the request's signer sees it, in the Region that the request is for.
     fn admit(&self, head: &Parts, body: &[u8]) -> Result<FakeKms, KmsError> {
         let who_matters = self.settings.verify_signatures || self.fake.world().has_principals();

@@ -2,6 +2,7 @@
 mod answer;
 mod body;
 mod connection;
+mod control;
 mod dispatch;
 mod manage;
 mod observe;

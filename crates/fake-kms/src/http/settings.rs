@@ -39,6 +39,7 @@ pub(super) struct Settings {
     pub(super) request_timeout: Option<Duration>,
     pub(super) metrics_path: Option<Box<str>>,
     pub(super) ledger_path: Option<Box<str>>,
+    pub(super) faults_path: Option<Box<str>>,
 }
 
 impl FakeKmsServerBuilder {
@@ -80,6 +81,14 @@ impl FakeKmsServerBuilder {
     /// Answers `GET` of this path with the ledgers of all Regions, in JSON. Default: none.
     pub fn ledger_path(mut self, path: &str) -> Self {
         self.settings.ledger_path = Some(path.into());
+        self
+    }
+
+    /// Takes fault rules on this path, for tests in other languages: `POST` adds those of the body, one a line in the form
+    /// that [`FaultRule`](crate::FaultRule) is parsed from, `DELETE` takes all out; of another Region with
+    /// `?region=eu-west-1`. Whoever reaches the endpoint may do so. Default: none.
+    pub fn faults_path(mut self, path: &str) -> Self {
+        self.settings.faults_path = Some(path.into());
         self
     }
 
