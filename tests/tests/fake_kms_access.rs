@@ -328,6 +328,25 @@ async fn each_half_of_re_encrypt_is_asked_for() {
 }
 
 #[tokio::test]
+async fn replication_needs_leave_in_both_regions() {
+    let fake = FakeKms::new();
+    let key = fake.create_key_with(&NewKey::new().multi_region()).unwrap();
+    let server = FakeKmsServer::start(fake.clone()).await.unwrap();
+    let mut client = Client::connect(&server).await;
+    for (id, actions, allowed) in [
+        ("AKIAONE", json!(["kms:ReplicateKey"]), false),
+        ("AKIATWO", json!(["kms:CreateKey"]), false),
+        ("AKIABOTH", json!(["kms:ReplicateKey", "kms:CreateKey"]), true),
+    ] {
+        let own = policy(&json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]));
+        fake.add_principal(Principal::new(id, "s", ALICE).unwrap().with_policy(&own).unwrap());
+        let parameters = json!({"KeyId": *key, "ReplicaRegion": "eu-west-1"});
+        let answer = client.call_as(id, "us-east-1", "ReplicateKey", parameters).await;
+        assert_eq!(answer.status == 200, allowed, "{id}: {:?}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn policies_are_put_and_got_over_http() {
     let fake = FakeKms::new();
     let server = FakeKmsServer::start(fake.clone()).await.unwrap();

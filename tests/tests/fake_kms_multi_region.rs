@@ -234,6 +234,30 @@ async fn a_primary_is_deleted_after_its_replicas() {
     );
 }
 
+#[test]
+fn a_key_is_scheduled_for_deletion_once_however_many_ask() {
+    for _ in 0..200 {
+        let fake = FakeKms::new();
+        let key = fake.create_key().unwrap();
+        let (mut scheduled, mut cancelled) = (0, 0);
+        std::thread::scope(|scope| {
+            let schedule = || fake.schedule_key_deletion(&key, 7).is_ok();
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(schedule)).collect();
+            scheduled += threads
+                .into_iter()
+                .map(|thread| u32::from(thread.join().unwrap()))
+                .sum::<u32>();
+            let cancel = || fake.cancel_key_deletion(&key).is_ok();
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(cancel)).collect();
+            cancelled += threads
+                .into_iter()
+                .map(|thread| u32::from(thread.join().unwrap()))
+                .sum::<u32>();
+        });
+        assert_eq!((scheduled, cancelled), (1, 1));
+    }
+}
+
 #[tokio::test]
 async fn regions_have_quotas_faults_and_ledgers_of_their_own() {
     let fake = FakeKms::builder()

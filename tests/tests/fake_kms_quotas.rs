@@ -1,7 +1,7 @@
 //! The fake's quotas over HTTP: shared by the operations that share one in KMS, and told as KMS tells it.
 use std::time::Duration;
 
-use datakey_fake_kms::{FakeKms, KmsContext, KmsOperation, Quota};
+use datakey_fake_kms::{FakeKms, KmsContext, KmsOperation, NewKey, Quota};
 use datakey_tests::fake_kms::{Client, start};
 use serde_json::{Value, json};
 
@@ -129,6 +129,36 @@ async fn a_single_operation_can_be_given_a_quota() {
         answered(&mut client, 5, "DescribeKey", &json!({"KeyId": *key})).await,
         5
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn replication_counts_in_the_other_region_too() {
+    let fake = FakeKms::builder().kms_quotas().build().unwrap();
+    let (_server, mut client, _) = start(&fake).await;
+    let mut statuses = Vec::new();
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        let key = fake.create_key_with(&NewKey::new().multi_region()).unwrap();
+        let parameters = json!({"KeyId": *key, "ReplicaRegion": "eu-west-1"});
+        statuses.push(client.call("ReplicateKey", parameters).await.status);
+        keys.push(key);
+    }
+    // Each counts as two of the five calls of CreateKey there.
+    assert_eq!(statuses, [200, 200, 400]);
+    assert_eq!(fake.ledger().throttled(), 1);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let parameters = json!({"KeyId": *keys[2], "ReplicaRegion": "eu-west-1"});
+    client.call("ReplicateKey", parameters).await.ok();
+    fake.in_region("eu-west-1")
+        .unwrap()
+        .set_operation_quota(KmsOperation::UpdatePrimaryRegion, Quota::per_second(1));
+    let parameters = |key: &str| json!({"KeyId": key, "PrimaryRegion": "eu-west-1"});
+    client
+        .call("UpdatePrimaryRegion", parameters(&keys[0]))
+        .await
+        .ok();
+    let refused = client.call("UpdatePrimaryRegion", parameters(&keys[1])).await;
+    assert_eq!(refused.told(), (400, "ThrottlingException".into()));
 }
 
 #[test]

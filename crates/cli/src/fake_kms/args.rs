@@ -41,7 +41,7 @@ pub(crate) struct FakeKmsArgs {
     /// How long answers take; see below.
     #[arg(long, default_value = "0ms")]
     pub(crate) latency: Latency,
-    /// Something that goes wrong; see below. Several times for several rules, the first of which that fits decides.
+    /// Something that goes wrong in --region; see below. Several times for several rules, the first of which that fits decides.
     #[arg(long, value_name = "RULE")]
     pub(crate) fault: Vec<FaultRule>,
     /// A file with such rules, one a line.

@@ -160,18 +160,25 @@ impl Key {
         });
         if let Some(begun) = begun.flatten() {
             let at = begun.saturating_add(DAY.saturating_mul(days));
-            self.set_status(Status::PendingDeletion { at });
+            // Whoever cancelled meanwhile wins.
+            let _cancelled = self.transition(|status| match status {
+                Status::PendingReplicaDeletion { .. } => Ok(Status::PendingDeletion { at }),
+                other => Ok(other),
+            });
         }
     }
 
-    fn set_status(&self, status: Status) {
-        write(&self.inner).status = status;
-        let gone = match status {
+    /// Goes from one state to another, as one step for everybody else.
+    fn transition(&self, next: impl FnOnce(Status) -> Result<Status, KmsError>) -> Result<(), KmsError> {
+        let mut inner = write(&self.inner);
+        inner.status = next(inner.status)?;
+        let gone = match inner.status {
             Status::PendingDeletion { at } => Some(at),
             _ => None,
         };
         self.shared
             .change_family(|family| family.members.insert(Arc::clone(&self.region), gone));
+        Ok(())
     }
 
     /// The material that encrypts, when the key is usable.
@@ -188,33 +195,25 @@ impl Key {
 
     pub(super) fn usable(&self) -> Result<(), KmsError> {
         match read(&self.inner).status {
-            Status::Enabled => Ok(()),
             Status::Disabled => Err(KmsError::with_message(
                 KmsErrorCode::Disabled,
                 format!("{} is disabled.", self.arn),
             )),
-            Status::PendingDeletion { .. } | Status::PendingReplicaDeletion { .. } => {
-                Err(self.pending_deletion())
-            }
+            status => self.refuse_pending(status),
         }
     }
 
     /// What most operations on a key itself need.
     pub(super) fn not_pending_deletion(&self) -> Result<(), KmsError> {
-        match read(&self.inner).status {
-            Status::Enabled | Status::Disabled => Ok(()),
-            Status::PendingDeletion { .. } | Status::PendingReplicaDeletion { .. } => {
-                Err(self.pending_deletion())
-            }
-        }
+        self.refuse_pending(read(&self.inner).status)
     }
 
-    fn pending_deletion(&self) -> KmsError {
-        let what = match read(&self.inner).status {
-            Status::PendingReplicaDeletion { .. } => "pending replica deletion",
-            _ => "pending deletion",
-        };
-        self.invalid_state(what)
+    fn refuse_pending(&self, status: Status) -> Result<(), KmsError> {
+        match status {
+            Status::Enabled | Status::Disabled => Ok(()),
+            Status::PendingDeletion { .. } => Err(self.invalid_state("pending deletion")),
+            Status::PendingReplicaDeletion { .. } => Err(self.invalid_state("pending replica deletion")),
+        }
     }
 
     fn invalid_state(&self, what: &str) -> KmsError {
@@ -222,33 +221,34 @@ impl Key {
     }
 
     pub(super) fn set_enabled(&self, enabled: bool) -> Result<(), KmsError> {
-        self.not_pending_deletion()?;
-        self.set_status(if enabled {
-            Status::Enabled
-        } else {
-            Status::Disabled
-        });
-        Ok(())
+        self.transition(|status| {
+            self.refuse_pending(status)?;
+            Ok(if enabled {
+                Status::Enabled
+            } else {
+                Status::Disabled
+            })
+        })
     }
 
     pub(super) fn schedule_deletion(&self, now: Duration, days: u32) -> Result<(), KmsError> {
-        self.not_pending_deletion()?;
         let has_replicas =
             |family: Family| family.primary == self.region && family.replicas(now).next().is_some();
-        self.set_status(if self.shared.family().is_some_and(has_replicas) {
-            Status::PendingReplicaDeletion { days }
-        } else {
-            let at = now.saturating_add(DAY.saturating_mul(days));
-            Status::PendingDeletion { at }
-        });
-        Ok(())
+        self.transition(|status| {
+            self.refuse_pending(status)?;
+            Ok(if self.shared.family().is_some_and(has_replicas) {
+                Status::PendingReplicaDeletion { days }
+            } else {
+                let at = now.saturating_add(DAY.saturating_mul(days));
+                Status::PendingDeletion { at }
+            })
+        })
     }
 
     pub(super) fn cancel_deletion(&self) -> Result<(), KmsError> {
-        if self.not_pending_deletion().is_ok() {
-            return Err(self.invalid_state("not pending deletion"));
-        }
-        self.set_status(Status::Disabled);
-        Ok(())
+        self.transition(|status| match self.refuse_pending(status) {
+            Ok(()) => Err(self.invalid_state("not pending deletion")),
+            Err(_it_is) => Ok(Status::Disabled),
+        })
     }
 }

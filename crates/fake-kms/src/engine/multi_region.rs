@@ -27,6 +27,7 @@ impl Engine {
         new: &NewKey,
     ) -> Result<Replicated, KmsError> {
         let key = self.primary(asker, "ReplicateKey", key_id)?;
+        there.authorize_account(asker, "CreateKey")?;
         key.usable()?;
         new.check()?;
         let tags = tags::check(&new.tags)?;

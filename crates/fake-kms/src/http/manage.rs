@@ -86,6 +86,9 @@ fn on_keys(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, request: 
         }
         Op::UpdatePrimaryRegion => {
             let region = region_of(request.primary_region.as_deref(), "primaryRegion")?;
+            if let Ok(there) = fake.in_region(region) {
+                count_there(&there, operation)?;
+            }
             engine.update_primary_region(asker, key_id, region)?;
             Ok(Reply::Empty)
         }
@@ -100,6 +103,9 @@ fn replicate(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> Answer
     let there = fake
         .in_region(region)
         .map_err(|no_such| KmsError::with_message(KmsErrorCode::UnsupportedOperation, no_such.to_string()))?;
+    // It counts as two calls of `CreateKey` there, one of which is a dry run.
+    count_there(&there, KmsOperation::CreateKey)?;
+    count_there(&there, KmsOperation::CreateKey)?;
     let new = request.new_key();
     let (key, policy, tags) = fake.engine().replicate_key(asker, key_id, there.engine(), &new)?;
     let mut metadata = views::metadata(&key, there.engine().place());
@@ -112,6 +118,16 @@ fn replicate(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> Answer
         "ReplicaPolicy": policy,
         "ReplicaTags": views::tags(&tags),
     })))
+}
+
+/// Counts a call against the quota of another Region that it concerns.
+fn count_there(there: &FakeKms, operation: KmsOperation) -> Result<(), KmsError> {
+    let now = there.engine().clock().since_start();
+    if there.limits().admit(operation, now) {
+        Ok(())
+    } else {
+        Err(KmsErrorCode::Throttling.into())
+    }
 }
 
 fn region_of<'a>(name: Option<&'a str>, member: &str) -> Result<&'a str, KmsError> {
