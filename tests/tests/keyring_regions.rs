@@ -164,7 +164,7 @@ async fn a_shutdown_ends_those_who_wait_for_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_cache_a_shutdown_ends_those_who_wait_for_room_too() {
+async fn without_a_cache_a_shutdown_ends_all_who_wait_too() {
     let provider = Scripted::default();
     let maker = Keyring::new(provider.clone());
     let sealed = maker.sealing_key(&context("a"), ONE).await.unwrap();
@@ -182,17 +182,10 @@ async fn without_a_cache_a_shutdown_ends_those_who_wait_for_room_too() {
     }
     sleep(Duration::from_secs(1)).await;
     keyring.shutdown();
-    let (waiting, calling): (Vec<_>, Vec<_>) = opening
-        .join_all()
-        .await
-        .into_iter()
-        .partition(|(opened, _)| matches!(opened, Err(KeyringError::ShutDown)));
-    assert_eq!((waiting.len(), calling.len()), (37, 3));
-    assert!(
-        waiting
-            .iter()
-            .all(|(_, took)| *took <= Duration::from_millis(1_001))
-    );
+    for (opened, took) in opening.join_all().await {
+        assert!(matches!(opened, Err(KeyringError::ShutDown)), "{opened:?}");
+        assert!(took <= Duration::from_millis(1_001), "{took:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

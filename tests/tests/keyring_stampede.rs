@@ -111,6 +111,36 @@ async fn a_leader_dropped_at_any_await_leaves_one_load_behind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_dropped_at_any_await_of_a_failure_or_after_expiry_leaves_one_load_behind() {
+    for polls in 0..8 {
+        let provider = Scripted::taking(20);
+        let keyring = Keyring::new(provider.clone());
+        provider.does(Does::Fail(ErrorClass::Transient));
+        assert!(!leader_dropped_after(polls, &keyring).await);
+        let failed = stampede(&keyring, &contexts(1)).await;
+        // Those who come after a failure that nobody shared ask once, too.
+        let calls = provider.generated();
+        assert!(
+            failed.iter().all(Result::is_err) && calls <= 2,
+            "{calls} calls, {polls} polls"
+        );
+
+        provider.does(Does::Work);
+        drop(stampede(&keyring, &contexts(1)).await);
+        let before = provider.generated();
+        advance(DEFAULT_HARD_AGE).await;
+        leader_dropped_after(polls, &keyring).await;
+        let sealed = stampede(&keyring, &contexts(1)).await;
+        assert!(sealed.iter().all(Result::is_ok));
+        assert_eq!(
+            provider.generated(),
+            before + 1,
+            "expired, dropped after {polls} polls"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_leader_that_goes_away_takes_no_waiter_with_it() {
     for polls in 1..4 {
         let provider = Scripted::taking(40);

@@ -69,7 +69,13 @@ async fn a_snapshot_is_published_under_its_names() {
         Some(1)
     );
     assert_eq!(board.of("datakey.keyring.calls{}"), Some(1));
-    assert_eq!(board.of("datakey.keyring.calls_avoided{}"), Some(4));
+    let avoided = board.of("datakey.keyring.calls_avoided{}");
+    assert_eq!(avoided.map(f64::from_bits), Some(4.0));
+    metrics::with_local_recorder(&board, || keyring.stats().publish_as("shop"));
+    assert_eq!(
+        board.of("datakey.keyring.hits{keyring=shop,half=sealing}"),
+        Some(4)
+    );
     let keys = board.of("datakey.keyring.keys{half=sealing}");
     assert_eq!(keys.map(f64::from_bits), Some(1.0));
 }

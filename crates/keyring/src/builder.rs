@@ -88,7 +88,8 @@ impl<M: Material> KeyringBuilder<M> {
         self
     }
 
-    /// Sets how many loads may be in flight at once, both halves together. See [`DEFAULT_MAX_LOADS`].
+    /// Sets how many loads may be in flight at once, both halves together; of these at most three quarters for sealing, and
+    /// as many under each wrapping key for opening. See [`DEFAULT_MAX_LOADS`].
     #[must_use]
     pub fn max_loads(mut self, loads: usize) -> Self {
         self.max_loads = loads;

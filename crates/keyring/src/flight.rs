@@ -122,6 +122,17 @@ impl<K: Clone + Eq + Hash, T: Clone> Flights<K, T> {
         look: impl FnOnce() -> Option<F>,
         effect: impl FnOnce(Result<L, KeyringError>) -> Landed<T> + Send + 'static,
     ) -> Joined<K, T, L, F> {
+        self.join_noting(key, look, || (), effect)
+    }
+
+    /// The same; what `began` does when a flight is opened is done under the lock.
+    pub(crate) fn join_noting<L, F>(
+        self: &Arc<Self>,
+        key: &K,
+        look: impl FnOnce() -> Option<F>,
+        began: impl FnOnce(),
+        effect: impl FnOnce(Result<L, KeyringError>) -> Landed<T> + Send + 'static,
+    ) -> Joined<K, T, L, F> {
         let mut flights = self.lock();
         if let Some(found) = look() {
             return Joined::Found(found);
@@ -134,6 +145,7 @@ impl<K: Clone + Eq + Hash, T: Clone> Flights<K, T> {
             task: OnceLock::new(),
         });
         flights.insert(key.clone(), Arc::clone(&flight));
+        began();
         drop(flights);
         let waiter = flight.waiter();
         let landing = Landing {
@@ -229,6 +241,10 @@ where
         });
         // A flight is started once, so the cell is empty.
         let _first = flight.task.set(task.abort_handle());
+        // Who ended the flight before that found no task to stop.
+        if flight.outcome.borrow().is_some() {
+            task.abort();
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! How many loads run at once, and for how long.
 //!
 //! # Lanes
-//! Unwrapping has a lane for each wrapping key, and a lane has three quarters of all places at most: loads that hang on
-//! a wrapping key of one region leave room for those of another.
+//! Unwrapping has a lane for each wrapping key, and making new keys has one: a lane has three quarters of all places at
+//! most. So loads that hang on one wrapping key leave room for those of another, and sealing leaves room for opening.
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,9 +21,11 @@ use crate::{KeyringError, counters::Counter};
 #[derive(Debug)]
 pub(crate) struct Gate {
     permits: Semaphore,
+    /// Has no places; closed when the keyring is shut down.
+    ended: Semaphore,
     loads: usize,
     deadline: Duration,
-    /// By key id; those that nobody uses are let go.
+    /// By name; those that nobody uses are let go.
     lanes: Mutex<HashMap<Box<str>, Lane>>,
     /// Calls made to the provider.
     pub(crate) calls: Counter,
@@ -39,6 +41,7 @@ impl Gate {
     pub(crate) fn new(loads: usize, deadline: Duration) -> Self {
         Self {
             permits: Semaphore::new(loads.min(Semaphore::MAX_PERMITS)),
+            ended: Semaphore::new(0),
             loads,
             deadline,
             lanes: Mutex::default(),
@@ -47,20 +50,12 @@ impl Gate {
     }
 
     /// Runs one provider call when there is room, under the deadline.
-    pub(crate) async fn run<T>(
-        &self,
-        call: impl Future<Output = Result<T, ProviderError>>,
-    ) -> Result<T, KeyringError> {
-        self.admit(self.permits.acquire(), call).await
-    }
-
-    /// The same for a call that concerns one wrapping key.
     pub(crate) async fn run_in_lane<T>(
         &self,
-        key_id: &str,
+        lane: &str,
         call: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, KeyringError> {
-        let lane = InLane::enter(self, key_id);
+        let lane = InLane::enter(self, lane);
         let both = async {
             // The lane first: who waits for it must not hold one of the places that others wait for.
             let in_lane = lane.places.acquire().await?;
@@ -94,7 +89,14 @@ impl Gate {
         }
     }
 
+    /// Waits for the shutdown.
+    pub(crate) async fn ended(&self) {
+        // Nobody ever gets a place.
+        let _closed = self.ended.acquire().await;
+    }
+
     pub(crate) fn close(&self) {
+        self.ended.close();
         self.permits.close();
         for lane in self.lanes().values() {
             lane.places.close();
@@ -106,9 +108,14 @@ impl Gate {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Three quarters, rounded up: all of a gate with room for one.
+    /// Three quarters, and all but one at most; all of a gate with room for one.
     const fn lane_width(&self) -> usize {
-        let width = self.loads.saturating_sub(self.loads / 4);
+        let spare = if self.loads > 1 && self.loads < 4 {
+            1
+        } else {
+            self.loads / 4
+        };
+        let width = self.loads.saturating_sub(spare);
         if width < Semaphore::MAX_PERMITS {
             width
         } else {
@@ -120,12 +127,12 @@ impl Gate {
 /// Somebody who uses a lane, or waits for it.
 struct InLane<'a> {
     gate: &'a Gate,
-    key_id: &'a str,
+    name: &'a str,
     places: Arc<Semaphore>,
 }
 
 impl<'a> InLane<'a> {
-    fn enter(gate: &'a Gate, key_id: &'a str) -> Self {
+    fn enter(gate: &'a Gate, name: &'a str) -> Self {
         let mut lanes = gate.lanes();
         let new = || {
             let places = Arc::new(Semaphore::new(gate.lane_width()));
@@ -134,21 +141,21 @@ impl<'a> InLane<'a> {
             }
             Lane { users: 0, places }
         };
-        let lane = lanes.entry(key_id.into()).or_insert_with(new);
+        let lane = lanes.entry(name.into()).or_insert_with(new);
         lane.users = lane.users.saturating_add(1);
         let places = Arc::clone(&lane.places);
         drop(lanes);
-        Self { gate, key_id, places }
+        Self { gate, name, places }
     }
 }
 
 impl Drop for InLane<'_> {
     fn drop(&mut self) {
         let mut lanes = self.gate.lanes();
-        if let Some(lane) = lanes.get_mut(self.key_id) {
+        if let Some(lane) = lanes.get_mut(self.name) {
             lane.users = lane.users.saturating_sub(1);
             if lane.users == 0 {
-                lanes.remove(self.key_id);
+                lanes.remove(self.name);
             }
         }
     }

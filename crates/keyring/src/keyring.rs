@@ -1,10 +1,13 @@
 //! The keyring itself, and control over it.
 use std::{
     fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -233,7 +236,12 @@ impl<P, M: Material> Shared<P, M> {
         }
         let runtime = Handle::try_current().or(Err(KeyringError::NoRuntime))?;
         let mut task = StoppedOnDrop(runtime.spawn(call));
-        match (&mut task.0).await {
+        let mut ended = pin!(self.gate.ended());
+        let joined = poll_fn(|cx| match ended.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Ok(Err(KeyringError::ShutDown))),
+            Poll::Pending => Pin::new(&mut task.0).poll(cx),
+        });
+        match joined.await {
             Ok(result) => result,
             Err(error) if error.is_panic() => Err(KeyringError::LoadPanicked),
             Err(_cancelled) => Err(KeyringError::LoadAborted),

@@ -90,7 +90,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `locked-memory` | keys are locked into memory, so that they are not swapped out: best effort, never an error; `Stats::locked_bytes` and `lock_failures` say how far it went |
-//! | `metrics` | `Stats::publish`: a snapshot of the statistics through the `metrics` facade, seventeen names |
+//! | `metrics` | `Stats::publish`: a snapshot of the statistics through the `metrics` facade, twenty-one names |
 //! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told |
 //!
 //! # What holds
@@ -107,8 +107,8 @@
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
 //! - **Outage.** Past its soft age a key serves only while the provider answers `Throttled`, `Transient` or `Timeout`,
-//!   or has not answered for a second, with pauses of 1 to 30 seconds between attempts, and never past its hard age. `Denied` or `UnavailableKey` drops it
-//!   at once.
+//!   or has not answered for a second, with pauses of 1 to 30 seconds between attempts, and never past its hard age. `Denied` drops it
+//!   at once, `UnavailableKey` with all others under the same wrapping key.
 //! - **Junk.** Only keys that opened enter the opening cache; permanent refusals go to a small memory of their own. Sealing
 //!   and opening keys never compete for room.
 //! - **Invalidation** wins over a load that is under way: its key is dropped, and who waits for it starts over.

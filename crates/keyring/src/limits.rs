@@ -54,14 +54,17 @@ pub const DEFAULT_MAX_LOADS: usize = 64;
 
 /// How long a load may take, the retries beneath it included: 30 seconds.
 ///
+/// A load that waits for its turn among [`DEFAULT_MAX_LOADS`] has as long for that.
+///
 /// Longer than a retry layer under the keyring should be patient, so that it is the net for a provider that hangs.
 /// Callers have deadlines of their own; a load outlives them.
 pub const DEFAULT_LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long one wrapped key of a message may take to open before the next one is tried as well: 1 second.
 ///
-/// Many times what KMS takes in another region, so that it costs a second call only when something is wrong; and all
-/// that a region which hangs adds to a message that another region can open.
+/// Many times what KMS takes in another region, so that it costs a second call only when something is wrong, or when so many
+/// loads wait for their turn that another region may as well help; and all that a region which hangs adds to a message
+/// that another region can open.
 pub const DEFAULT_HEDGE_DELAY: Duration = Duration::from_secs(1);
 
 /// Why a keyring cannot be built with these settings.

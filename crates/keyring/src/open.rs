@@ -344,6 +344,7 @@ impl<P: OpeningProvider + 'static, M: Material> Shared<P, M> {
                 wrapped,
                 context: context.clone(),
             };
+            self.opening.counters.loads.add(1);
             async move {
                 let opened = shared.alone(Arc::clone(&shared).unwrap_key(id)).await;
                 if opened.is_err() {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use datakey_provider::{EncryptionContext, WrappedKey};
+use datakey_provider::{EncryptionContext, ErrorClass, WrappedKey};
 use quick_cache::{Equivalent, sync::Cache};
 use tokio::time::Instant;
 
@@ -269,9 +269,17 @@ impl<O: 'static> OpeningHalf<O> {
             lapses: later(now, self.limits.refusal_ttl()),
         };
         self.refusals.insert(digests(id), refusal);
-        if let Some(revoked) = self.store.remove_one(id, MissReason::Revoked) {
-            self.revoked.add(1);
-            landed.gone.push(revoked);
+        // A wrapping key that is disabled or deleted concerns every key under it.
+        let unavailable = error.class() == Some(ErrorClass::UnavailableKey);
+        let revoked = if unavailable {
+            let under = |own: &OpeningId| own.wrapped.key_id() == id.wrapped.key_id();
+            self.store.remove(MissReason::Revoked, |own, _| under(own))
+        } else {
+            Vec::from_iter(self.store.remove_one(id, MissReason::Revoked))
+        };
+        if !revoked.is_empty() {
+            self.revoked.add(u64::try_from(revoked.len()).unwrap_or(u64::MAX));
+            landed.gone.extend(revoked);
             landed.told = Some(Box::new(move || telling::revoked("opening", &digest, &error)));
         }
         landed

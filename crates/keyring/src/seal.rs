@@ -20,6 +20,13 @@ use crate::{
 type Loaded<S> = Result<LoadedSealing<S>, KeyringError>;
 type Settled<S> = Landed<Arc<SealingEntry<S>>>;
 
+/// How often a caller that waited for a key may find too little of it left by others. After that, a usage of half a key and
+/// more gets a data key of its own: as long as there are others, it might never be the first.
+const MAX_LOST: u32 = 2;
+
+/// Which key id a new data key will have is not known. No wrapped key has this one.
+const SEALING_LANE: &str = "";
+
 /// A key at once, or a load to wait for.
 enum Next<S> {
     Now(Held<S>),
@@ -143,9 +150,9 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
     ) -> Result<Held<M::Sealing>, KeyringError> {
         if let Some(reason) = self.own_key_reason(usage) {
             self.sealing.counters.misses.add(reason);
-            return self.dedicated_sealing_key(context).await;
+            return Box::pin(self.dedicated_sealing_key(context)).await;
         }
-        let mut restarts = 0_u32;
+        let (mut restarts, mut lost) = (0_u32, 0_u32);
         let mut counted = false;
         loop {
             let waiter = match self.join_sealing(context, usage, Some(&mut counted))? {
@@ -162,6 +169,11 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
                 Outcome::Loaded(entry) => {
                     if let Some(held) = entry.reserve_fresh(usage, Instant::now()) {
                         return Ok(held);
+                    }
+                    // Others used it up first.
+                    lost = lost.saturating_add(1);
+                    if lost > MAX_LOST && self.sealing.is_large(usage) {
+                        return Box::pin(self.dedicated_sealing_key(context)).await;
                     }
                 }
                 Outcome::Failed(error) => return self.serve_stale(context, usage, error),
@@ -207,7 +219,9 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
                 }
             }
         };
-        let joined = half.flights.join(context, look, self.settle_sealing(context));
+        let began = || half.note_load(context, Instant::now());
+        let settle = self.settle_sealing(context);
+        let joined = half.flights.join_noting(context, look, began, settle);
         let count = counted.is_some_and(|counted| !std::mem::replace(counted, true));
         match joined {
             Joined::Found(served) => {
@@ -228,8 +242,8 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
                 if count {
                     half.count_miss(reason);
                 }
+                half.count_new_context(reason);
                 self.tend(&runtime);
-                half.note_load(context, Instant::now());
                 landing.start(&runtime, Arc::clone(self).generate(context.clone()));
                 Ok(Next::Wait(waiter))
             }
@@ -249,7 +263,8 @@ impl<P: SealingProvider + 'static, M: Material> Shared<P, M> {
     }
 
     async fn generate(self: Arc<Self>, context: EncryptionContext) -> Loaded<M::Sealing> {
-        let made = self.gate.run(self.provider.generate_data_key(&context)).await?;
+        let call = self.provider.generate_data_key(&context);
+        let made = self.gate.run_in_lane(SEALING_LANE, call).await?;
         let wrapped = made.wrapped_keys().clone();
         let key = self.material.sealing(made, &context)?;
         let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.sealing_memory(key, lock);

@@ -1,7 +1,7 @@
 //! Sealing keys: one live key per encryption context.
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datakey_provider::{EncryptionContext, WrappedKeys};
+use datakey_provider::{EncryptionContext, ErrorClass, WrappedKey, WrappedKeys};
 use tokio::time::Instant;
 
 use crate::{
@@ -95,7 +95,8 @@ impl<S> SealingEntry<S> {
 
     /// Until when to wait for the load that would replace this key, where waiting longer would be for nothing.
     fn patience(&self, now: Instant) -> Option<Instant> {
-        let until = later(self.attempts().under_way?.since, PATIENCE);
+        let since = self.attempts().under_way.map_or(now, |load| load.since);
+        let until = later(since, PATIENCE);
         (now < until && until < self.times.hard).then_some(until)
     }
 
@@ -219,6 +220,13 @@ impl<S: 'static> SealingHalf<S> {
         }
     }
 
+    /// Whether a usage takes half a key or more.
+    pub(crate) fn is_large(&self, usage: Usage) -> bool {
+        let half = |used: u64, limit: u64| used >= limit.div_ceil(2);
+        half(usage.messages(), self.limits.max_messages())
+            || half(usage.bytes().unwrap_or(u64::MAX), self.limits.max_bytes())
+    }
+
     fn spot(&self, digest: &[u8; 32]) -> Spot {
         let bits = digest.first_chunk().copied().unwrap_or_default();
         Spot::new(self.owner, u64::from_ne_bytes(bits))
@@ -288,6 +296,10 @@ impl<S: 'static> SealingHalf<S> {
 
     pub(crate) fn count_miss(&self, reason: MissReason) {
         self.counters.misses.add(reason);
+    }
+
+    /// Notes a load of a context that was not seen before. Those who wait for it say nothing about contexts.
+    pub(crate) fn count_new_context(&self, reason: MissReason) {
         if matches!(reason, MissReason::New | MissReason::Cold) {
             self.cardinality.saw_new_context(|| self.counters.hits.get());
         }
@@ -332,6 +344,7 @@ impl<S: 'static> SealingHalf<S> {
         let digest = *context.digest();
         let mut landed: Landed<_> = Outcome::Failed(error.clone()).into();
         if let Some(revoked) = self.own_load_failed(context, &error) {
+            landed.gone.extend(self.also_under(&revoked, &error));
             landed.gone.push(revoked);
             landed.told = Some(Box::new(move || telling::revoked("sealing", &digest, &error)));
         } else if let Some(entry) = self.store.peek(&digest)
@@ -342,6 +355,20 @@ impl<S: 'static> SealingHalf<S> {
             }));
         }
         landed
+    }
+
+    /// A wrapping key that is disabled or deleted concerns every key under it: drops those too.
+    fn also_under(&self, revoked: &SealingEntry<S>, error: &KeyringError) -> Vec<Arc<SealingEntry<S>>> {
+        if error.class() != Some(ErrorClass::UnavailableKey) {
+            return Vec::new();
+        }
+        let shares = |entry: &SealingEntry<S>| {
+            let mut ids = revoked.wrapped.iter().map(WrappedKey::key_id);
+            ids.any(|key_id| entry.is_under(key_id))
+        };
+        let dropped = self.store.remove(MissReason::Revoked, |_, entry| shares(entry));
+        self.revoked.add(u64::try_from(dropped.len()).unwrap_or(u64::MAX));
+        dropped
     }
 
     /// The failure of a load for one caller, which says nothing about the live key unless it is a revocation. Answers

@@ -11,7 +11,7 @@ use crate::locked::{Lock, Locker, Range};
 pub(crate) struct Secret<T>(Arc<Place<T>>);
 
 struct Place<T> {
-    /// Before the key, so that its memory is unlocked while it is still there.
+    /// Before the key, as its memory must still be there when it is unlocked: an instant before it is wiped.
     lock: OnceLock<Lock>,
     key: T,
 }

@@ -119,17 +119,17 @@ pub(crate) fn standing(
             Standing::Due
         };
     }
-    match failure {
+    // A failure says something about an attempt that it led to, however long that takes.
+    let telling = failure.filter(|failure| since.unwrap_or(now) < failure.telling_until);
+    match telling {
         Some(
             failure @ Failure {
                 class: Some(because), ..
             },
-        ) if now < times.hard && failure.is_retryable() && (attempting || now < failure.telling_until) => {
-            Standing::Stale {
-                because: *because,
-                due: !attempting && now >= failure.pause_until,
-            }
-        }
+        ) if now < times.hard && failure.is_retryable() => Standing::Stale {
+            because: *because,
+            due: !attempting && now >= failure.pause_until,
+        },
         None if now < times.hard && since.is_some_and(|since| now >= later(since, PATIENCE)) => {
             Standing::Stale {
                 because: ErrorClass::Timeout,
@@ -192,6 +192,28 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_lapsed_says_nothing_about_an_attempt_that_begins_later() {
+        let start = start();
+        let failure = failed(ErrorClass::Throttled, later(start, seconds(150)));
+        let seen = |age, begun| {
+            let since = Some(later(start, seconds(begun)));
+            standing(&times(start), Some(&failure), since, later(start, seconds(age)))
+        };
+        let because = |because| Standing::Stale { because, due: false };
+        assert_eq!(
+            seen(190, 151),
+            because(ErrorClass::Throttled),
+            "it led to this attempt"
+        );
+        assert_eq!(seen(190, 190), Standing::Expired);
+        assert_eq!(
+            seen(191, 190),
+            because(ErrorClass::Timeout),
+            "but that is slow, too"
+        );
+    }
+
+    #[test]
     fn past_soft_a_load_that_does_not_end_keeps_a_key_alive() {
         let start = start();
         let seen = |age, begun| {
@@ -207,10 +229,15 @@ mod tests {
         assert_eq!(seen(100, 100), Standing::Expired, "it may still end in time");
         assert_eq!(seen(299, 100), stale);
         assert_eq!(seen(300, 100), Standing::Expired, "the hard age is hard");
-        let denied = failed(ErrorClass::Denied, start);
+        let denied = failed(ErrorClass::Denied, later(start, seconds(119)));
         let now = later(start, seconds(120));
         assert_eq!(
-            standing(&times(start), Some(&denied), Some(start), now),
+            standing(
+                &times(start),
+                Some(&denied),
+                Some(later(start, seconds(119))),
+                now
+            ),
             Standing::Expired
         );
     }
@@ -259,7 +286,7 @@ mod tests {
         assert_eq!(at(150, failure, false), stale(false));
         assert_eq!(at(151, failure, false), stale(true));
         assert_eq!(at(152, failure, false), Standing::Expired);
-        assert_eq!(at(152, failure, true), stale(false));
+        assert_eq!(at(152, failure, true), Standing::Expired);
     }
 
     #[test]
@@ -305,7 +332,7 @@ mod tests {
         let limits = SealingLimits::default().with_ages(Duration::MAX, Duration::MAX);
         let times = Times::new(start(), &limits, &mut Draw::seeded(1));
         assert_eq!(
-            standing(&times, None, false, later(start(), seconds(86_400))),
+            standing(&times, None, None, later(start(), seconds(86_400))),
             Standing::Fresh
         );
     }

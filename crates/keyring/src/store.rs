@@ -1,7 +1,9 @@
 //! The bounded store of keys, and a memory of why a key is no longer in it.
 use std::hash::{BuildHasher as _, Hash};
 
-use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, UnitWeighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, Equivalent, Lifecycle, Options, OptionsBuilder, UnitWeighter, sync::Cache,
+};
 
 use crate::{MissReason, counters::Counter};
 
@@ -42,12 +44,29 @@ pub(crate) struct Store<K, V> {
     pub(crate) evicted: Counter,
 }
 
+/// Each shard has its own part of the room, and keys do not spread evenly: with many small shards, some would evict long
+/// before the store is full. Threads find the keys that they use most without the store.
+const LEAST_SHARD: usize = 4096;
+
+/// More than there are cores do not help.
+const MOST_SHARDS: usize = 64;
+
+#[expect(clippy::expect_used, reason = "all that the options need is set")]
+fn options(capacity: usize, weight: u64) -> Options {
+    let mut options = OptionsBuilder::new();
+    options
+        .estimated_items_capacity(capacity)
+        .weight_capacity(weight)
+        .shards((capacity / LEAST_SHARD).clamp(1, MOST_SHARDS));
+    options.build().expect("capacity and weight are set")
+}
+
 impl<K: Clone + Eq + Hash, V: Clone + Kept> Store<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         let hasher = DefaultHashBuilder::default();
         let weight = u64::try_from(capacity).unwrap_or(u64::MAX);
         Self {
-            live: Cache::with(capacity, weight, UnitWeighter, hasher.clone(), Collect),
+            live: Cache::with_options(options(capacity, weight), UnitWeighter, hasher.clone(), Collect),
             gone: Cache::new(capacity),
             hasher,
             evicted: Counter::default(),

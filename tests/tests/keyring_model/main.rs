@@ -125,11 +125,12 @@ async fn seal(run: (Modelled, Keyring<Modelled>, EncryptionContext), usage: Usag
 
 async fn open(run: (Modelled, Keyring<Modelled>, EncryptionContext), wrapped: WrappedKeys) -> bool {
     let (provider, keyring, context) = run;
+    let began = provider.world(World::now).order;
     let opened = keyring.opening_key(&context, &wrapped).await;
     never_aborted(&provider, opened.as_ref().err());
     let opened = opened.is_ok();
     if opened {
-        provider.world(|world| world.opened(number(wrapped.first())));
+        provider.world(|world| world.opened(&context, number(wrapped.first()), began));
     }
     opened
 }
@@ -150,6 +151,7 @@ impl Run {
             last_answer: HashMap::new(),
             denied: HashMap::new(),
             invalidated: HashMap::new(),
+            ended_opening: HashMap::new(),
             shut_down: 0,
             calls: 0,
             scale,
@@ -238,12 +240,15 @@ impl Run {
         self.callers.push(task);
     }
 
-    fn invalidated(&self, concerned: impl Fn(usize) -> bool) {
+    fn invalidated(&self, opening: bool, concerned: impl Fn(usize) -> bool) {
         self.provider.world(|world| {
             let order = world.now().order;
             for (index, context) in self.contexts.iter().enumerate() {
                 if concerned(index) {
                     world.invalidated.insert(context.clone(), order);
+                    if opening {
+                        world.ended_opening.insert(context.clone(), order);
+                    }
                 }
             }
         });
@@ -298,15 +303,15 @@ impl Run {
             }
             Step::Invalidate(context) => {
                 self.keyring.invalidate_context(&self.contexts[context]);
-                self.invalidated(|index| index == context);
+                self.invalidated(true, |index| index == context);
             }
             Step::InvalidateKey => {
                 self.keyring.invalidate_key(world::REGIONS[0]);
-                self.invalidated(|_| true);
+                self.invalidated(false, |_| true);
             }
             Step::InvalidateAll => {
                 self.keyring.invalidate_all();
-                self.invalidated(|_| true);
+                self.invalidated(true, |_| true);
             }
         }
     }

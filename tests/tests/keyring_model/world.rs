@@ -62,14 +62,16 @@ pub(crate) struct World {
     pub(crate) delay: Duration,
     pub(crate) order: u64,
     pub(crate) made: HashMap<u64, Made>,
-    /// When a wrapped key was last unwrapped.
-    pub(crate) unwrapped: HashMap<u64, Moment>,
+    /// When a wrapped key was last asked for, and unwrapped.
+    pub(crate) unwrapped: HashMap<u64, (Moment, Moment)>,
     pub(crate) flying: HashMap<Call, u32>,
     /// Since when a new key is asked for.
     pub(crate) asked: HashMap<EncryptionContext, Instant>,
     pub(crate) last_answer: HashMap<EncryptionContext, Result<(), ErrorClass>>,
     pub(crate) denied: HashMap<EncryptionContext, u64>,
     pub(crate) invalidated: HashMap<EncryptionContext, u64>,
+    /// The same of keys to open with: whatever names a context, but not what names one wrapping key of two.
+    pub(crate) ended_opening: HashMap<EncryptionContext, u64>,
     pub(crate) shut_down: u64,
     pub(crate) calls: u64,
     pub(crate) scale: u64,
@@ -138,10 +140,18 @@ impl World {
         });
     }
 
-    pub(crate) fn opened(&mut self, key: u64) {
+    /// An opening key came into somebody's hands.
+    pub(crate) fn opened(&mut self, context: &EncryptionContext, key: u64, began: u64) {
         let now = self.now();
-        let age = now.at - self.unwrapped[&key].at;
+        let (asked, answered) = self.unwrapped[&key];
+        let age = now.at - answered.at;
         self.check(age < TTL, || format!("opening key {key} is too old: {age:?}"));
+        let invalidated = self.ended_opening.get(context).copied().unwrap_or_default();
+        let since = |ended: u64| ended < asked.order || (began < ended && answered.order < ended);
+        let valid = since(invalidated) && since(self.shut_down);
+        self.check(valid, || {
+            format!("opening key {key} serves after an invalidation or a shutdown")
+        });
     }
 }
 
@@ -242,8 +252,8 @@ impl OpeningProvider for Modelled {
     ) -> Result<DataKey, ProviderError> {
         let key = number(wrapped);
         let call = Some((key, region(wrapped)));
-        let (_, answered) = self.perform(context, call, Operation::Decrypt).await?;
-        self.world(|world| world.unwrapped.insert(key, answered));
+        let moments = self.perform(context, call, Operation::Decrypt).await?;
+        self.world(|world| world.unwrapped.insert(key, moments));
         Ok(DataKey::init(|bytes| bytes.fill(1)))
     }
 }
