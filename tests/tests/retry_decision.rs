@@ -129,7 +129,7 @@ fn an_outcome_is_what_the_error_says() {
 #[test]
 fn the_defaults_are_as_documented() {
     let rules = *Policy::default().rules();
-    assert_eq!(rules.max_attempts.get(), 24);
+    assert_eq!(rules.max_attempts.get(), 32);
     assert_eq!(rules.deadline, Some(Duration::from_secs(60)));
     assert_eq!(rules.attempt_timeout, Some(Duration::from_secs(5)));
     assert_eq!(rules.throttled, Backoff::full(ms(500), Duration::from_secs(20)));
@@ -155,4 +155,76 @@ fn the_defaults_are_as_documented() {
     assert!(Policy::default().breaker().is_some() && Policy::never().breaker().is_none());
     let never = *Policy::never().rules();
     assert_eq!((never.max_attempts.get(), never.deadline), (1, None));
+}
+
+/// The row of the table of defaults that begins so holds these words, as made from the constants.
+fn row(name: &str, words: &[String]) {
+    let source = include_str!("../../crates/retry/src/lib.rs");
+    let row = source
+        .lines()
+        .find(|line| line.starts_with(&format!("//! | {name} |")));
+    let row = row.unwrap_or_else(|| panic!("there is no row `{name}`"));
+    for word in words {
+        assert!(row.contains(word), "`{word}` is not in `{row}`");
+    }
+    let why = row.split('|').nth(3).unwrap_or_default().trim();
+    assert!(!why.is_empty(), "no reason in `{row}`");
+}
+
+#[test]
+fn the_table_of_defaults_says_what_the_constants_are() {
+    use defaults as d;
+    let secs = |duration: Duration| {
+        format!("{duration:?}")
+            .replace("ms", " ms")
+            .replace("0s", "0 s")
+            .replace("5s", "5 s")
+    };
+    let jitter = |base: Duration, cap: Duration| vec![format!("{} to {}", secs(base), secs(cap))];
+    row("attempts of one call", &[d::MAX_ATTEMPTS.to_string()]);
+    row("deadline of one call", &[secs(d::DEADLINE)]);
+    row("timeout of one attempt", &[secs(d::ATTEMPT_TIMEOUT)]);
+    row("wait after a throttle, adaptive rate on", &["its turn".into()]);
+    row(
+        "wait after a throttle, adaptive rate off",
+        &jitter(d::THROTTLED_BASE, d::THROTTLED_CAP),
+    );
+    row(
+        "wait after a transient failure or timeout",
+        &jitter(d::TRANSIENT_BASE, d::TRANSIENT_CAP),
+    );
+    row(
+        "delay asked for by the service",
+        &[format!("up to {}", secs(d::SERVER_DELAY_CAP))],
+    );
+    assert_eq!(d::BUDGET_CAPACITY, 10_000);
+    row(
+        "budget",
+        &[
+            "10,000 tokens".into(),
+            format!("{} more", d::BUDGET_REFILL_PER_SECOND),
+        ],
+    );
+    row(
+        "a retry costs",
+        &[
+            format!("{} token after", d::THROTTLED_COST),
+            format!("{} after other", d::TRANSIENT_COST),
+        ],
+    );
+    row("adaptive rate", &["idle until the first throttle".into()]);
+    row(
+        "breaker, for each Region and account by itself",
+        &[
+            format!("after {} failures", d::BREAKER_FAILURES),
+            format!("over {} s or more", d::BREAKER_AFTER.as_secs()),
+            format!("counting for {};", d::BREAKER_TIMEOUT_COUNTS),
+            format!(
+                "{} ms to {} s",
+                d::BREAKER_WAIT.as_millis(),
+                d::BREAKER_WAIT_CAP.as_secs()
+            ),
+        ],
+    );
+    row("random source", &["seeded by the system".into()]);
 }

@@ -22,12 +22,12 @@ pub const TRANSIENT_BASE: Duration = Duration::from_millis(50);
 /// A service that was down is found again within seconds of its return.
 pub const TRANSIENT_CAP: Duration = Duration::from_secs(5);
 
-/// Attempts of one call, the first included: 24.
+/// Attempts of one call, the first included: 32.
 ///
 /// The deadline, the budget and the breaker are what normally end a call; this stops one that fails fast. Where a thousand
-/// clients that do not know of each other meet on one quota, the unluckiest is throttled more than 12 times in a row before
+/// clients that do not know of each other meet on one quota, the unluckiest is throttled more than twenty times in a row before
 /// they have found their shares. Lower it when each attempt has a price.
-pub const MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(24).unwrap();
+pub const MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(32).unwrap();
 
 /// How long one call may take with all its attempts and waits: 60 s.
 ///

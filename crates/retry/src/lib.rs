@@ -75,20 +75,20 @@
 //!
 //! Each is a constant in [`defaults`], with its reason and when to change it.
 //!
-//! | what | default | change with |
-//! |---|---|---|
-//! | attempts of one call | 24 | [`Policy::with_max_attempts`] |
-//! | deadline of one call | 60 s | [`Policy::with_deadline`] |
-//! | timeout of one attempt | 5 s | [`Policy::with_attempt_timeout`] |
-//! | wait after a throttle, adaptive rate on | its turn | [`Policy::with_adaptive_rate`] |
-//! | wait after a throttle, adaptive rate off | full jitter, 500 ms to 20 s | [`Policy::with_throttled_backoff`] |
-//! | wait after a transient failure or timeout | full jitter, 50 ms to 5 s | [`Policy::with_transient_backoff`] |
-//! | delay asked for by the service | honoured up to 20 s, jitter on top | [`Rules::server_delay_cap`] |
-//! | budget | 10,000 tokens, 100 more a second | [`Policy::with_budget`] |
-//! | a retry costs | 1 token after a throttle, 10 after other failures | |
-//! | adaptive rate | on, idle until the first throttle | [`Policy::without_adaptive_rate`] |
-//! | breaker, for each Region and account by itself | opens after 10 attempts in a row failed over 1 s or more, a timeout counting for four; tries again after 500 ms to 2 s | [`Policy::with_scope`], [`Policy::without_breaker`] |
-//! | random source | a small generator, seeded by the system | [`Policy::with_random`] |
+//! | what | default | why | change with |
+//! |---|---|---|---|
+//! | attempts of one call | 32 | deadline, budget and breaker should end a call; this ends one that fails fast | [`Policy::with_max_attempts`] |
+//! | deadline of one call | 60 s | a bulk job of hundreds of callers owes each of them seconds | [`Policy::with_deadline`] |
+//! | timeout of one attempt | 5 s | a hundred times what KMS takes | [`Policy::with_attempt_timeout`] |
+//! | wait after a throttle, adaptive rate on | its turn | the rate spaces the retries | [`Policy::with_adaptive_rate`] |
+//! | wait after a throttle, adaptive rate off | full jitter, 500 ms to 20 s | a quota counts by the second | [`Policy::with_throttled_backoff`] |
+//! | wait after a transient failure or timeout | full jitter, 50 ms to 5 s | it is usually gone at the next attempt | [`Policy::with_transient_backoff`] |
+//! | delay asked for by the service | honoured up to 20 s, jitter on top | a wrong header must not park callers | [`Rules::server_delay_cap`] |
+//! | budget | 10,000 tokens, 100 more a second | does not starve a thousand throttled callers | [`Policy::with_budget`] |
+//! | a retry costs | 1 token after a throttle, 10 after other failures | a service that fails is harmed by more load | |
+//! | adaptive rate | on, idle until the first throttle | costs nothing where nothing is throttled | [`Policy::without_adaptive_rate`] |
+//! | breaker, for each Region and account by itself | opens after 10 failures in a row over 1 s or more, a timeout counting for 4; tries again after 500 ms to 2 s | fewer happen by chance; back within seconds | [`Policy::with_scope`], [`Policy::without_breaker`] |
+//! | random source | a small generator, seeded by the system | jitter needs no secrecy | [`Policy::with_random`] |
 //!
 //! # Which failures are retried
 //!
@@ -96,6 +96,16 @@
 //! |---|---|
 //! | `Throttled`, `Transient`, `Timeout` | yes |
 //! | `Denied`, `UnavailableKey`, `InvalidRequest`, `NotAuthentic` | no |
+//!
+//! # Watching it
+//!
+//! [`Policy::with_observer`] is told of each attempt, wait and end of a call; [`Budget::state`], [`AdaptiveRate::state`] and
+//! [`Breaker::state`] say how things stand.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `tracing` | each [`Event`] as an event of `tracing`, under the names in its table |
+//! | `tower` | the module `tower`: a `Layer` that retries a `Service` whose errors classify themselves |
 //!
 //! # What this crate does not do
 //!
@@ -112,11 +122,14 @@ mod classify;
 mod decision;
 pub mod defaults;
 mod gave_up;
+mod observer;
 mod policy;
 mod provider;
 mod random;
 mod rate;
 mod run;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerPhase, BreakerState, CircuitOpen};
@@ -124,6 +137,7 @@ pub use budget::{Budget, BudgetState};
 pub use classify::Classify;
 pub use decision::{Decision, Outcome, Progress, Rules};
 pub use gave_up::{Failure, GaveUp, Reason};
+pub use observer::{Event, Observer};
 pub use policy::Policy;
 pub use provider::Retry;
 pub use rate::{AdaptiveRate, Priority, RateState};

@@ -3,7 +3,9 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use rand::Rng;
 
-use crate::{AdaptiveRate, Backoff, Breaker, Budget, Priority, Rules, random::Random};
+use crate::{
+    AdaptiveRate, Backoff, Breaker, Budget, Observer, Priority, Rules, observer::Observed, random::Random,
+};
 
 /// When and how often to try again: the [`Rules`], with the budget, the adaptive rate, the breaker and the random source that
 /// all calls under it share.
@@ -28,6 +30,7 @@ pub struct Policy {
     breaker: Option<Breaker>,
     scope: Option<Arc<str>>,
     random: Random,
+    observed: Observed,
     priority: Option<Priority>,
 }
 
@@ -49,6 +52,7 @@ impl Policy {
             breaker: Some(Breaker::new()),
             scope: None,
             random: Random::default(),
+            observed: Observed::default(),
             priority: None,
         }
     }
@@ -184,6 +188,13 @@ impl Policy {
         self
     }
 
+    /// Has an observer told of each attempt, wait and end of the calls under this policy.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observed = Observed::by(observer);
+        self
+    }
+
     /// Sets the urgency of all calls under this policy, instead of each operation's own.
     #[must_use]
     pub const fn with_priority(mut self, priority: Priority) -> Self {
@@ -219,6 +230,10 @@ impl Policy {
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
+    }
+
+    pub(crate) const fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     pub(crate) const fn random(&self) -> &Random {

@@ -5,8 +5,8 @@ use datakey_provider::ErrorClass;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    Breaker, Budget, CircuitOpen, Classify, Decision, Failure, GaveUp, Outcome, Policy, Priority, Progress,
-    Reason, breaker::Passage, budget::Withdrawals,
+    Breaker, Budget, CircuitOpen, Classify, Decision, Event, Failure, GaveUp, Outcome, Policy, Priority,
+    Progress, Reason, breaker::Passage, budget::Withdrawals,
 };
 
 /// Calls `op` until it succeeds or the policy gives up.
@@ -131,6 +131,8 @@ impl<'a> Call<'a> {
         let Some(rate) = self.policy.adaptive_rate().filter(|rate| rate.is_active()) else {
             return true;
         };
+        let attempt = self.next();
+        self.tell(Event::Turn { attempt });
         let since = Instant::now();
         let admitted = rate.admit(priority, self.started, self.deadline).await;
         self.admitted = Instant::now();
@@ -140,9 +142,19 @@ impl<'a> Call<'a> {
         admitted
     }
 
+    /// The number of the next attempt, from 1.
+    const fn next(&self) -> u32 {
+        self.progress.attempts.saturating_add(1)
+    }
+
+    fn tell(&self, event: Event) {
+        self.policy.observed().tell(self.scope, event);
+    }
+
     /// Makes one attempt, no longer than its timeout and the deadline allow.
     async fn attempt<T, E>(&mut self, attempt: impl Future<Output = Result<T, E>>) -> Result<T, Failure<E>> {
         self.withdrawals.sent();
+        self.tell(Event::Attempt { attempt: self.next() });
         let remaining = self
             .deadline
             .map(|deadline| deadline.saturating_duration_since(self.admitted));
@@ -164,7 +176,11 @@ impl<'a> Call<'a> {
 
     fn enter(&self) -> Result<Option<Passage<'a>>, CircuitOpen> {
         let enter = |breaker: &'a Breaker| breaker.enter(self.scope);
-        self.policy.breaker().map(enter).transpose()
+        let entered = self.policy.breaker().map(enter).transpose();
+        if let (Err(_), Some(rate)) = (&entered, self.policy.adaptive_rate()) {
+            rate.unsent();
+        }
+        entered
     }
 
     fn succeeded(&mut self, passage: Option<Passage<'_>>) {
@@ -175,6 +191,10 @@ impl<'a> Call<'a> {
         if let Some(rate) = self.policy.adaptive_rate() {
             rate.answered(self.admitted, Instant::now());
         }
+        self.tell(Event::Succeeded {
+            attempt: self.next(),
+            waited: self.waited,
+        });
     }
 
     fn failed<E: Classify>(&mut self, failure: &Failure<E>, passage: Option<Passage<'_>>) -> Decision {
@@ -182,11 +202,15 @@ impl<'a> Call<'a> {
             Failure::Returned(error) => Outcome::from_error(error),
             _ => Outcome::of(ErrorClass::Timeout),
         };
-        let now = Instant::now();
-        self.teach(outcome.class, now);
-        match (passage, outcome.class) {
+        let (now, class) = (Instant::now(), outcome.class);
+        let attempt = self.next();
+        self.tell(Event::Failed { attempt, class });
+        self.teach(class, now);
+        match (passage, class) {
             (Some(passage), ErrorClass::Transient | ErrorClass::Timeout) => {
-                let _opened = passage.failed(outcome.class);
+                if passage.failed(class) {
+                    self.tell(Event::Opened { class });
+                }
             }
             (Some(passage), _) => passage.answered(),
             (None, _) => {}
@@ -226,6 +250,8 @@ impl<'a> Call<'a> {
 
     async fn wait(&mut self, after: Duration) {
         if !after.is_zero() {
+            let (attempt, delay) = (self.next(), after);
+            self.tell(Event::Wait { attempt, delay });
             let since = Instant::now();
             sleep(after).await;
             self.admitted = Instant::now();
@@ -235,13 +261,20 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn gave_up<E>(self, reason: Reason, failure: Failure<E>) -> GaveUp<E> {
-        GaveUp {
+    fn gave_up<E: Classify>(self, reason: Reason, failure: Failure<E>) -> GaveUp<E> {
+        let gave_up = GaveUp {
             reason,
             attempts: self.progress.attempts,
             waited: self.waited,
             failure,
-        }
+        };
+        self.tell(Event::GaveUp {
+            attempts: gave_up.attempts,
+            waited: gave_up.waited,
+            reason,
+            class: gave_up.class(),
+        });
+        gave_up
     }
 }
 

@@ -18,6 +18,8 @@ use tokio::time::Instant;
 use machine::{Entry, Machine, State};
 use scopes::Scopes;
 
+use crate::gave_up::rounded;
+
 /// Fails calls at once while a service is down, so that an outage costs callers microseconds and not timeouts. Clones
 /// share it, and so should all clients of one service.
 ///
@@ -127,7 +129,7 @@ impl fmt::Display for CircuitOpen {
         write!(
             f,
             "the service is down; the next call to it may go out in {:?}",
-            self.probe_in
+            rounded(self.probe_in)
         )
     }
 }

@@ -154,6 +154,17 @@ impl AdaptiveRate {
         queue::admit(&self.0, order, deadline).await
     }
 
+    /// An admitted attempt was not sent: the next in the queue may go in its place.
+    pub(crate) fn unsent(&self) {
+        if self.is_active() {
+            let shared = &*self.0;
+            let mut state = shared.lock();
+            state.governor.put_back();
+            state.advance(shared.now());
+            state.queue.nudge();
+        }
+    }
+
     /// An attempt admitted at `admitted` was answered by anything but a throttle.
     pub(crate) fn answered(&self, admitted: Instant, now: Instant) {
         let shared = &*self.0;

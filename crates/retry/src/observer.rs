@@ -1,0 +1,177 @@
+//! What happens to calls, told as it happens: to an observer, and with the feature `tracing` to subscribers.
+use std::{fmt, sync::Arc, time::Duration};
+
+use datakey_provider::ErrorClass;
+
+use crate::Reason;
+
+/// Is told what happens to each call of a policy. See [`Policy::with_observer`](crate::Policy::with_observer).
+///
+/// It is called in the course of the call, so it should count or hand on, not wait. It hears of an attempt before its
+/// outcome; an attempt whose future is dropped has none.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+/// use datakey_provider::{ErrorClass, Operation, ProviderError};
+/// use datakey_retry::{Event, Observer, Policy, retry};
+///
+/// #[derive(Default)]
+/// struct Attempts(AtomicU64);
+///
+/// impl Observer for Attempts {
+///     fn observe(&self, _scope: &str, event: Event) {
+///         if let Event::Attempt { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let attempts = Arc::new(Attempts::default());
+/// let policy = Policy::default().with_max_attempts(3).with_observer(Arc::clone(&attempts));
+/// let failing = async || Err::<(), _>(ProviderError::new(ErrorClass::Transient, Operation::Decrypt));
+/// assert!(retry(&policy, failing).await.is_err());
+/// assert_eq!(attempts.0.load(Ordering::Relaxed), 3);
+/// # }
+/// ```
+pub trait Observer: Send + Sync {
+    /// Something happened to a call of this scope; without a name the scope is `""`.
+    fn observe(&self, scope: &str, event: Event);
+}
+
+impl<T: Observer + ?Sized> Observer for Arc<T> {
+    fn observe(&self, scope: &str, event: Event) {
+        T::observe(self, scope, event);
+    }
+}
+
+/// What happened to a call.
+///
+/// With the feature `tracing` each is an event of the target `datakey_retry`, with the fields of the variant, durations in
+/// seconds, and the scope:
+///
+/// | event | name | level |
+/// |---|---|---|
+/// | [`Attempt`](Self::Attempt) | `datakey.retry.attempt` | trace |
+/// | [`Succeeded`](Self::Succeeded) | `datakey.retry.succeeded` | trace |
+/// | [`Failed`](Self::Failed) | `datakey.retry.failed` | debug |
+/// | [`Turn`](Self::Turn) | `datakey.retry.turn` | trace |
+/// | [`Wait`](Self::Wait) | `datakey.retry.wait` | debug |
+/// | [`GaveUp`](Self::GaveUp) | `datakey.retry.gave_up` | debug, as the caller has the error |
+/// | [`Opened`](Self::Opened) | `datakey.retry.opened` | warn |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// An attempt goes out.
+    Attempt {
+        /// Its number, from 1.
+        attempt: u32,
+    },
+    /// The call succeeded.
+    Succeeded {
+        /// With this attempt.
+        attempt: u32,
+        /// After so much waiting before attempts.
+        waited: Duration,
+    },
+    /// An attempt failed.
+    Failed {
+        /// Its number.
+        attempt: u32,
+        /// The kind of failure.
+        class: ErrorClass,
+    },
+    /// The call waits for the adaptive rate to admit its next attempt.
+    Turn {
+        /// The number of that attempt.
+        attempt: u32,
+    },
+    /// The call waits before its next attempt.
+    Wait {
+        /// The number of that attempt.
+        attempt: u32,
+        /// How long it waits.
+        delay: Duration,
+    },
+    /// The call was given up.
+    GaveUp {
+        /// After so many attempts.
+        attempts: u32,
+        /// After so much waiting before attempts.
+        waited: Duration,
+        /// What ended it.
+        reason: Reason,
+        /// The kind of the last failure.
+        class: ErrorClass,
+    },
+    /// The failure of an attempt opened the breaker of the scope, or kept it open.
+    Opened {
+        /// The kind of the failure.
+        class: ErrorClass,
+    },
+}
+
+/// An observer, if there is one. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Observed(Option<Arc<dyn Observer>>);
+
+impl Observed {
+    pub(crate) fn by(observer: impl Observer + 'static) -> Self {
+        Self(Some(Arc::new(observer)))
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn tell(&self, scope: &str, event: Event) {
+        #[cfg(feature = "tracing")]
+        trace(scope, event);
+        if let Some(observer) = &self.0 {
+            observer.observe(scope, event);
+        }
+    }
+}
+
+impl fmt::Debug for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Observed(..)"
+        } else {
+            "Unobserved"
+        })
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn trace(scope: &str, event: Event) {
+    use tracing::{debug, trace, warn};
+    match event {
+        Event::Attempt { attempt } => {
+            trace!(name: "datakey.retry.attempt", scope, attempt, "an attempt goes out");
+        }
+        Event::Succeeded { attempt, waited } => {
+            let waited = waited.as_secs_f64();
+            trace!(name: "datakey.retry.succeeded", scope, attempt, waited, "the call succeeded");
+        }
+        Event::Failed { attempt, class } => {
+            debug!(name: "datakey.retry.failed", scope, attempt, class = class.as_str(), "an attempt failed");
+        }
+        Event::Turn { attempt } => {
+            trace!(name: "datakey.retry.turn", scope, attempt, "the call waits for its turn");
+        }
+        Event::Wait { attempt, delay } => {
+            let delay = delay.as_secs_f64();
+            debug!(name: "datakey.retry.wait", scope, attempt, delay, "the call waits before its next attempt");
+        }
+        Event::GaveUp {
+            attempts,
+            waited,
+            reason,
+            class,
+        } => {
+            let (waited, reason, class) = (waited.as_secs_f64(), reason.as_str(), class.as_str());
+            debug!(name: "datakey.retry.gave_up", scope, attempts, waited, reason, class, "the call was given up");
+        }
+        Event::Opened { class } => {
+            warn!(name: "datakey.retry.opened", scope, class = class.as_str(), "the circuit breaker is open");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What an observer is told, and the events of `tracing` under the names that the documentation gives them.
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use datakey_provider::{ErrorClass, Operation, ProviderError};
+use datakey_retry::{Backoff, Event, Observer, Policy, Reason, retry};
+use tracing::{Level, Subscriber, field::Visit, span, subscriber::set_default};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Log(Mutex<Vec<(String, Event)>>);
+
+impl Observer for Log {
+    fn observe(&self, scope: &str, event: Event) {
+        self.0.lock().unwrap().push((scope.to_owned(), event));
+    }
+}
+
+impl Log {
+    fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().iter().map(|(_, event)| *event).collect()
+    }
+}
+
+fn observed() -> (Policy, Arc<Log>) {
+    let log = Arc::new(Log::default());
+    let policy = Policy::default()
+        .with_transient_backoff(Backoff::constant(ms(100)))
+        .with_observer(Arc::clone(&log));
+    (policy, log)
+}
+
+/// Fails so before it succeeds.
+async fn call(policy: &Policy, failures: &[ErrorClass]) -> bool {
+    let mut failures = failures.iter();
+    let answer = retry(policy, || {
+        let failure = failures.next();
+        async move {
+            failure.map_or(Ok(()), |class| {
+                Err(ProviderError::new(*class, Operation::Decrypt))
+            })
+        }
+    });
+    answer.await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_wait_and_end_is_told() {
+    let (policy, log) = observed();
+    assert!(call(&policy, &[ErrorClass::Transient]).await);
+    let told = [
+        Event::Attempt { attempt: 1 },
+        Event::Failed {
+            attempt: 1,
+            class: ErrorClass::Transient,
+        },
+        Event::Wait {
+            attempt: 2,
+            delay: ms(100),
+        },
+        Event::Attempt { attempt: 2 },
+        Event::Succeeded {
+            attempt: 2,
+            waited: ms(100),
+        },
+    ];
+    assert_eq!(log.events(), told);
+    assert!(log.0.lock().unwrap().iter().all(|(scope, _)| scope.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_is_told_with_its_reason() {
+    let (policy, log) = observed();
+    assert!(!call(&policy.clone().with_scope("orders"), &[ErrorClass::Denied]).await);
+    let (scope, last) = log.0.lock().unwrap().pop().unwrap();
+    let told = Event::GaveUp {
+        attempts: 1,
+        waited: Duration::ZERO,
+        reason: Reason::Permanent,
+        class: ErrorClass::Denied,
+    };
+    assert_eq!((scope.as_str(), last), ("orders", told));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_turn_and_an_open_breaker_are_told() {
+    let (policy, log) = observed();
+    assert!(call(&policy, &[ErrorClass::Throttled]).await);
+    assert!(log.events().contains(&Event::Turn { attempt: 2 }));
+    assert!(!call(&policy, &[ErrorClass::Transient; 50]).await);
+    let opened = Event::Opened {
+        class: ErrorClass::Transient,
+    };
+    let events = log.events();
+    assert_eq!(events.iter().filter(|event| **event == opened).count(), 1);
+    assert!(matches!(
+        events.last(),
+        Some(Event::GaveUp {
+            reason: Reason::CircuitOpen,
+            ..
+        })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_observer_nothing_is_told() {
+    let (policy, log) = observed();
+    assert!(call(&Policy::default(), &[ErrorClass::Throttled]).await);
+    assert!(log.events().is_empty());
+    assert!(call(&policy.clone(), &[]).await, "a clone shares it");
+    assert_eq!(log.events().len(), 2);
+}
+
+type Line = (&'static str, Level, String);
+
+/// A subscriber that keeps names, levels and fields.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<Line>>>);
+
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() != "message" {
+            self.0 += &format!("{}={value:?} ", field.name());
+        }
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target().starts_with("datakey_retry")
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        let metadata = event.metadata();
+        self.0
+            .lock()
+            .unwrap()
+            .push((metadata.name(), *metadata.level(), fields.0));
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn tracing_has_each_event_under_its_name() {
+    let lines = Lines::default();
+    let _default = set_default(lines.clone());
+    let (policy, _) = observed();
+    assert!(call(&policy, &[ErrorClass::Transient, ErrorClass::Throttled]).await);
+    assert!(!call(&policy.clone().with_scope("orders"), &[ErrorClass::Transient; 50]).await);
+    let lines = lines.0.lock().unwrap();
+    for (name, level, fields) in [
+        ("attempt", Level::TRACE, "scope=\"\" attempt=1 "),
+        (
+            "failed",
+            Level::DEBUG,
+            "scope=\"\" attempt=1 class=\"transient\" ",
+        ),
+        ("wait", Level::DEBUG, "scope=\"\" attempt=2 delay=0.1 "),
+        ("turn", Level::TRACE, "scope=\"\" attempt=3 "),
+        ("opened", Level::WARN, "scope=\"orders\" class=\"transient\" "),
+    ] {
+        let name = format!("datakey.retry.{name}");
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.0 == name && line.1 == level && line.2 == fields),
+            "{name} {fields}: {lines:?}"
+        );
+    }
+    let of = |name: &str| {
+        let line = lines.iter().find(|line| line.0 == name).unwrap();
+        (line.1, line.2.clone())
+    };
+    let (level, fields) = of("datakey.retry.succeeded");
+    assert!(
+        level == Level::TRACE && fields.starts_with("scope=\"\" attempt=3 waited=0."),
+        "{fields}"
+    );
+    let (level, fields) = of("datakey.retry.gave_up");
+    assert_eq!(level, Level::DEBUG);
+    assert!(
+        fields.contains("reason=\"circuit_open\" class=\"transient\"") && fields.contains("attempts="),
+        "{fields}"
+    );
+}
