@@ -214,7 +214,7 @@ fn the_table_of_defaults_says_what_the_constants_are() {
     );
     row("adaptive rate", &["idle until the first throttle".into()]);
     row(
-        "breaker, for each Region and account by itself",
+        "breaker, for each wrapping key by itself",
         &[
             format!("after {} failures", d::BREAKER_FAILURES),
             format!("over {} s or more", d::BREAKER_AFTER.as_secs()),

@@ -55,7 +55,7 @@ macro_rules! layers {
         /// Retries with this policy instead of the default one. Give the same one to all that share a KMS quota: its
         /// clones share the budget and the rate.
         ///
-        /// Its circuit breaker judges each Region and account by itself, so that over several Regions the outage of one
+        /// Its circuit breaker judges each wrapping key by itself, so that over several Regions the outage of one
         /// keeps nobody from the others, and while it lasts messages are opened with another Region's wrapped key at
         /// once. Sealing needs all Regions, and fails at once while one is down and no data key is cached.
         pub fn retry(mut self, policy: Policy) -> Self {

@@ -77,10 +77,11 @@ pub const BREAKER_FAILURES: u32 = 10;
 /// A caller on its own waits for each of them, and ten would take it most of a minute.
 pub const BREAKER_TIMEOUT_COUNTS: u32 = 4;
 
-/// How many scopes that fail a breaker keeps apart: 64.
+/// How many scopes that fail a breaker keeps apart: 1,024.
 ///
-/// A scope is a Region and account, of which few callers have more than a handful. A scope that answers takes no place.
-pub const BREAKER_SCOPES: usize = 64;
+/// A scope is a wrapping key, of which a Region that is down may have as many as there are tenants. A scope that answers
+/// takes no place.
+pub const BREAKER_SCOPES: usize = 1024;
 
 /// How long attempts must have been failing for the breaker to open: 1 s.
 ///

@@ -15,7 +15,7 @@
 //!
 //! **Outages.** A service that is down makes callers wait for timeouts and retries that cannot help. A [`Breaker`] fails
 //! them at once with a retryable error, lets one call through every second or two, and all of them once that is answered.
-//! It judges each Region by itself, and has messages opened by another one meanwhile.
+//! It judges each wrapping key by itself, and has messages opened with another Region's key meanwhile.
 //!
 //! **Admission.** Backoff spreads the calls that were refused, but not the new ones, which meet the same full quota. An
 //! [`AdaptiveRate`] makes all attempts take turns at the rate that the quota allows, learnt from the throttles
@@ -87,7 +87,7 @@
 //! | budget | 10,000 tokens, 100 more a second | does not starve a thousand throttled callers | [`Policy::with_budget`] |
 //! | a retry costs | 1 token after a throttle, 10 after other failures | a service that fails is harmed by more load | |
 //! | adaptive rate | on, idle until the first throttle | costs nothing where nothing is throttled | [`Policy::without_adaptive_rate`] |
-//! | breaker, for each Region and account by itself | opens after 10 failures in a row over 1 s or more, a timeout counting for 4; tries again after 500 ms to 2 s | fewer happen by chance; back within seconds | [`Policy::with_scope`], [`Policy::without_breaker`] |
+//! | breaker, for each wrapping key by itself | opens after 10 failures in a row over 1 s or more, a timeout counting for 4; tries again after 500 ms to 2 s | fewer happen by chance; back within seconds | [`Policy::with_scope`], [`Policy::without_breaker`] |
 //! | random source | a small generator, seeded by the system | jitter needs no secrecy | [`Policy::with_random`] |
 //!
 //! # Which failures are retried

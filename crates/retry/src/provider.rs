@@ -11,10 +11,9 @@ use crate::{Policy, Priority, run::retry_as};
 /// Whichever halves the inner provider has, this has. Opening goes before sealing where the adaptive rate makes calls
 /// wait; [`Policy::with_priority`] overrides it.
 ///
-/// Opening is judged by the [`Breaker`](crate::Breaker) for each Region and account by itself, told from the wrapped key's
-/// key id; sealing for the provider as a whole. While a breaker is open, [`rank`](OpeningProvider::rank) of what it keeps
-/// from opening is [`Rank::UNHEALTHY`], so that another Region's wrapped key is tried first and an outage is paid for once,
-/// not by each message. The rank is as before as soon as a call may try again, and the next message is that try.
+/// Opening is judged by the [`Breaker`](crate::Breaker) for each wrapping key by itself, sealing for the provider as a whole.
+/// While a breaker is open, [`rank`](OpeningProvider::rank) of what it keeps from opening is [`Rank::UNHEALTHY`], so that
+/// another Region's wrapped key is tried first and an outage is paid for once, not by each message. The rank is as before as soon as a call may try again, and the next message is that try.
 ///
 /// When a call is given up, the error has the class, operation, key id and code of the last failure, and a
 /// [`GaveUp`](crate::GaveUp) as its source, whose own source is that failure. A permanent error on the first attempt
@@ -58,17 +57,11 @@ impl<P> Retry<P> {
     }
 
     fn is_down(&self, wrapped: &WrappedKey) -> bool {
-        let scope = self.policy.scope().unwrap_or_else(|| place_of(wrapped));
+        let scope = self.policy.scope().unwrap_or_else(|| wrapped.key_id());
         self.policy
             .breaker()
             .is_some_and(|breaker| breaker.would_refuse(scope))
     }
-}
-
-/// Where the wrapping key is: its key id up to the last colon. Of a KMS key ARN that is partition, Region and account.
-fn place_of(wrapped: &WrappedKey) -> &str {
-    let id = wrapped.key_id();
-    id.rsplit_once(':').map_or(id, |(place, _)| place)
 }
 
 #[async_trait]
@@ -115,7 +108,7 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        retry_as(&self.policy, Priority::Opening, place_of(wrapped), || {
+        retry_as(&self.policy, Priority::Opening, wrapped.key_id(), || {
             self.inner.decrypt(context, wrapped)
         })
         .await

@@ -25,8 +25,7 @@ use crate::gave_up::rounded;
 ///
 /// It judges each *scope* by itself, so that the outage of one Region keeps nobody from another. The scope of a call is a
 /// name: [`Policy::with_scope`](crate::Policy::with_scope); without one, opening through [`Retry`](crate::Retry) is judged
-/// by the wrapped key's key id up to its last colon, which in a KMS key ARN is Region and account, and all else is one
-/// unnamed scope, `""`.
+/// by the wrapped key's key id, as a key may be down by itself, and all else is one unnamed scope, `""`.
 ///
 /// | state of a scope | until | then |
 /// |---|---|---|
@@ -38,7 +37,7 @@ use crate::gave_up::rounded;
 /// time in which calls fail passes by itself, so the next call after it is the try, however few calls there are. A
 /// try that is dropped hands over to the next call, and one that nobody polls holds up the others for no longer than
 /// [10 s](crate::defaults::BREAKER_LEASE). Scopes that failed since their last answer are kept, up to
-/// [64](crate::defaults::BREAKER_SCOPES) of them.
+/// [1,024](crate::defaults::BREAKER_SCOPES) of them.
 ///
 /// The error's class is that of the failures, so it is retryable and a data key cache above goes on serving what it has
 /// until its hard limit.
