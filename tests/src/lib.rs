@@ -15,6 +15,7 @@ pub mod memory;
 pub mod pipeline;
 pub mod retry;
 pub mod retry_contention;
+pub mod retry_fleet;
 pub mod retry_regions;
 pub mod secrets;
 pub mod streams;

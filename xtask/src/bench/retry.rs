@@ -1,9 +1,10 @@
-//! What retrying costs and saves: the jitter experiment and the quota harness.
+//! What retrying costs and saves: the jitter experiment, a fleet under virtual time, and the quota harness.
 use anyhow::Result;
 
 use crate::cargo;
 
-/// Runs `bench retry`, with the number of runs of each contender as a further argument; five without it, none with 0.
+/// Runs `bench retry [RUNS] [--only SCENARIO]`: five runs of each contender unless said otherwise, none with 0. Fails when
+/// `datakey-retry` misses a bar.
 pub fn run(arguments: &[String]) -> Result<()> {
     let mut command = vec![
         "run",
