@@ -53,7 +53,8 @@ pub fn masked(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| byte ^ MASK).collect()
 }
 
-/// The name of each needle that is in this process's memory, with its place, each once.
+/// The name of each needle that is in this process's memory, with its place, each once. For processes of one thread:
+/// what another thread gives back meanwhile cannot be read.
 ///
 /// # Errors
 /// What `/proc` answers.

@@ -43,15 +43,11 @@ impl<'a> Aad<'a> {
 
     #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
     pub(crate) fn digest(self) -> [u8; 32] {
-        let mut digest = EMPTY_DIGEST;
         match u16::try_from(self.0.len()) {
-            Ok(0) => {}
-            Ok(len) if self.0.len() <= MAX_END => {
-                State::initial().after(&padded(self.0, len)).write(&mut digest);
-            }
-            _ => digest = Sha256::digest(self.0).into(),
+            Ok(0) => EMPTY_DIGEST,
+            Ok(len) if self.0.len() <= MAX_END => State::initial().after(&padded(self.0, len)).digest(),
+            _ => Sha256::digest(self.0).into(),
         }
-        digest
     }
 }
 

@@ -38,6 +38,14 @@ impl State {
 
     /// The digest, after the last block.
     #[inline]
+    pub(crate) fn digest(&self) -> [u8; DIGEST_LEN] {
+        let mut digest = [0; DIGEST_LEN];
+        self.write(&mut digest);
+        digest
+    }
+
+    /// As [`digest`](Self::digest), into a place that its owner wipes.
+    #[inline]
     pub(crate) fn write(&self, digest: &mut [u8; DIGEST_LEN]) {
         for (to, word) in digest.as_chunks_mut().0.iter_mut().zip(&self.0) {
             *to = word.to_be_bytes();
@@ -74,12 +82,11 @@ mod tests {
         let bytes: [u8; BLOCK_LEN + MAX_END] = core::array::from_fn(|at| u8::try_from(at).unwrap());
         let (whole, ends) = bytes.split_first_chunk::<BLOCK_LEN>().unwrap();
         for len in 0..=MAX_END {
-            let (mut one, mut two) = ([0; DIGEST_LEN], [0; DIGEST_LEN]);
             let short = padded(&ends[..len], u16::try_from(len).unwrap());
-            State::initial().after(&short).write(&mut one);
+            let one = State::initial().after(&short).digest();
             assert_eq!(one, <[u8; 32]>::from(Sha256::digest(&ends[..len])), "{len}");
             let long = padded(&ends[..len], u16::try_from(BLOCK_LEN + len).unwrap());
-            State::initial().after(whole).after(&long).write(&mut two);
+            let two = State::initial().after(whole).after(&long).digest();
             assert_eq!(
                 two,
                 <[u8; 32]>::from(Sha256::digest(&bytes[..BLOCK_LEN + len])),

@@ -24,7 +24,7 @@ pub fn contender() -> Result<Contender> {
     let runtime = Rc::new(runtime()?);
     Ok(Contender {
         name: "envelopers 0.8, data key cached",
-        commits: false,
+        commits: "no",
         calls: [
             seal(&cipher, &runtime, SMALL, |record| {
                 drop(black_box(record.to_vec().unwrap()))

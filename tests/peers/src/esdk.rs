@@ -89,7 +89,7 @@ pub fn contender() -> Result<Contender> {
     let ((seal, open), (seal_stream, open_stream)) = (calls(SMALL)?, calls(STREAM)?);
     Ok(Contender {
         name: "aws-esdk 1.2, raw AES keyring",
-        commits: true,
+        commits: "yes",
         calls: [seal, open, seal_stream, open_stream],
     })
 }

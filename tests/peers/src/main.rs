@@ -52,8 +52,7 @@ fn print(contenders: &[Contender], times: &Times) {
     }
     println!("\n|---|---|---|---|---|---|");
     for (contender, row) in contenders.iter().zip(times) {
-        let commits = if contender.commits { "yes" } else { "no" };
-        print!("| {} | {commits} |", contender.name);
+        print!("| {} | {} |", contender.name, contender.commits);
         for (call, taken) in Call::ALL.iter().zip(row) {
             let ratio = taken / times[0][*call as usize];
             print!(" {} ({ratio:.2}) |", call.text(*taken));

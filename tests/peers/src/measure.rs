@@ -54,8 +54,8 @@ pub type Repeat = Box<dyn FnMut(u32)>;
 
 pub struct Contender {
     pub name: &'static str,
-    /// Whether a message opens under one key only.
-    pub commits: bool,
+    /// Whether a message opens under one key only: `yes`, `no`, or what does.
+    pub commits: &'static str,
     /// In the order of [`Call::ALL`].
     pub calls: [Repeat; 4],
 }

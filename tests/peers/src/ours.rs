@@ -53,7 +53,7 @@ pub fn through_the_cache() -> Result<Contender> {
     let key = Box::new(prepared_keys(&context)?.0);
     Ok(Contender {
         name: "datakey, through the cache",
-        commits: true,
+        commits: "yes",
         calls: [seal, open, seal_stream(key), open_stream(opening, stream)],
     })
 }
@@ -69,7 +69,7 @@ pub fn prepared() -> Result<Contender> {
     let (other_sealing, other_opening) = prepared_keys(&context)?;
     Ok(Contender {
         name: "datakey-envelope, key prepared",
-        commits: true,
+        commits: "yes",
         calls: [
             Box::new(move |times| {
                 for _ in 0..times {
