@@ -11,7 +11,6 @@ use std::{
 pub const MASK: u8 = 0xA5;
 
 const CHUNK: usize = 1 << 20;
-const PAGE: usize = 4096;
 const LONGEST: usize = 64;
 
 /// Where something was found.
@@ -53,48 +52,57 @@ pub fn masked(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| byte ^ MASK).collect()
 }
 
-/// The name of each needle that is in this process's memory, with its place, each once. For processes of one thread:
-/// what another thread gives back meanwhile cannot be read.
-///
-/// # Errors
-/// What `/proc` answers.
-pub fn find(needles: &[Needle]) -> io::Result<Vec<(String, Place)>> {
-    let mut memory = File::open("/proc/self/mem")?;
-    let mut chunk = vec![0; CHUNK];
-    // The chunk holds what it was read from, and is in memory too.
-    let own = chunk.as_ptr() as usize;
-    let own = own..own + CHUNK;
-    let mut found = Vec::new();
-    for (start, end, place) in writable()? {
-        for at in (start..end).step_by(CHUNK - LONGEST) {
-            let len = CHUNK.min(end - at);
-            read(&mut memory, at, &mut chunk[..len])?;
-            for needle in needles {
-                if (0..len).any(|from| !own.contains(&(at + from)) && is_at(needle, &chunk[from..len])) {
-                    found.push((needle.name.clone(), place));
-                }
-            }
-        }
-    }
-    chunk.fill(0);
-    found.sort();
-    found.dedup();
-    Ok(found)
+/// A search for the same needles at several times. Its own buffer is taken beforehand, so that it does not overwrite what it
+/// looks for in freed memory.
+#[derive(Debug)]
+pub struct Search {
+    needles: Vec<Needle>,
+    chunk: Vec<u8>,
 }
 
-/// Reads a piece of memory. Pages that another thread gave back since they were listed read as zero.
-fn read(memory: &mut File, at: usize, into: &mut [u8]) -> io::Result<()> {
-    memory.seek(SeekFrom::Start(at as u64))?;
-    if memory.read_exact(into).is_ok() {
-        return Ok(());
+impl Search {
+    /// Takes what it needs.
+    #[must_use]
+    pub fn new(needles: Vec<Needle>) -> Self {
+        let chunk = vec![0; CHUNK];
+        Self { needles, chunk }
     }
-    for (page, into) in (at..).step_by(PAGE).zip(into.chunks_mut(PAGE)) {
-        memory.seek(SeekFrom::Start(page as u64))?;
-        if memory.read_exact(into).is_err() {
-            into.fill(0);
+
+    /// What is searched for.
+    #[must_use]
+    pub fn needles(&self) -> &[Needle] {
+        &self.needles
+    }
+
+    /// The name of each needle that is in this process's memory, with its place, each once. For processes of one
+    /// thread: what another thread gives back meanwhile cannot be read.
+    ///
+    /// # Errors
+    /// What `/proc` answers.
+    pub fn find(&mut self) -> io::Result<Vec<(String, Place)>> {
+        let mut memory = File::open("/proc/self/mem")?;
+        // The chunk holds what it was read from, and is in memory too.
+        let own = self.chunk.as_ptr() as usize;
+        let own = own..own + CHUNK;
+        let mut found = Vec::new();
+        for (start, end, place) in writable()? {
+            for at in (start..end).step_by(CHUNK - LONGEST) {
+                let len = CHUNK.min(end - at);
+                memory.seek(SeekFrom::Start(at as u64))?;
+                let chunk = &mut self.chunk[..len];
+                memory.read_exact(chunk)?;
+                for needle in &self.needles {
+                    if (0..len).any(|from| !own.contains(&(at + from)) && is_at(needle, &chunk[from..])) {
+                        found.push((needle.name.clone(), place));
+                    }
+                }
+                chunk.fill(0);
+            }
         }
+        found.sort();
+        found.dedup();
+        Ok(found)
     }
-    Ok(())
 }
 
 fn is_at(needle: &Needle, bytes: &[u8]) -> bool {

@@ -1,6 +1,6 @@
 //! Keys, key schedules and refused plaintext are overwritten, seen by a search through the memory of a process.
 //!
-//! The process (`src/bin/envelope_wiped.rs`) has the ciphers that these tests have: AWS-LC's or those of `RustCrypto`.
+//! The process (`src/bin/envelope_wiped.rs`) has the ciphers that these tests have: AWS-LC's or `RustCrypto`'s.
 #![cfg(target_os = "linux")]
 use std::process::Command;
 

@@ -182,7 +182,7 @@ fn stream_open(bencher: Bencher<'_, '_>, cipher: Cipher, len: usize) {
     });
 }
 
-#[divan::bench_group(name = "chacha20-poly1305", sample_count = 20)]
+#[divan::bench_group(name = "chacha20-poly1305", sample_count = 50)]
 mod chacha20 {
     use super::{Bencher, Cipher, LENS};
     #[divan::bench(args = LENS)]
@@ -235,7 +235,7 @@ mod chacha20 {
     }
 }
 
-#[divan::bench_group(name = "aes-256-gcm", sample_count = 20)]
+#[divan::bench_group(name = "aes-256-gcm", sample_count = 50)]
 mod aes256 {
     use super::{Bencher, Cipher, LENS};
     #[divan::bench(args = LENS)]

@@ -9,7 +9,7 @@ use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, Salt, SealingKe
 use datakey_provider::{DataKey, EncryptionContext};
 use datakey_tests::{
     envelope::{SALT, short_wrapped},
-    memory::{MASK, Needle, find},
+    memory::{MASK, Needle, Search},
 };
 
 fn main() {
@@ -19,8 +19,9 @@ fn main() {
         _ => Suite::Aes256Gcm,
     };
     let needles: Vec<Needle> = arguments[1..].chunks(2).map(needle).collect();
-    steps(suite, &needles);
-    say("all dropped", &needles);
+    let mut search = Search::new(needles);
+    steps(suite, &mut search);
+    say("all dropped", &mut search);
 }
 
 fn needle(pair: &[String]) -> Needle {
@@ -30,16 +31,20 @@ fn needle(pair: &[String]) -> Needle {
     }
 }
 
-fn say(step: &str, needles: &[Needle]) {
-    for (name, place) in find(needles).unwrap() {
+fn say(step: &str, search: &mut Search) {
+    for (name, place) in search.find().unwrap() {
         println!("{step}: {name}: {place:?}");
     }
     println!("{step}: searched");
 }
 
 /// A secret that the caller holds for as long as it is used, and then wipes.
-fn with_bytes(needles: &[Needle], name: &str, mut take: impl FnMut(&[u8])) {
-    let needle = needles.iter().find(|needle| needle.name == name).unwrap();
+fn with_bytes(search: &Search, name: &str, mut take: impl FnMut(&[u8])) {
+    let needle = search
+        .needles()
+        .iter()
+        .find(|needle| needle.name == name)
+        .unwrap();
     let mut bytes: Vec<u8> = needle.masked.iter().map(|byte| byte ^ MASK).collect();
     take(&bytes);
     bytes.fill(0);
@@ -47,9 +52,9 @@ fn with_bytes(needles: &[Needle], name: &str, mut take: impl FnMut(&[u8])) {
 }
 
 #[inline(never)]
-fn steps(suite: Suite, needles: &[Needle]) {
+fn steps(suite: Suite, search: &mut Search) {
     let context = EncryptionContext::empty();
-    let data_key = DataKey::init(|own| with_bytes(needles, "data key", |key| own.copy_from_slice(key)));
+    let data_key = DataKey::init(|own| with_bytes(search, "data key", |key| own.copy_from_slice(key)));
     let params = Params::new().with_suite(suite);
     let sealing = SealingKey::new(&data_key, &short_wrapped(), &context, &params);
     let opening = OpeningKey::new(&data_key, &context);
@@ -58,26 +63,26 @@ fn steps(suite: Suite, needles: &[Needle]) {
     let sealer = sealing.stream_sealer_with_salt(salt(), Aad::EMPTY, &mut ends);
     let mut sealer = Box::new(sealer.unwrap());
     // In portions, so that what is held back moves as it grows.
-    with_bytes(needles, "plaintext", |plain| {
+    with_bytes(search, "plaintext", |plain| {
         for portion in plain.chunks(20).cycle().take(2_500) {
             sealer.push(portion, &mut sealed).unwrap();
         }
     });
     let header = Header::decode(&ends).unwrap();
     let opener = Box::new(opening.stream_opener(&header, Aad::EMPTY).unwrap());
-    say("all held", needles);
+    say("all held", search);
 
     drop(data_key);
-    say("data key dropped", needles);
+    say("data key dropped", search);
 
     let mut rest = Vec::new();
     sealer.finish(&mut rest).unwrap();
-    say("finished", needles);
+    say("finished", search);
     drop((opener, sealing));
     let mut message = ends.clone();
     message.extend(&rest);
     refuse(&opening, &message);
-    say("refused", needles);
+    say("refused", search);
     drop(opening);
 }
 
