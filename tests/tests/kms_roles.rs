@@ -146,6 +146,11 @@ async fn warm_up_needs_no_more_than_the_role_has() {
     for (kms, context) in [(seals(&opener), context()), (seals(&sealer), refunds())] {
         assert_eq!(class(kms.warm_up(&context).await), NO);
     }
+    let opens = |client: &Client| build(client, |builder| builder.opening_key(&world.key));
+    opens(&opener).warm_up(&context()).await.unwrap();
+    for (kms, context) in [(opens(&sealer), context()), (opens(&opener), refunds())] {
+        assert_eq!(class(kms.warm_up(&context).await), NO);
+    }
 }
 
 /// A role that has no policy at all, and a grant; the token makes it count at once.

@@ -16,7 +16,7 @@ impl KmsProvider {
     /// no key to ask about and nothing is sent.
     ///
     /// `context` is one that the service will use: policies may allow some and deny others. The dry run of `Decrypt`
-    /// sends no ciphertext (`DryRunModifiers: IGNORE_CIPHERTEXT`), which emulators of KMS may not know.
+    /// sends no ciphertext (`DryRunModifiers: IGNORE_CIPHERTEXT`), which other emulators of KMS may not know.
     ///
     /// ```no_run
     /// # async fn start(provider: datakey_kms::KmsProvider) -> Result<(), Box<dyn std::error::Error>> {

@@ -128,6 +128,18 @@ impl Engine {
         self.open(asker, "Decrypt", key_id, context, ciphertext)
     }
 
+    /// What `Decrypt` asks before it looks at a ciphertext.
+    pub(crate) fn may_decrypt(
+        &self,
+        asker: &Asker<'_>,
+        key_id: &str,
+        context: &KmsContext,
+    ) -> Result<(), KmsError> {
+        let key = self.find(key_id, Names::All)?;
+        self.authorize(asker, "Decrypt", &key, Some(context))?;
+        key.usable()
+    }
+
     /// What `Decrypt` does, and the first half of `ReEncrypt`.
     fn open(
         &self,

@@ -6,7 +6,7 @@ use super::{
     validate,
 };
 use crate::{
-    CallError, FakeKms, KmsError, KmsOperation,
+    CallError, FakeKms, KmsError, KmsErrorCode, KmsOperation,
     access::Asker,
     calls::{Call, Delivery},
     engine::Engine,
@@ -79,6 +79,10 @@ fn cryptographic(
         }
         KmsOperation::Encrypt => {
             Answer::encrypted(engine.encrypt(asker, named, &context, request.plaintext())?)
+        }
+        KmsOperation::Decrypt if request.ignores_ciphertext() => {
+            engine.may_decrypt(asker, named, &context)?;
+            return Err(KmsErrorCode::DryRun.into());
         }
         KmsOperation::Decrypt => {
             Answer::decrypted(engine.decrypt(asker, key_id, &context, request.ciphertext())?)

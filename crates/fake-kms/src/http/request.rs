@@ -14,6 +14,9 @@ use crate::{
 
 /// Parameters have the same name and shape in every operation that has them, so that one struct reads them all.
 /// Unknown ones are skipped, as clients are newer than the fake.
+/// The only dry run modifier that there is.
+const IGNORE_CIPHERTEXT: &str = "IGNORE_CIPHERTEXT";
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Request<'a> {
@@ -33,6 +36,7 @@ pub(super) struct Request<'a> {
     destination_encryption_algorithm: Option<Cow<'a, str>>,
     grant_tokens: Option<Vec<String>>,
     dry_run: Option<bool>,
+    dry_run_modifiers: Option<Vec<Cow<'a, str>>>,
     pub(super) alias_name: Option<Cow<'a, str>>,
     pub(super) target_key_id: Option<Cow<'a, str>>,
     pub(super) pending_window_in_days: Option<i64>,
@@ -198,6 +202,20 @@ impl<'a> Request<'a> {
 
     pub(super) fn is_dry_run(&self) -> bool {
         self.dry_run == Some(true)
+    }
+
+    /// Whether only permissions are asked about, and no ciphertext has to be given.
+    pub(super) fn ignores_ciphertext(&self) -> bool {
+        let mut modifiers = self.dry_run_modifiers.iter().flatten();
+        self.is_dry_run() && modifiers.any(|modifier| modifier == IGNORE_CIPHERTEXT)
+    }
+
+    /// A dry run modifier that there is not.
+    pub(super) fn unknown_modifier(&self) -> Option<&str> {
+        let mut modifiers = self.dry_run_modifiers.iter().flatten();
+        modifiers
+            .find(|modifier| *modifier != IGNORE_CIPHERTEXT)
+            .map(AsRef::as_ref)
     }
 
     pub(super) fn new_key(&self) -> NewKey {

@@ -48,6 +48,9 @@ pub(super) fn check(operation: KmsOperation, request: &Request<'_>) -> Result<()
         check_algorithm(member, algorithm)?;
     }
     check_grant_tokens(request.grant_tokens())?;
+    if let Some(unknown) = request.unknown_modifier() {
+        return Err(not_one_of("dryRunModifiers", unknown, "IGNORE_CIPHERTEXT"));
+    }
     match operation {
         KmsOperation::CreateKey => check_kind(request),
         KmsOperation::GenerateDataKey | KmsOperation::Decrypt | KmsOperation::GenerateRandom
@@ -76,6 +79,7 @@ fn missing(operation: KmsOperation, request: &Request<'_>) -> Vec<&'static str> 
         | Op::ListRetirableGrants
         | Op::RetireGrant
         | Op::GenerateRandom => vec![],
+        Op::Decrypt if request.ignores_ciphertext() => vec![key_id],
         Op::Decrypt => vec![ciphertext],
         Op::ReEncrypt => vec![
             ciphertext,
