@@ -1,4 +1,6 @@
 //! The statistics as metrics.
+use std::slice;
+
 use metrics::Label;
 
 use crate::Stats;
@@ -56,7 +58,7 @@ impl Stats {
     /// ```
     pub fn publish_as(&self, keyring: &str) {
         let own = Label::new("keyring", keyring.to_owned());
-        self.publish_with(&|labels| [&[own.clone()], labels].concat());
+        self.publish_with(&|labels| [slice::from_ref(&own), labels].concat());
     }
 
     fn publish_with(&self, with: &dyn Fn(&[Label]) -> Vec<Label>) {
@@ -119,7 +121,7 @@ impl Stats {
             ("datakey.keyring.revoked", of(sealing.revoked, opening.revoked)),
             ("datakey.keyring.evictions", of(sealing.evicted, opening.evicted)),
         ] {
-            metrics::counter!(name, with(&[half.clone()])).absolute(count);
+            metrics::counter!(name, with(slice::from_ref(half))).absolute(count);
         }
         let misses = if is_sealing {
             &sealing.misses
@@ -131,7 +133,7 @@ impl Stats {
             metrics::counter!("datakey.keyring.misses", with(&labels)).absolute(count);
         }
         let live = gauge(of(sealing.live, opening.live));
-        metrics::gauge!("datakey.keyring.keys", with(&[half.clone()])).set(live);
+        metrics::gauge!("datakey.keyring.keys", with(slice::from_ref(half))).set(live);
     }
 }
 
