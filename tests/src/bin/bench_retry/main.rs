@@ -59,6 +59,11 @@ fn run(words: &[String]) -> Result<bool, Failure> {
 }
 
 fn all(runtime: &tokio::runtime::Runtime, runs: u32, only: Option<&String>) -> Result<bool, Failure> {
+    let mut names = vec!["jitter", "fleet"];
+    names.extend(SCENARIOS.iter().map(|scenario| scenario.name));
+    if let Some(unknown) = only.filter(|only| !names.contains(&only.as_str())) {
+        return Err(format!("there is no scenario `{unknown}`; there are {}", names.join(", ")).into());
+    }
     let wanted = |name: &str| only.is_none_or(|only| only == name);
     let mut cleared = true;
     if wanted("jitter") {
