@@ -101,8 +101,8 @@
 //!   typed error. The load is a task of its own with its own deadline: callers come and go, its key stays. A provider
 //!   that panics is an error for those who wait. A failed load is never kept as if it were a key.
 //! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed or
-//!   is slow. Loads under one wrapping key take three quarters of the room at most, so that a region which hangs does not
-//!   keep another from opening.
+//!   is slow. Loads under one wrapping key take three quarters of the room at most, and so do loads of new keys: a region
+//!   which hangs does not keep another from opening, nor sealing that hangs opening.
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
