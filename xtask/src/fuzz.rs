@@ -46,7 +46,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
 pub fn ci(_: &[String]) -> Result<()> {
     if let Some(missing) = missing() {
         println!("fuzzing is skipped: {missing}");
-        println!("the test envelope_fuzz_smoke runs the same targets over the vectors and mutations of them");
+        println!(
+            "the module fuzz_smoke of the test binary envelope runs the same targets over the vectors and mutations of them"
+        );
         return Ok(());
     }
     fuzz(&TARGETS, CI_SECONDS)

@@ -11,6 +11,7 @@ mod interop_kms;
 mod layers;
 mod msrv;
 mod no_std;
+mod test_binaries;
 mod tests_run;
 mod tidy;
 mod vectors;
@@ -37,7 +38,7 @@ const COMMANDS: &[Command] = &[
     ("doc", "the documentation builds without a warning", doc),
     (
         "tidy",
-        "file sizes and names, forbidden words, what each crate must have",
+        "file sizes and names, forbidden words, what each crate must have, how many test binaries there are",
         tidy::run,
     ),
     (

@@ -6,6 +6,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::{cargo, test_binaries};
+
 /// The most lines of a source file, its inline tests included.
 const MAX_LINES: usize = 500;
 
@@ -60,6 +62,10 @@ pub fn run(_: &[String]) -> Result<()> {
     let mut findings = Vec::new();
     at_root(&mut findings)?;
     crate_folders(&mut findings)?;
+    findings.extend(test_binaries::finding(&cargo::metadata()?).map(|what| Finding {
+        place: "Cargo.toml".into(),
+        what,
+    }));
     let files = files()?;
     for path in &files {
         name(path, &mut findings);
@@ -216,6 +222,12 @@ fn rust_line(line: &str, found: &mut impl FnMut(&str)) {
     }
     if line.contains("#[allow(") || line.contains("#![allow(") {
         found("overrides a lint without `expect` and a reason");
+    }
+    if ["set_default(", "with_default(", "with_local_recorder("]
+        .iter()
+        .any(|listener| line.contains(listener))
+    {
+        found("listens on one thread, which misses what others met first: see tests/tests/telemetry");
     }
     if line.contains("#[ignore") {
         found("ignores a test");

@@ -159,7 +159,7 @@ fn the_defaults_are_as_documented() {
 
 /// The row of the table of defaults that begins so holds these words, as made from the constants.
 fn row(name: &str, words: &[String]) {
-    let source = include_str!("../../crates/retry/src/lib.rs");
+    let source = include_str!("../../../crates/retry/src/lib.rs");
     let row = source
         .lines()
         .find(|line| line.starts_with(&format!("//! | {name} |")));

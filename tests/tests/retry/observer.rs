@@ -1,4 +1,4 @@
-//! What an observer is told, and the events of `tracing` under the names that the documentation gives them.
+//! What an observer is told.
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -6,7 +6,6 @@ use std::{
 
 use datakey_provider::{ErrorClass, Operation, ProviderError};
 use datakey_retry::{Backoff, Event, Observer, Policy, Reason, retry};
-use tracing::{Level, Subscriber, field::Visit, span, subscriber::set_default};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -115,89 +114,4 @@ async fn without_an_observer_nothing_is_told() {
     assert!(log.events().is_empty());
     assert!(call(&policy.clone(), &[]).await, "a clone shares it");
     assert_eq!(log.events().len(), 2);
-}
-
-type Line = (&'static str, Level, String);
-
-/// A subscriber that keeps names, levels and fields.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<Line>>>);
-
-struct Fields(String);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        if field.name() != "message" {
-            self.0 += &format!("{}={value:?} ", field.name());
-        }
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target().starts_with("datakey_retry")
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut fields = Fields(String::new());
-        event.record(&mut fields);
-        let metadata = event.metadata();
-        self.0
-            .lock()
-            .unwrap()
-            .push((metadata.name(), *metadata.level(), fields.0));
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
-#[tokio::test(start_paused = true)]
-async fn tracing_has_each_event_under_its_name() {
-    let lines = Lines::default();
-    let _default = set_default(lines.clone());
-    let (policy, _) = observed();
-    assert!(call(&policy, &[ErrorClass::Transient, ErrorClass::Throttled]).await);
-    assert!(!call(&policy.clone().with_scope("orders"), &[ErrorClass::Transient; 50]).await);
-    let lines = lines.0.lock().unwrap();
-    for (name, level, fields) in [
-        ("attempt", Level::TRACE, "scope=\"\" attempt=1 "),
-        (
-            "failed",
-            Level::DEBUG,
-            "scope=\"\" attempt=1 class=\"transient\" ",
-        ),
-        ("wait", Level::DEBUG, "scope=\"\" attempt=2 delay=0.1 "),
-        ("turn", Level::TRACE, "scope=\"\" attempt=3 "),
-        ("opened", Level::WARN, "scope=\"orders\" class=\"transient\" "),
-    ] {
-        let name = format!("datakey.retry.{name}");
-        assert!(
-            lines
-                .iter()
-                .any(|line| line.0 == name && line.1 == level && line.2 == fields),
-            "{name} {fields}: {lines:?}"
-        );
-    }
-    let of = |name: &str| {
-        let line = lines.iter().find(|line| line.0 == name).unwrap();
-        (line.1, line.2.clone())
-    };
-    let (level, fields) = of("datakey.retry.succeeded");
-    assert!(
-        level == Level::TRACE && fields.starts_with("scope=\"\" attempt=3 waited=0."),
-        "{fields}"
-    );
-    let (level, fields) = of("datakey.retry.gave_up");
-    assert_eq!(level, Level::DEBUG);
-    assert!(
-        fields.contains("reason=\"circuit_open\" class=\"transient\"") && fields.contains("attempts="),
-        "{fields}"
-    );
 }

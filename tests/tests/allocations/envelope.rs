@@ -1,5 +1,4 @@
-//! How often the calls on one small message allocate, and how much memory streams hold. In a test binary of its own,
-//! because `allocation-counter` brings an allocator along.
+//! How often the calls on one small message allocate, and how much memory streams hold.
 use allocation_counter::{AllocationInfo, measure};
 use datakey_envelope::{Aad, Header, Message, Suite};
 use datakey_tests::envelope::{Fixture, kms_wrapped, params, plaintext};

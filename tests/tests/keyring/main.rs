@@ -1,0 +1,16 @@
+//! Both keyrings through their public interface, one idea a module.
+
+mod control;
+mod explain;
+mod flight;
+mod janitor;
+mod model;
+mod nearby;
+mod opening;
+mod opening_refresh;
+mod regions;
+mod room;
+mod sealing;
+mod slow;
+mod soak;
+mod stampede;

@@ -1,0 +1,4 @@
+//! Local keys and their files.
+
+mod key_file;
+mod provider;

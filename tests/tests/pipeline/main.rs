@@ -1,0 +1,10 @@
+//! Whole ways of a message: sealed and opened by services, under faults, with every provider.
+
+mod chaos;
+mod conformance;
+mod records;
+mod refusals;
+mod seal_open;
+mod secrets;
+mod streams;
+mod streams_async;

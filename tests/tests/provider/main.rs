@@ -1,0 +1,5 @@
+//! The vocabulary and the traits of providers, one idea a module.
+
+mod conformance;
+mod context;
+mod several;

@@ -1,0 +1,15 @@
+//! Retries, budgets, rates and breakers, one idea a module.
+
+mod backoff;
+mod breaker;
+mod cancel;
+mod decision;
+mod fleet;
+mod jitter;
+mod observer;
+mod provider;
+mod quota;
+mod rate;
+mod regions;
+mod run;
+mod tower;
