@@ -62,16 +62,20 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod error;
 mod format;
 mod key_file;
 mod keys;
+mod name;
 mod place;
 mod wrapping_key;
 
+pub use error::{LocalKeysError, MAX_KEYS};
 pub use format::{FormatError, Problem};
 pub use key_file::{KeyFile, KeyFileError, MAX_KEY_FILE_LEN};
-pub use keys::{KEY_ID_SCHEME, LocalKeys, LocalKeysError, MAX_KEYS};
-pub use wrapping_key::{BLOB_LEN, BlobError, MAX_NAME_LEN, WRAPPING_KEY_LEN};
+pub use keys::LocalKeys;
+pub use name::{KEY_ID_SCHEME, MAX_NAME_LEN};
+pub use wrapping_key::{BLOB_LEN, BlobError, WRAPPING_KEY_LEN};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,13 +7,10 @@ use chacha20poly1305::{
 use datakey_provider::{DATA_KEY_LEN, DataKey, EncryptionContext};
 use thiserror::Error;
 
-use crate::{KEY_ID_SCHEME, LocalKeysError};
+use crate::{KEY_ID_SCHEME, LocalKeysError, MAX_NAME_LEN, name::is_name};
 
 /// The length of a wrapping key, in bytes.
 pub const WRAPPING_KEY_LEN: usize = 32;
-
-/// The longest name of a wrapping key, in bytes.
-pub const MAX_NAME_LEN: usize = 64;
 
 /// The length of the blob of a wrapped key, in bytes: version, nonce, sealed data key, tag.
 pub const BLOB_LEN: usize = 1 + NONCE_LEN + DATA_KEY_LEN + TAG_LEN;
@@ -136,15 +133,6 @@ impl fmt::Debug for WrappingKey {
     }
 }
 
-/// Names stand in messages, files and logs: short, and without anything that needs quoting.
-pub(crate) fn is_name(name: &str) -> bool {
-    name.len() <= MAX_NAME_LEN
-        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,15 +170,5 @@ mod tests {
         assert_eq!(other_name.err(), Some(BlobError::NotAuthentic));
         let other_secret = key("one", 8).unwrap(&context, &blob);
         assert_eq!(other_secret.err(), Some(BlobError::NotAuthentic));
-    }
-
-    #[test]
-    fn names() {
-        for good in ["a", "orders-2026", "A.b_c-9", &"x".repeat(MAX_NAME_LEN)] {
-            assert!(is_name(good), "{good}");
-        }
-        for bad in ["", "-a", ".a", "a b", "a:b", "a\n", "\u{e9}", &"x".repeat(65)] {
-            assert!(!is_name(bad), "{bad:?}");
-        }
     }
 }

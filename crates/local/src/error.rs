@@ -1,0 +1,34 @@
+//! What can be wrong with a set of local keys.
+use thiserror::Error;
+
+use crate::MAX_NAME_LEN;
+
+/// The most keys in a set.
+pub const MAX_KEYS: usize = 256;
+
+/// Why a set of local keys cannot be made, or does not have what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LocalKeysError {
+    /// Not a name.
+    #[error(
+        "{0:?} does not name a key; a name has 1 to {MAX_NAME_LEN} letters, digits, dots, dashes and underscores, \
+         and starts with a letter or digit"
+    )]
+    Name(Box<str>),
+    /// The set has a key of that name; a name is never given to a second key.
+    #[error("the set has a key named {0:?}; choose another name for the new key")]
+    Duplicate(Box<str>),
+    /// The set has no key of that name.
+    #[error("there is no local key {0:?}; load the key file that has it")]
+    Unknown(Box<str>),
+    /// The active key cannot be taken out of a set.
+    #[error("{0:?} is the active key; make another one active before taking it out")]
+    Active(Box<str>),
+    /// More than [`MAX_KEYS`].
+    #[error("a set has at most {MAX_KEYS} keys; take out the ones that nothing is sealed under any more")]
+    TooMany,
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Randomness(#[source] getrandom::Error),
+}
