@@ -1,5 +1,5 @@
 //! Bodies whose structure breaks a rule, with frames and tags that are right for what is there.
-use super::{Cases, Draft, bytes, in_record, patched, table};
+use super::draft::{Cases, Draft, bytes, in_record, patched, table};
 
 pub(super) fn add(cases: &mut Cases) {
     for suite in [1, 2] {

@@ -1,5 +1,5 @@
 //! Encryption contexts that break a rule.
-use super::{Cases, Draft};
+use super::draft::{Cases, Draft};
 
 /// The length, then the text.
 fn text(bytes: &[u8]) -> Vec<u8> {
@@ -16,13 +16,13 @@ fn message(name: &str, context: &[u8]) -> Vec<u8> {
     let mut out = vec![0xDA, 0x4B, 0x45, 0x59, 1, 1, 1, 6];
     out.extend(draft.salt);
     let schedule = crate::envelope_parts::Derivation {
-        data_key: &super::data_key(),
+        data_key: &super::draft::data_key(),
         suite: 1,
         kind: 1,
         exponent: 6,
         salt: &draft.salt,
         context,
-        aad: super::AAD,
+        aad: super::draft::AAD,
     }
     .schedule();
     out.extend(schedule.commitment);
@@ -78,7 +78,7 @@ pub(super) fn add(cases: &mut Cases) {
         "C1",
         "claimed-65535",
         "an encryption context of 65535 bytes is announced, and not there",
-        super::patched(claimed.stream(b"one order"), at, &[0xFF; 2]),
+        super::draft::patched(claimed.stream(b"one order"), at, &[0xFF; 2]),
     );
 }
 

@@ -1,5 +1,5 @@
 //! The fixed part of the header, and the commitment to it.
-use super::{AAD, Cases, Draft, bytes, flipped, patched};
+use super::draft::{AAD, Cases, Draft, bytes, flipped, patched};
 
 pub(super) fn add(cases: &mut Cases) {
     magic(cases);

@@ -1,5 +1,5 @@
 //! Frames and ends that do not open: altered, moved, or sealed in another way than the rules say.
-use super::{AAD, Cases, Draft, bytes, flipped, in_record, patched, table};
+use super::draft::{AAD, Cases, Draft, bytes, flipped, in_record, patched, table};
 use crate::envelope_parts::seal_frame;
 
 pub(super) fn add(cases: &mut Cases) {
@@ -107,7 +107,7 @@ fn sealed_wrongly(cases: &mut Cases, suite: u8) {
         (
             "under-data-key",
             "frames are sealed under the data key itself",
-            vec![seal_frame(suite, &super::data_key(), (0, 1), &plain, &[])],
+            vec![seal_frame(suite, &super::draft::data_key(), (0, 1), &plain, &[])],
         ),
         (
             "other-cipher",

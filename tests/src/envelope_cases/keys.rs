@@ -1,5 +1,5 @@
 //! Wrapped keys that break a rule.
-use super::{Cases, Draft, bytes};
+use super::draft::{Cases, Draft, bytes};
 
 fn message(name: &str, keys: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut draft = Draft::plain(name);
@@ -70,12 +70,12 @@ pub(super) fn add(cases: &mut Cases) {
         "W1",
         "claimed-255",
         "255 wrapped keys are announced, and not there",
-        super::patched(whole.clone(), count_at, &[255]),
+        super::draft::patched(whole.clone(), count_at, &[255]),
     );
     cases.refused(
         "W4",
         "claimed-65535",
         "a blob of 65535 bytes is announced, and not there",
-        super::patched(whole, count_at + 1 + 1 + 7, &[0xFF; 2]),
+        super::draft::patched(whole, count_at + 1 + 1 + 7, &[0xFF; 2]),
     );
 }

@@ -1,5 +1,5 @@
 //! Messages that open: every shape once, and every limit from its inner side.
-use super::{Cases, Draft, bytes};
+use super::draft::{Cases, Draft, bytes};
 
 pub(super) fn add(cases: &mut Cases) {
     for suite in [1, 2] {

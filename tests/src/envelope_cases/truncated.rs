@@ -1,5 +1,5 @@
 //! Messages of which a part is missing at the end, and nothing else is wrong.
-use super::{Cases, Draft, bytes};
+use super::draft::{Cases, Draft, bytes};
 
 pub(super) fn add(cases: &mut Cases) {
     header(cases);

@@ -1,5 +1,6 @@
 //! The contenders, and the process that each is run in: the AWS SDK keeps its token bucket and limiter in statics.
 use std::{
+    error::Error,
     fmt,
     process::{Child, Command, Stdio},
     str::FromStr,
@@ -21,7 +22,8 @@ use datakey_provider::{EncryptionContext, SealingProvider as _};
 use datakey_retry::{Policy, Retry};
 use tokio::time::{Instant, sleep};
 
-use crate::Failure;
+/// What goes wrong here is told to who runs it, and no more.
+pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// The first word of the arguments of a process that is a contender.
 pub const ROLE: &str = "contend";

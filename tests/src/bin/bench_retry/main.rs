@@ -14,7 +14,7 @@ mod contender;
 mod figures;
 mod scenario;
 
-use std::{error::Error, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use datakey_tests::{
     retry_contention::{BENCHES, chart, mean},
@@ -22,14 +22,12 @@ use datakey_tests::{
 };
 use tokio::time::sleep;
 
-use contender::Contender;
+use contender::{Contender, Failure};
 use figures::{Bar, Figure};
 use scenario::{SCENARIOS, Scenario};
 
 /// The contenders of a round start so far apart.
 const APART: Duration = Duration::from_secs(1);
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

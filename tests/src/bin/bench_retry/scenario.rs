@@ -4,10 +4,7 @@ use std::time::Duration;
 use datakey_fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsErrorCode, Latency, Outcome, Quota};
 use tokio::{task::spawn_blocking, time::sleep};
 
-use crate::{
-    Failure,
-    contender::{self, Contender, Load, Told},
-};
+use crate::contender::{self, Contender, Failure, Load, Told};
 
 /// Calls a second.
 pub const QUOTA: u64 = 100;
