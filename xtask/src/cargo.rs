@@ -1,4 +1,4 @@
-//! Calling cargo, and asking it about the workspace.
+//! Calling cargo and other programs, and asking cargo about the workspace.
 use std::{
     env,
     path::{Path, PathBuf},
@@ -40,6 +40,24 @@ pub fn cargo_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> 
         .context("cargo cannot be started")?;
     if !status.success() {
         bail!("cargo {} failed ({status})", arguments.join(" "));
+    }
+    Ok(())
+}
+
+/// Runs any command to its end, and prints it first.
+pub fn run_to_end(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
+    let shown = format!("{program} {}", arguments.join(" "));
+    println!("$ {shown}");
+    let status = command
+        .status()
+        .with_context(|| format!("{program} cannot be started"))?;
+    if !status.success() {
+        bail!("{shown} failed ({status})");
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Against what was written elsewhere: the message format in Python, KMS in its many clients.
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, interop_kms};
+use crate::{cargo, interop_kms, python};
 
 const VECTORS: &str = "tests/vectors/envelope";
 const SCRIPT: &str = "tests/interop/interop.py";
@@ -14,10 +14,10 @@ const WORK: &str = "target/interop";
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["python"] => {
-            if let Some(missing) = missing() {
+            if let Some(missing) = python::missing() {
                 bail!("{missing}");
             }
-            python()
+            second_reader()
         }
         ["kms"] => {
             if let Some(missing) = interop_kms::missing() {
@@ -31,11 +31,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
 
 /// What CI runs: as much as the machine has the means for.
 pub fn ci(_: &[String]) -> Result<()> {
-    if let Some(missing) = missing() {
+    if let Some(missing) = python::missing() {
         println!("interop with Python is skipped: {missing}");
         return Ok(());
     }
-    python()
+    second_reader()
 }
 
 /// As [`ci`], for the clients of KMS.
@@ -47,24 +47,9 @@ pub fn ci_kms(_: &[String]) -> Result<()> {
     interop_kms::run()
 }
 
-/// What this machine lacks for Python, if anything.
-pub fn missing() -> Option<&'static str> {
-    let has = |module: &str| {
-        let found = Command::new("python3").args(["-c", module]).output();
-        found.is_ok_and(|output| output.status.success())
-    };
-    if !has("import sys; assert sys.version_info >= (3, 10)") {
-        Some("there is no python3, 3.10 or later, on the path")
-    } else if !has("import venv, ensurepip") {
-        Some("this python3 cannot make virtual environments; on Debian, install python3-venv")
-    } else {
-        None
-    }
-}
-
-fn python() -> Result<()> {
-    let python = environment(&format!("{WORK}/venv"), REQUIREMENTS)?;
-    call(&python, &[SCRIPT, "check", VECTORS])?;
+fn second_reader() -> Result<()> {
+    let interpreter = python::environment(&format!("{WORK}/venv"), REQUIREMENTS)?;
+    python::call(&interpreter, &[SCRIPT, "check", VECTORS])?;
     let (ours, theirs) = (format!("{WORK}/rust"), format!("{WORK}/python"));
     for folder in [&ours, &theirs] {
         if Path::new(folder).exists() {
@@ -72,20 +57,9 @@ fn python() -> Result<()> {
         }
     }
     rust(&["write", &ours])?;
-    call(&python, &[SCRIPT, "check", &ours])?;
-    call(&python, &[SCRIPT, "write", &theirs])?;
+    python::call(&interpreter, &[SCRIPT, "check", &ours])?;
+    python::call(&interpreter, &[SCRIPT, "write", &theirs])?;
     rust(&["check", &theirs])
-}
-
-/// A virtual environment with what the scripts need; answers its interpreter.
-pub fn environment(folder: &str, requirements: &str) -> Result<String> {
-    let python = format!("{folder}/bin/python");
-    if !Path::new(&python).exists() {
-        call("python3", &["-m", "venv", folder])?;
-    }
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    call(&python, &[&install[..], &["-r", requirements]].concat())?;
-    Ok(python)
 }
 
 fn rust(arguments: &[&str]) -> Result<()> {
@@ -99,30 +73,4 @@ fn rust(arguments: &[&str]) -> Result<()> {
         "envelope_interop",
     ];
     cargo::cargo(&[&run[..], arguments].concat())
-}
-
-fn call(program: &str, arguments: &[&str]) -> Result<()> {
-    run_to_end(
-        Command::new(program)
-            .args(arguments)
-            .env("PYTHONDONTWRITEBYTECODE", "1"),
-    )
-}
-
-/// Runs a command to its end.
-pub fn run_to_end(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let arguments: Vec<_> = command
-        .get_args()
-        .map(|argument| argument.to_string_lossy())
-        .collect();
-    let shown = format!("{program} {}", arguments.join(" "));
-    println!("$ {shown}");
-    let status = command
-        .status()
-        .with_context(|| format!("{program} cannot be started"))?;
-    if !status.success() {
-        bail!("{shown} failed ({status})");
-    }
-    Ok(())
 }

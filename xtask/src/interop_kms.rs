@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, interop};
+use crate::{cargo, python};
 
 const SCRIPTS: &str = "tests/interop/kms";
 const WORK: &str = "target/interop/kms";
@@ -80,7 +80,7 @@ pub fn missing() -> Option<&'static str> {
         let found = Command::new(program).args(arguments).output();
         found.is_ok_and(|output| output.status.success())
     };
-    if let Some(missing) = interop::missing() {
+    if let Some(missing) = python::missing() {
         Some(missing)
     } else if !runs(
         "node",
@@ -107,7 +107,7 @@ const RUST: [&str; 7] = [
 /// A virtual environment with the Python clients and moto; answers its interpreter.
 fn python() -> Result<String> {
     let folder = format!("{WORK}/venv");
-    interop::environment(&folder, &format!("{SCRIPTS}/requirements.txt"))
+    python::environment(&folder, &format!("{SCRIPTS}/requirements.txt"))
 }
 
 /// The JavaScript clients, and the scripts beside them, where modules look for them.
@@ -193,7 +193,7 @@ fn moto() -> Result<(Running, String)> {
 }
 
 fn call(program: &str, arguments: &[&str]) -> Result<()> {
-    interop::run_to_end(isolated(program).args(arguments))
+    cargo::run_to_end(isolated(program).args(arguments))
 }
 
 /// A command that sees nothing of the machine's own AWS configuration.

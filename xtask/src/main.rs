@@ -11,9 +11,11 @@ mod interop_kms;
 mod layers;
 mod msrv;
 mod no_std;
+mod python;
 mod test_binaries;
 mod tests_run;
 mod tidy;
+mod uses;
 mod vectors;
 
 use std::{env, process::ExitCode};
@@ -43,7 +45,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "layers",
-        "who may depend on whom, and what must be absent from dependency trees",
+        "who may depend on whom, what must be absent from dependency trees, no file of a crate above itself",
         layers::run,
     ),
     ("msrv", "no crate needs a newer Rust than it states", msrv::run),
