@@ -373,7 +373,9 @@ struct Whole<'a> {
 
 impl whole::Write<SealError> for Whole<'_> {
     fn write(self, out: &mut impl Room) -> Result<(), SealError> {
-        let mut frames = self.key.begin(Kind::Bytes, self.salt, self.aad, out)?;
+        // Used where it stands: taken out of the result, the key would be copied.
+        let mut frames = self.key.begin(Kind::Bytes, self.salt, self.aad, out);
+        let frames = frames.as_mut().map_err(|error| error.clone())?;
         let (frame_len, mut rest) = (self.key.params.frame_len().bytes(), self.plaintext);
         while let Some((frame, more)) = rest.split_at_checked(frame_len)
             && !more.is_empty()
