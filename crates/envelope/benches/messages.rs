@@ -41,7 +41,7 @@ mod floor {
     use hkdf::Hkdf;
     use sha2::Sha256;
 
-    #[divan::bench(args = CIPHERS)]
+    #[divan::bench(args = CIPHERS, sample_count = 500, sample_size = 100)]
     fn seal_new_key(bencher: Bencher<'_, '_>, cipher: Cipher) {
         let mut sealed = [0; LEN];
         bencher.bench_local(|| {
@@ -49,7 +49,7 @@ mod floor {
         });
     }
 
-    #[divan::bench(args = CIPHERS)]
+    #[divan::bench(args = CIPHERS, sample_count = 500, sample_size = 100)]
     fn open_new_key(bencher: Bencher<'_, '_>, cipher: Cipher) {
         let (mut sealed, mut data) = ([0; LEN], [7; LEN]);
         let tag = Raw::new(cipher, &KEY).seal(&NONCE, &data, &mut sealed);
@@ -58,7 +58,7 @@ mod floor {
         });
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_count = 500, sample_size = 100)]
     fn hkdf_expand(bencher: Bencher<'_, '_>) {
         let prk = Hkdf::<Sha256>::from_prk(&KEY).unwrap();
         bencher.bench_local(|| {
@@ -68,7 +68,7 @@ mod floor {
         });
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_count = 500, sample_size = 100)]
     fn random_24_bytes(bencher: Bencher<'_, '_>) {
         bencher.bench_local(|| {
             let mut salt = [0; 24];
@@ -77,9 +77,9 @@ mod floor {
         });
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_count = 500, sample_size = 100)]
     fn allocate_and_copy(bencher: Bencher<'_, '_>) {
-        let message = [7; LEN + 345];
+        let message = [7_u8; LEN + 345];
         bencher.bench_local(|| drop(black_box(black_box(&message).to_vec())));
     }
 }
@@ -88,7 +88,7 @@ mod floor {
 mod message {
     use super::{Aad, Bencher, CIPHERS, Cipher, LEN, Message, black_box, keys};
 
-    #[divan::bench(args = CIPHERS)]
+    #[divan::bench(args = CIPHERS, sample_count = 500, sample_size = 100)]
     fn seal(bencher: Bencher<'_, '_>, cipher: Cipher) {
         let (sealing, _) = keys(cipher);
         bencher.bench_local(|| {
@@ -98,7 +98,7 @@ mod message {
         });
     }
 
-    #[divan::bench(args = CIPHERS)]
+    #[divan::bench(args = CIPHERS, sample_count = 500, sample_size = 100)]
     fn seal_reused(bencher: Bencher<'_, '_>, cipher: Cipher) {
         let (sealing, _) = keys(cipher);
         let mut out = Vec::new();
@@ -108,7 +108,7 @@ mod message {
         });
     }
 
-    #[divan::bench(args = CIPHERS)]
+    #[divan::bench(args = CIPHERS, sample_count = 500, sample_size = 100)]
     fn open(bencher: Bencher<'_, '_>, cipher: Cipher) {
         let (sealing, opening) = keys(cipher);
         let mut sealed = Vec::new();
@@ -121,7 +121,7 @@ mod message {
         });
     }
 
-    #[divan::bench(args = CIPHERS)]
+    #[divan::bench(args = CIPHERS, sample_count = 500, sample_size = 100)]
     fn open_reused(bencher: Bencher<'_, '_>, cipher: Cipher) {
         let (sealing, opening) = keys(cipher);
         let mut sealed = Vec::new();

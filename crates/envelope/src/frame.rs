@@ -7,7 +7,7 @@ use crate::{
     cipher::{Cipher, Nonce, TAG_LEN, Tag},
     read,
     room::Room,
-    schedule::{MessageSecret, Prepared},
+    schedule::{MessageSecrets, Prepared},
 };
 
 /// Whether a frame is the last of its message: one bit of the nonce.
@@ -55,8 +55,8 @@ pub(crate) struct FrameSealer {
 
 impl FrameSealer {
     #[inline]
-    pub(crate) fn new(suite: crate::Suite, secret: MessageSecret) -> Result<Self, SealError> {
-        let cipher = Cipher::new(suite, &secret.into_key()).map_err(|_refused| SealError::Cipher)?;
+    pub(crate) fn new(suite: crate::Suite, secrets: &MessageSecrets) -> Result<Self, SealError> {
+        let cipher = Cipher::new(suite, secrets.key()).map_err(|_refused| SealError::Cipher)?;
         Ok(Self {
             cipher,
             counter: Counter(0),
@@ -128,11 +128,12 @@ impl FrameOpener {
         aad: Aad<'_>,
         commitment: &[u8; 32],
     ) -> Result<Self, OpenError> {
-        let secret = prepared.message(salt, aad);
-        if !equal(&secret.commitment(), commitment) {
+        let mut secrets = MessageSecrets::empty();
+        prepared.derive(salt, aad, &mut secrets);
+        if !equal(secrets.commitment(), commitment) {
             return Err(OpenError::NotAuthentic);
         }
-        let cipher = Cipher::new(suite, &secret.into_key()).map_err(|_refused| OpenError::NotAuthentic)?;
+        let cipher = Cipher::new(suite, secrets.key()).map_err(|_refused| OpenError::NotAuthentic)?;
         Ok(Self {
             cipher,
             counter: Counter(0),

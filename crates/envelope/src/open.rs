@@ -90,7 +90,9 @@ impl OpeningKey {
     /// [`OpenError`]; `out` then has its former length, and what was written behind it is wiped.
     pub fn open(&self, message: &Message<'_>, aad: Aad<'_>, out: &mut Vec<u8>) -> Result<(), OpenError> {
         let plain_len = plain_len(message)?;
-        let frames = &mut self.begin(message.header(), aad)?;
+        // Used where it stands: taken out of the result, the key would be copied.
+        let mut frames = self.begin(message.header(), aad);
+        let frames = frames.as_mut().map_err(|error| *error)?;
         // No more than the body that is there is asked for.
         whole::append(out, plain_len, Whole { frames, message })
     }
@@ -107,7 +109,9 @@ impl OpeningKey {
         let out = out
             .get_mut(..needed)
             .ok_or(OpenError::BufferTooShort { needed })?;
-        let frames = &mut self.begin(message.header(), aad)?;
+        // Used where it stands: taken out of the result, the key would be copied.
+        let mut frames = self.begin(message.header(), aad);
+        let frames = frames.as_mut().map_err(|error| *error)?;
         whole::fill(out, Whole { frames, message }).map(|()| needed)
     }
 

@@ -147,34 +147,52 @@ fn wrapped_keys<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
     let start = cursor.0;
     for index in 0..count {
         let key = wrapped_key(cursor)?;
-        if WrappedKeyRefs(Cursor(start))
-            .take(index)
-            .any(|earlier| earlier == key)
-        {
-            return Err(broken(Rule::WrappedKeyTwice));
+        let mut earlier = Cursor(start);
+        for _ in 0..index {
+            if wrapped_key(&mut earlier)? == key {
+                return Err(broken(Rule::WrappedKeyTwice));
+            }
         }
     }
     let len = start.len().saturating_sub(cursor.0.len());
     Ok(start.get(..len).unwrap_or_default())
 }
 
-fn wrapped_key<'a>(cursor: &mut Cursor<'a>) -> Result<WrappedKeyRef<'a>, FormatError> {
+/// Key id, which is text, and blob.
+fn wrapped_key<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], &'a [u8]), FormatError> {
     let len = usize::from(cursor.u8()?);
     if len == 0 || len > MAX_KEY_ID_LEN {
         return Err(broken(Rule::KeyIdLength));
     }
-    let key_id = str::from_utf8(cursor.take(len)?).map_err(|_not_text| broken(Rule::KeyIdText))?;
-    // Most key ids are printable ASCII, which is seen sooner byte by byte.
-    let printable = key_id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if !printable && key_id.chars().any(char::is_control) {
-        return Err(broken(Rule::KeyIdText));
+    let key_id = cursor.take(len)?;
+    if !is_printable(key_id) {
+        let text = str::from_utf8(key_id).map_err(|_not_text| broken(Rule::KeyIdText))?;
+        if text.chars().any(char::is_control) {
+            return Err(broken(Rule::KeyIdText));
+        }
     }
     let len = cursor.u16()?;
     if len == 0 || len > MAX_BLOB_LEN {
         return Err(broken(Rule::BlobLength));
     }
     let blob = cursor.take(len)?;
-    Ok(WrappedKeyRef { key_id, blob })
+    Ok((key_id, blob))
+}
+
+/// Whether all bytes are printable ASCII, as those of most key ids are. Eight at a step.
+fn is_printable(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    words.iter().all(|word| are_printable(*word)) && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// A sum has the highest bit of a byte set from a first byte on. A carry into the next byte comes only from a byte that
+/// has the bit set itself, and so is not printable.
+const fn are_printable(word: [u8; 8]) -> bool {
+    const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
+    let bytes = u64::from_ne_bytes(word);
+    let from_delete = bytes.wrapping_add(u64::from_ne_bytes([0x80 - 0x7F; 8]));
+    let from_space = bytes.wrapping_add(u64::from_ne_bytes([0x80 - b' '; 8]));
+    (bytes | from_delete | !from_space) & HIGHEST == 0
 }
 
 impl<'a> Iterator for ContextPairs<'a> {
@@ -189,7 +207,9 @@ impl<'a> Iterator for WrappedKeyRefs<'a> {
     type Item = WrappedKeyRef<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        wrapped_key(&mut self.0).ok()
+        let (key_id, blob) = wrapped_key(&mut self.0).ok()?;
+        let key_id = str::from_utf8(key_id).ok()?;
+        Some(WrappedKeyRef { key_id, blob })
     }
 }
 
@@ -285,5 +305,30 @@ mod body {
         let (rest, count) = end.split_last_chunk().ok_or_else(short)?;
         let (table, tag) = rest.split_last_chunk().ok_or_else(short)?;
         Ok((table, tag, u32::from_be_bytes(*count)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printable_is_what_every_byte_of_is() {
+        for len in 0..=17 {
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    for other in [b' ', b'~'] {
+                        let mut text = [other; 17];
+                        text[at] = byte;
+                        let expected = matches!(byte, b' '..=b'~');
+                        assert_eq!(is_printable(&text[..len]), expected, "{byte} at {at} of {len}");
+                    }
+                }
+            }
+        }
+        assert!(is_printable(b""));
+        // Carries of one byte reach the next.
+        assert!(!is_printable(b"\xff\xff\xff\xff\xff\xff\xff\xff"));
+        assert!(!is_printable(b"\x7f\x1f\x7f\x1f\xff\x1f\x80\x00"));
     }
 }

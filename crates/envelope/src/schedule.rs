@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use core::{mem, ops::Range, slice};
 
 use datakey_provider::DataKey;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     Aad, FrameLen, Kind, SALT_LEN, Suite,
@@ -81,13 +81,33 @@ impl Mac {
         }
     }
 
+    /// The codes of two texts that end differently. Each step of one stands beside that of the other, which a processor
+    /// computes at the same time.
     #[inline]
-    fn finish(&self, end: &[u8; BLOCK_LEN], out: &mut [u8; 32]) {
-        let mut block = Zeroizing::new(OUTER_END);
-        if let Some(digest) = block.first_chunk_mut() {
-            self.inner.after(end).write(digest);
+    fn finish(&self, ends: [&[u8; BLOCK_LEN]; 2], out: [&mut [u8; 32]; 2]) {
+        let [end, other_end] = ends;
+        let inner = [self.inner.after(end), self.inner.after(other_end)];
+        let mut blocks = [Wiped(OUTER_END), Wiped(OUTER_END)];
+        for (block, state) in blocks.iter_mut().zip(&inner) {
+            if let Some(digest) = block.0.first_chunk_mut() {
+                state.write(digest);
+            }
         }
-        self.outer.after(&block).write(out);
+        let [block, other_block] = &blocks;
+        let outer = [self.outer.after(&block.0), self.outer.after(&other_block.0)];
+        for (out, state) in out.into_iter().zip(&outer) {
+            state.write(out);
+        }
+    }
+}
+
+/// Bytes that are wiped when dropped. All at once as a slice is, where [`Zeroizing`] wipes an array byte by byte.
+struct Wiped<const N: usize>([u8; N]);
+
+impl<const N: usize> Drop for Wiped<N> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 
@@ -125,28 +145,41 @@ impl Prepared {
         memory(&self.0)
     }
 
+    /// Derives into the place that a message has for its secrets, as a copy that is moved is not wiped.
     #[inline]
-    pub(crate) fn message(&self, salt: &[u8; SALT_LEN], aad: Aad<'_>) -> MessageSecret {
-        MessageSecret(self.0.after(&block([salt, &aad.digest(), &[]])))
+    pub(crate) fn derive(&self, salt: &[u8; SALT_LEN], aad: Aad<'_>, secrets: &mut MessageSecrets) {
+        let message = self.0.after(&block([salt, &aad.digest(), &[]]));
+        message.finish(
+            [&AEAD_KEY, &COMMITMENT],
+            [&mut secrets.key.0, &mut secrets.commitment],
+        );
     }
 }
 
-/// The state after `M`: a message's own secret.
-pub(crate) struct MessageSecret(Mac);
+/// What is derived for one message: its key, which is wiped when dropped, and its commitment.
+pub(crate) struct MessageSecrets {
+    key: Wiped<KEY_LEN>,
+    commitment: [u8; 32],
+}
 
-impl MessageSecret {
+impl MessageSecrets {
+    /// A place for secrets.
     #[inline]
-    pub(crate) fn commitment(&self) -> [u8; 32] {
-        let mut commitment = [0; 32];
-        self.0.finish(&COMMITMENT, &mut commitment);
-        commitment
+    pub(crate) const fn empty() -> Self {
+        Self {
+            key: Wiped([0; KEY_LEN]),
+            commitment: [0; 32],
+        }
     }
 
     #[inline]
-    pub(crate) fn into_key(self) -> Zeroizing<[u8; KEY_LEN]> {
-        let mut key = Zeroizing::new([0; KEY_LEN]);
-        self.0.finish(&AEAD_KEY, &mut key);
-        key
+    pub(crate) const fn key(&self) -> &[u8; KEY_LEN] {
+        &self.key.0
+    }
+
+    #[inline]
+    pub(crate) const fn commitment(&self) -> &[u8; 32] {
+        &self.commitment
     }
 }
 
@@ -168,7 +201,10 @@ mod tests {
             };
             let aad = [byte];
             let aad = Aad::new(&aad);
-            let secret = Keyed::new(&data_key).prepare(&profile).message(&[byte; 24], aad);
+            let mut secrets = MessageSecrets::empty();
+            Keyed::new(&data_key)
+                .prepare(&profile)
+                .derive(&[byte; 24], aad, &mut secrets);
             let expand = |purpose: &[u8]| {
                 let mut out = [0; 32];
                 let message = block([&[byte; 24], &aad.digest(), &[]]);
@@ -177,8 +213,8 @@ mod tests {
                 hkdf.expand(&info, &mut out).unwrap();
                 out
             };
-            assert_eq!(secret.commitment(), expand(b"commitment"));
-            assert_eq!(*secret.into_key(), expand(b"aead key"));
+            assert_eq!(*secrets.commitment(), expand(b"commitment"));
+            assert_eq!(*secrets.key(), expand(b"aead key"));
         }
     }
 }

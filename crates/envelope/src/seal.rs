@@ -10,7 +10,7 @@ use crate::{
     geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
     header::{self, FIXED_LEN, Fixed},
     room::Room,
-    schedule::{Keyed, Prepared, Profile},
+    schedule::{Keyed, MessageSecrets, Prepared, Profile},
     whole::{self, all_or_nothing},
 };
 
@@ -348,18 +348,18 @@ impl SealingKey {
             Kind::Records => (&self.records, self.params.record_limit()),
         };
         let suite = self.params.suite();
-        let secret = prepared.message(salt.as_bytes(), aad);
-        let commitment = secret.commitment();
+        let mut secrets = MessageSecrets::empty();
+        prepared.derive(salt.as_bytes(), aad, &mut secrets);
         let fixed = Fixed {
             suite,
             kind,
             frame_len,
             salt: salt.as_bytes(),
-            commitment: &commitment,
+            commitment: secrets.commitment(),
         };
         let written = fixed.encode(out).and_then(|()| out.put(&self.shared));
         written.ok_or(SealError::Cipher)?;
-        FrameSealer::new(suite, secret)
+        FrameSealer::new(suite, &secrets)
     }
 }
 
@@ -373,7 +373,9 @@ struct Whole<'a> {
 
 impl whole::Write<SealError> for Whole<'_> {
     fn write(self, out: &mut impl Room) -> Result<(), SealError> {
-        let mut frames = self.key.begin(Kind::Bytes, self.salt, self.aad, out)?;
+        // Used where it stands: taken out of the result, the key would be copied.
+        let mut frames = self.key.begin(Kind::Bytes, self.salt, self.aad, out);
+        let frames = frames.as_mut().map_err(|error| error.clone())?;
         let (frame_len, mut rest) = (self.key.params.frame_len().bytes(), self.plaintext);
         while let Some((frame, more)) = rest.split_at_checked(frame_len)
             && !more.is_empty()

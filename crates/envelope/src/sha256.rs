@@ -56,7 +56,8 @@ impl State {
 impl Drop for State {
     #[inline]
     fn drop(&mut self) {
-        self.0.zeroize();
+        // As a slice it is wiped in one go, as an array word by word.
+        self.0.as_mut_slice().zeroize();
     }
 }
 

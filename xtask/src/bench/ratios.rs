@@ -1,4 +1,5 @@
-//! How far the envelope is from the sum of what it is made of, from one run of its benchmarks.
+//! How far the envelope is from the sum of what it is made of, from one run of its benchmarks,
+//! in which that of small messages takes several turns.
 //!
 //! Each figure is the fastest sample of its benchmark, which other work on the machine disturbs least.
 use std::{collections::BTreeMap, process::Command};
@@ -16,11 +17,33 @@ const WAYS: &[(&str, &str)] = &[("_into", "floor"), ("_stream", "floor_stream"),
 /// Nanoseconds by path, such as `message/seal/aes-256-gcm`.
 type Times = BTreeMap<String, f64>;
 
+/// How often the benchmark of small messages takes its turn, so that what else runs on the machine meets floors and calls
+/// alike.
+const ROUNDS: usize = 5;
+
 /// Runs the benchmarks with further flags for cargo, and prints ratio and bar of each call.
 pub fn run(flags: &[&str]) -> Result<()> {
-    let mut arguments = vec!["bench", "-p", "datakey-envelope"];
-    arguments.extend(["--bench", "messages", "--bench", "streams"]);
-    arguments.extend(flags);
+    let mut fastest = Times::new();
+    for round in 0..ROUNDS {
+        let benches: &[&str] = if round == 0 {
+            &["--bench", "messages", "--bench", "streams"]
+        } else {
+            &["--bench", "messages"]
+        };
+        for (path, time) in measured(benches, flags)? {
+            let kept = fastest.entry(path).or_insert(time);
+            *kept = kept.min(time);
+        }
+    }
+    for cipher in CIPHERS {
+        messages(&fastest, cipher)?;
+        streams(&fastest, cipher)?;
+    }
+    Ok(())
+}
+
+fn measured(benches: &[&str], flags: &[&str]) -> Result<Times> {
+    let arguments = [&["bench", "-p", "datakey-envelope"], benches, flags].concat();
     println!("$ cargo {}", arguments.join(" "));
     let output = Command::new(cargo::program())
         .args(&arguments)
@@ -29,12 +52,7 @@ pub fn run(flags: &[&str]) -> Result<()> {
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
     }
-    let times = times(&String::from_utf8_lossy(&output.stdout));
-    for cipher in CIPHERS {
-        messages(&times, cipher)?;
-        streams(&times, cipher)?;
-    }
-    Ok(())
+    Ok(times(&String::from_utf8_lossy(&output.stdout)))
 }
 
 fn messages(times: &Times, cipher: &str) -> Result<()> {
@@ -42,9 +60,9 @@ fn messages(times: &Times, cipher: &str) -> Result<()> {
     let random = time(times, "floor/random_24_bytes")?;
     let seal = time(times, &format!("floor/seal_new_key/{cipher}"))? + derive + random;
     let open = time(times, &format!("floor/open_new_key/{cipher}"))? + derive;
-    for (call, floor) in [("seal", seal), ("open", open)] {
+    for (call, floor, bar) in [("seal", seal, 1.25), ("open", open, 1.05)] {
         let taken = time(times, &format!("message/{call}/{cipher}"))?;
-        row(cipher, &format!("{call} 300 bytes"), taken / floor, 1.25);
+        row(cipher, &format!("{call} 300 bytes"), taken / floor, bar);
     }
     for call in ["seal", "open"] {
         let taken = time(times, &format!("record/{call}/{cipher}"))?;

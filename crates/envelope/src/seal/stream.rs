@@ -162,11 +162,14 @@ mod tests {
             frame_len: FrameLen::MIN,
             context_digest: &[0; 32],
         };
-        let secret = schedule::Keyed::new(&key)
+        let mut secrets = schedule::MessageSecrets::empty();
+        schedule::Keyed::new(&key)
             .prepare(&profile)
-            .message(&[0; 24], crate::Aad::EMPTY);
-        let mut sealer =
-            StreamSealer::new(FrameSealer::new(Suite::Aes256Gcm, secret).unwrap(), FrameLen::MIN);
+            .derive(&[0; 24], crate::Aad::EMPTY, &mut secrets);
+        let mut sealer = StreamSealer::new(
+            FrameSealer::new(Suite::Aes256Gcm, &secrets).unwrap(),
+            FrameLen::MIN,
+        );
         // The ciphers do not fail on what the format allows, so the state after a failure is set by hand.
         sealer.abandoned = true;
         let mut out = Vec::new();
