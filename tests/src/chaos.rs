@@ -213,17 +213,18 @@ pub async fn run(plan: Plan, fakes: [FakeKms; 2], providers: [KmsProvider; 2]) -
 
 type Both = Arc<Several<KmsProvider>>;
 
-fn sealer(plan: &Plan, both: &Both) -> Sealer<Both> {
+fn sealer(plan: &Plan, both: &Both) -> Sealer {
     let limits = SealingLimits::default()
         .with_max_messages(12)
-        .with_ages(plan.seconds(3.0), plan.seconds(9.0));
+        .with_soft_age(plan.seconds(3.0))
+        .with_hard_age(plan.seconds(9.0));
     let builder = Sealer::builder(Arc::clone(both))
         .retry(plan.policy())
         .limits(limits);
     builder.build().expect("the limits are in order")
 }
 
-fn opener(plan: &Plan, both: &Both) -> Opener<Both> {
+fn opener(plan: &Plan, both: &Both) -> Opener {
     let limits = OpeningLimits::default().with_ttl(plan.seconds(4.0));
     let builder = Opener::builder(Arc::clone(both))
         .retry(plan.policy())
@@ -235,7 +236,7 @@ fn opener(plan: &Plan, both: &Both) -> Opener<Both> {
 async fn keep_shop(
     plan: Plan,
     shop: u64,
-    sealer: Sealer<Both>,
+    sealer: Sealer,
     post: UnboundedSender<Posted>,
     report: Arc<Report>,
 ) {
@@ -280,7 +281,7 @@ async fn keep_shop(
     }
 }
 
-async fn seal(sealer: &Sealer<Both>, first: u64, count: u64) -> Result<Vec<u8>, SealError> {
+async fn seal(sealer: &Sealer, first: u64, count: u64) -> Result<Vec<u8>, SealError> {
     let (context, number) = (context_of(tenant_of(first)), first.to_be_bytes());
     if count == 1 {
         return sealer.seal(&context, &text(first), Aad::new(&number)).await;
@@ -297,7 +298,7 @@ const fn helps(class: Option<ErrorClass>) -> bool {
 async fn keep_books(
     plan: Plan,
     clerk: u64,
-    opener: Opener<Both>,
+    opener: Opener,
     both: Both,
     inbox: Arc<tokio::sync::Mutex<UnboundedReceiver<Posted>>>,
     post: UnboundedSender<Posted>,
@@ -331,7 +332,7 @@ async fn keep_books(
     }
 }
 
-async fn open(opener: &Opener<Both>, posted: &Posted) -> Result<Vec<Vec<u8>>, OpenError> {
+async fn open(opener: &Opener, posted: &Posted) -> Result<Vec<Vec<u8>>, OpenError> {
     let (context, number) = (context_of(tenant_of(posted.first)), posted.first.to_be_bytes());
     if posted.count == 1 {
         let opened = opener.open(&context, &posted.message, Aad::new(&number)).await?;
@@ -343,7 +344,7 @@ async fn open(opener: &Opener<Both>, posted: &Posted) -> Result<Vec<Vec<u8>>, Op
 }
 
 /// Tries to get at a message in every way that must not work, whatever state the regions are in.
-async fn pry(opener: &Opener<Both>, both: &Both, posted: &Posted, report: &Report) {
+async fn pry(opener: &Opener, both: &Both, posted: &Posted, report: &Report) {
     let other = context_of((tenant_of(posted.first) + 1) % TENANTS);
     let elsewhere = Posted {
         first: posted.first + RUN,

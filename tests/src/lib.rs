@@ -9,6 +9,7 @@ pub mod envelope_parts;
 pub mod envelope_vectors;
 pub mod fake_kms;
 pub mod keyring;
+pub mod keyrings;
 pub mod kms;
 pub mod kms_memory;
 pub mod memory;

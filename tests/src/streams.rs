@@ -6,7 +6,7 @@ use std::{
 };
 
 use datakey::{
-    Aad, OpenError, OpenReader, Params, SealWriter, SealedHeader,
+    Aad, OpenError, OpenReader, Params, SealWriter, SealedHeader, StreamError,
     envelope::{FrameLen, Message, OpeningKey, SealingKey},
     provider::{DataKey, WrappedKey},
 };
@@ -78,17 +78,41 @@ pub fn writer<W>(at_most: Option<u64>, inner: W) -> SealWriter<W> {
 /// As the reader.
 pub fn reader<R: io::Read>(mut inner: R) -> io::Result<OpenReader<R>> {
     let header = SealedHeader::read(&mut inner)?;
-    OpenReader::new(&opening(), &header, Aad::from(AAD), inner)
+    Ok(OpenReader::new(&opening(), &header, Aad::from(AAD), inner)?)
 }
 
-/// Which error of opening an I/O error holds.
+/// An error that may hold an error of opening.
+pub trait Holds {
+    /// The error of opening.
+    ///
+    /// # Panics
+    /// When it is not what the test expects.
+    fn open_error(&self) -> &OpenError;
+}
+
+impl Holds for io::Error {
+    fn open_error(&self) -> &OpenError {
+        assert_eq!(self.kind(), io::ErrorKind::InvalidData, "{self:?}");
+        self.get_ref().unwrap().downcast_ref().expect("an OpenError")
+    }
+}
+
+impl Holds for StreamError {
+    fn open_error(&self) -> &OpenError {
+        match self {
+            Self::Open(error) => error,
+            other => panic!("expected an OpenError, not {other:?}"),
+        }
+    }
+}
+
+/// Which error of opening an error holds.
 ///
 /// # Panics
 /// When it is not what the test expects.
 #[must_use]
-pub fn inside(error: &io::Error) -> &OpenError {
-    assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error:?}");
-    error.get_ref().unwrap().downcast_ref().expect("an OpenError")
+pub fn inside(error: &impl Holds) -> &OpenError {
+    error.open_error()
 }
 
 /// Ways to behave that lose nothing.

@@ -6,9 +6,10 @@ use datakey::{
     envelope::{OpeningKey, SealingKey},
     local::LocalKeys,
 };
-use datakey_keyring::{Held, Keyring, Material, OpeningLimits, SealingLimits, Usage};
+use datakey_keyring::{Held, OpeningLimits, OpeningMaterial, SealingLimits, SealingMaterial, Usage};
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
 use datakey_tests::keyring::{Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 use tokio::{sync::Mutex, time::sleep};
 
 const ONE: Usage = Usage::message(1);
@@ -20,8 +21,8 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 const SEALING: u64 = (size_of::<GeneratedDataKey>() + 32) as u64;
 const OPENING: u64 = (size_of::<DataKey>() + 32) as u64;
 
-async fn sealed(keyring: &Keyring<Scripted>, tenant: &str) -> Held<GeneratedDataKey> {
-    keyring.sealing_key(&context(tenant), ONE).await.unwrap()
+async fn sealed(keyring: &Keyrings, tenant: &str) -> Held<GeneratedDataKey> {
+    keyring.sealing.key(&context(tenant), ONE).await.unwrap()
 }
 
 /// Kilobytes that the system says this process has locked, where it says so.
@@ -45,8 +46,12 @@ async fn keys_are_locked_from_load_to_the_last_holders_drop() {
         println!("this system lets nobody lock memory: nothing to see here");
         return;
     }
-    let keyring = Keyring::builder()
-        .sealing(SealingLimits::default().with_ages(Duration::from_secs(60), Duration::from_secs(60)))
+    let keyring = Keyrings::builder()
+        .sealing(
+            SealingLimits::default()
+                .with_soft_age(Duration::from_secs(60))
+                .with_hard_age(Duration::from_secs(60)),
+        )
         .opening(OpeningLimits::default().with_ttl(Duration::from_secs(60)))
         .build(Scripted::default())
         .unwrap();
@@ -58,7 +63,8 @@ async fn keys_are_locked_from_load_to_the_last_holders_drop() {
     }
     drop(
         keyring
-            .opening_key(&context("a"), held.wrapped_keys())
+            .opening
+            .key(&context("a"), held.wrapped_keys())
             .await
             .unwrap(),
     );
@@ -67,9 +73,13 @@ async fn keys_are_locked_from_load_to_the_last_holders_drop() {
     assert_eq!(keyring.stats().locked_bytes, 2 * SEALING + OPENING);
 
     sleep(Duration::from_secs(90)).await;
-    let stats = keyring.stats();
-    assert_eq!((stats.sealing.live, stats.opening.live), (0, 0));
-    assert_eq!(stats.locked_bytes, SEALING, "one is still in somebody's hands");
+    let live = (keyring.sealing.stats().live, keyring.opening.stats().live);
+    assert_eq!(live, (0, 0));
+    assert_eq!(
+        keyring.stats().locked_bytes,
+        SEALING,
+        "one is still in somebody's hands"
+    );
     drop(held);
     assert_eq!(keyring.stats().locked_bytes, 0);
     assert_eq!(keyring.stats().lock_failures, 0);
@@ -83,7 +93,7 @@ async fn a_key_of_its_own_is_locked_too() {
     if !may_lock() {
         return;
     }
-    let keyring = Keyring::uncached(Scripted::default());
+    let keyring = Keyrings::uncached(Scripted::default());
     let held = sealed(&keyring, "a").await;
     assert_eq!(keyring.stats().locked_bytes, SEALING);
     drop(held);
@@ -98,7 +108,7 @@ async fn keys_that_share_a_page_keep_it_locked_until_the_last_is_gone() {
     if !may_lock() {
         return;
     }
-    let keyring = Keyring::new(Scripted::default());
+    let keyring = Keyrings::new(Scripted::default());
     let mut held = Vec::new();
     for n in 0..500 {
         held.push(sealed(&keyring, &format!("t{n}")).await);
@@ -117,13 +127,13 @@ async fn keys_that_share_a_page_keep_it_locked_until_the_last_is_gone() {
 }
 
 /// Names memory that is not there.
+#[derive(Clone)]
 struct Lying;
 
-impl Material for Lying {
-    type Sealing = GeneratedDataKey;
-    type Opening = DataKey;
+impl SealingMaterial for Lying {
+    type Key = GeneratedDataKey;
 
-    fn sealing(
+    fn prepare(
         &self,
         made: GeneratedDataKey,
         _: &EncryptionContext,
@@ -131,14 +141,18 @@ impl Material for Lying {
         Ok(made)
     }
 
-    fn opening(&self, data_key: DataKey, _: &EncryptionContext) -> Result<DataKey, ProviderError> {
-        Ok(data_key)
-    }
-
-    fn sealing_memory(&self, _: &GeneratedDataKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+    fn memory(&self, _: &GeneratedDataKey, lock: &mut dyn FnMut(Range<*const u8>)) {
         let nowhere = ptr::without_provenance::<u8>(0x10_0000);
         lock(nowhere..nowhere.wrapping_add(3 * 65_536));
         lock(nowhere..nowhere);
+    }
+}
+
+impl OpeningMaterial for Lying {
+    type Key = DataKey;
+
+    fn prepare(&self, data_key: DataKey, _: &EncryptionContext) -> Result<DataKey, ProviderError> {
+        Ok(data_key)
     }
 }
 
@@ -146,14 +160,13 @@ impl Material for Lying {
 async fn what_cannot_be_locked_is_counted_and_used() {
     let _alone = ALONE.lock().await;
     let before = locked_pages();
-    let keyring: Keyring<Scripted, Lying> = Keyring::builder()
+    let keyring: Keyrings<Lying> = Keyrings::builder()
         .material(Lying)
         .build(Scripted::default())
         .unwrap();
-    let held = keyring.sealing_key(&context("a"), ONE).await.unwrap();
+    let held = keyring.sealing.key(&context("a"), ONE).await.unwrap();
     assert_eq!(held.data_key().expose_secret().len(), 32);
-    let stats = keyring.stats();
-    assert_eq!(stats.lock_failures, if may_lock() { 1 } else { 2 });
+    assert_eq!(keyring.stats().lock_failures, if may_lock() { 1 } else { 2 });
     drop(held);
     keyring.shutdown();
     assert_eq!((keyring.stats().locked_bytes, locked_pages()), (0, before));
@@ -170,7 +183,7 @@ async fn the_facades_keys_name_the_memory_that_they_own() {
     let message = sealer.seal(&context("a"), b"order", Aad::EMPTY).await.unwrap();
     opener.open(&context("a"), &message, Aad::EMPTY).await.unwrap();
 
-    let sealing = sealer.keyring().sealing_key(&context("a"), ONE).await.unwrap();
+    let sealing = sealer.keyring().key(&context("a"), ONE).await.unwrap();
     let mut own = 0;
     sealing.secret_memory(&mut |range| own += range.end.addr() - range.start.addr());
     assert!(own >= 2 * 32, "two hash states");
@@ -178,7 +191,7 @@ async fn the_facades_keys_name_the_memory_that_they_own() {
     assert_eq!(sealer.keyring().stats().locked_bytes, all as u64);
 
     let header = Header::decode(&message).unwrap();
-    let opening = opener.opening_key(&context("a"), &header).await.unwrap();
+    let opening = opener.key_of(&context("a"), &header).await.unwrap();
     own = 0;
     opening.secret_memory(&mut |range| own += range.end.addr() - range.start.addr());
     assert!(own >= 32, "a hash state");

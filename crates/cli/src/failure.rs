@@ -7,7 +7,7 @@ use std::{
 
 use aws_credential_types::provider::error::CredentialsError;
 use datakey::{
-    ContextError, ErrorClass, KeyringError, OpenError, SealError,
+    ContextError, ErrorClass, KeyringError, OpenError, SealError, StreamError,
     fake_kms::StateError,
     local::{KeyFileError, LocalKeysError},
 };
@@ -92,11 +92,19 @@ impl Failure {
         }
     }
 
-    /// An error of a reader in the middle of a message: ours if it carries one, else of the file.
-    pub(crate) fn from_read(path: &Path, error: io::Error) -> Self {
-        match error.downcast::<OpenError>() {
-            Ok(open) => Self::Open(open),
-            Err(error) => Self::read(path, error),
+    /// An error of a reader in the middle of a message: of the message, else of the file.
+    pub(crate) fn from_read(path: &Path, error: impl Into<StreamError>) -> Self {
+        match error.into() {
+            StreamError::Open(open) => Self::Open(open),
+            error => Self::read(path, error.into()),
+        }
+    }
+
+    /// An error of a writer in the middle of a message: of sealing, else of the file.
+    pub(crate) fn from_write(path: &Path, error: impl Into<StreamError>) -> Self {
+        match error.into() {
+            StreamError::Seal(seal) => Self::Seal(seal),
+            error => Self::write(path, error.into()),
         }
     }
 

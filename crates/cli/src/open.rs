@@ -5,7 +5,7 @@ use std::{
 };
 
 use datakey::{
-    Aad, EncryptionContext, Kind, OpenError, OpenReader, Opener, RecordReader, SealedHeader,
+    Aad, EncryptionContext, Kind, OpenError, OpenReader, Opener, RecordReader, SealedHeader, StreamError,
     envelope::OpeningKey,
 };
 use serde_json::json;
@@ -38,9 +38,9 @@ pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
     check_kind(args, header.header().kind())?;
     let opener = opener(args).await?;
     let key = if args.danger_any_context {
-        opener.danger_opening_key_any_context(&header.header()).await?
+        opener.danger_key_of_any_context(&header.header()).await?
     } else {
-        opener.opening_key(&expected, &header.header()).await?
+        opener.key_of(&expected, &header.header()).await?
     };
 
     let job = Job {
@@ -70,7 +70,7 @@ fn check_kind(args: &OpenArgs, kind: Kind) -> Result<(), Failure> {
     }
 }
 
-async fn opener(args: &OpenArgs) -> Result<Opener<keys::Provider>, Failure> {
+async fn opener(args: &OpenArgs) -> Result<Opener, Failure> {
     Opener::builder(keys::provider(&args.key).await?)
         .retry(keys::policy(&args.key))
         .build()
@@ -172,7 +172,7 @@ impl Job<'_> {
         }
     }
 
-    fn read_error(&self, error: io::Error) -> Failure {
+    fn read_error(&self, error: impl Into<StreamError>) -> Failure {
         Failure::from_read(&self.args.input, error)
     }
 }

@@ -1,7 +1,7 @@
 //! `datakey seal`.
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 
-use datakey::{Aad, EncryptionContext, SealError, Sealer, Suite};
+use datakey::{Aad, EncryptionContext, Sealer, StreamError, Suite};
 use serde_json::json;
 
 use crate::{
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
     print::result(json, &value, &text)
 }
 
-fn sealer(provider: Provider, args: &SealArgs) -> Result<Sealer<Provider>, Failure> {
+fn sealer(provider: Provider, args: &SealArgs) -> Result<Sealer, Failure> {
     let suite = match args.suite {
         SuiteArg::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
         SuiteArg::Aes256Gcm => Suite::Aes256Gcm,
@@ -77,7 +77,7 @@ fn sealer(provider: Provider, args: &SealArgs) -> Result<Sealer<Provider>, Failu
 
 struct Job<'a> {
     args: &'a SealArgs,
-    sealer: Sealer<Provider>,
+    sealer: Sealer,
     context: &'a EncryptionContext,
     aad: Aad<'a>,
     place: &'a std::path::Path,
@@ -85,7 +85,8 @@ struct Job<'a> {
 
 impl Job<'_> {
     async fn bytes(&self, source: &mut Input, output: Output) -> Result<(Sealed, Output), Failure> {
-        let mut writer = self.sealer.writer(self.context, self.aad, None, output).await?;
+        let writer = self.sealer.writer(self.context, self.aad, None, output).await;
+        let mut writer = writer.map_err(|error| self.write_error(error))?;
         let bytes = copy(source, &mut writer, self.args, self.place)?;
         let output = writer.finish().map_err(|error| self.write_error(error))?;
         Ok((Sealed { bytes, records: None }, output))
@@ -93,10 +94,11 @@ impl Job<'_> {
 
     /// Each line is a record, without the line feed that ends it.
     async fn lines(&self, source: &mut Input, output: Output) -> Result<(Sealed, Output), Failure> {
-        let mut writer = self
+        let writer = self
             .sealer
             .record_writer(self.context, self.aad, None, output)
-            .await?;
+            .await;
+        let mut writer = writer.map_err(|error| self.write_error(error))?;
         let mut lines = BufReader::with_capacity(1 << 20, source);
         let (mut line, mut bytes) = (Vec::new(), 0_u64);
         loop {
@@ -124,11 +126,8 @@ impl Job<'_> {
         Ok((Sealed { bytes, records }, output))
     }
 
-    fn write_error(&self, error: io::Error) -> Failure {
-        match error.downcast::<SealError>() {
-            Ok(seal) => Failure::Seal(seal),
-            Err(error) => Failure::write(self.place, error),
-        }
+    fn write_error(&self, error: StreamError) -> Failure {
+        Failure::from_write(self.place, error)
     }
 }
 
@@ -150,10 +149,7 @@ fn copy(
         };
         let portion = buffer.get(..read).unwrap_or_default();
         to.write_all(portion)
-            .map_err(|error| match error.downcast::<SealError>() {
-                Ok(seal) => Failure::Seal(seal),
-                Err(error) => Failure::write(place, error),
-            })?;
+            .map_err(|error| Failure::from_write(place, error))?;
         total = total.saturating_add(read as u64);
     }
 }

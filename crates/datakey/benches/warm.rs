@@ -63,7 +63,7 @@ fn alone(suite: Suite) -> (SealingKey, OpeningKey, Vec<u8>) {
 }
 
 /// The facade, warm, and a message of it.
-fn warm(suite: Suite) -> (Sealer<LocalKeys>, Opener<LocalKeys>, Vec<u8>) {
+fn warm(suite: Suite) -> (Sealer, Opener, Vec<u8>) {
     let (context, keys) = (context(), LocalKeys::generate("bench").unwrap());
     let sealer = Sealer::builder(keys.clone()).suite(suite).build().unwrap();
     let opener = Opener::new(keys);

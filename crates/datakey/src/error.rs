@@ -11,8 +11,11 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum SealError {
     /// There is no data key: the provider failed, and what retry and cache could do was not enough.
-    #[error("no data key to seal with: {0}")]
-    Keyring(#[from] KeyringError),
+    #[error(transparent)]
+    Keyring(KeyringError),
+    /// The sealer was shut down.
+    #[error("the sealer is shut down")]
+    ShutDown,
     /// The format has no place for this: a limit of length or number.
     #[error(transparent)]
     Envelope(#[from] envelope::SealError),
@@ -24,7 +27,22 @@ impl SealError {
     pub fn class(&self) -> Option<ErrorClass> {
         match self {
             Self::Keyring(error) => error.class(),
-            Self::Envelope(_) => None,
+            Self::ShutDown | Self::Envelope(_) => None,
+        }
+    }
+
+    /// Whether the same message may be sealed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Keyring(error) if error.is_retryable())
+    }
+}
+
+impl From<KeyringError> for SealError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::ShutDown => Self::ShutDown,
+            error => Self::Keyring(error),
         }
     }
 }
@@ -40,8 +58,11 @@ pub enum OpenError {
     #[error(transparent)]
     Context(#[from] ContextMismatch),
     /// There is no data key: the provider refused or failed, or recognises none of the wrapped keys.
-    #[error("no data key to open with: {0}")]
-    Keyring(#[from] KeyringError),
+    #[error(transparent)]
+    Keyring(KeyringError),
+    /// The opener was shut down.
+    #[error("the opener is shut down")]
+    ShutDown,
     /// The message is not what was sealed. Which part differs is not told.
     #[error(
         "the message is not authentic: it was altered or cut short, or sealed with other associated data or under \
@@ -75,6 +96,21 @@ impl OpenError {
             _ => None,
         }
     }
+
+    /// Whether the same message may open later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Keyring(error) if error.is_retryable())
+    }
+}
+
+impl From<KeyringError> for OpenError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::ShutDown => Self::ShutDown,
+            error => Self::Keyring(error),
+        }
+    }
 }
 
 impl From<envelope::OpenError> for OpenError {
@@ -88,7 +124,86 @@ impl From<envelope::OpenError> for OpenError {
     }
 }
 
-/// An error of sealing or opening in the midst of a stream: [`io::ErrorKind::InvalidData`], with the error inside.
-pub(crate) fn into_io(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+/// Why a stream of plaintext could not be sealed or opened: what readers and writers answer.
+///
+/// As an [`io::Error`], which `Read`, `Write` and their async counterparts must answer, the errors of sealing and opening
+/// stand within [`io::ErrorKind::InvalidData`]; and back again, nothing is lost:
+///
+/// ```
+/// use datakey::{OpenError, StreamError};
+///
+/// let error = std::io::Error::from(StreamError::Open(OpenError::NotAuthentic));
+/// assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+/// assert!(matches!(StreamError::from(error), StreamError::Open(OpenError::NotAuthentic)));
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// It was not sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The reader or writer beneath failed, or more was written than was reserved.
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl StreamError {
+    /// The class of the provider's failure, where it was one.
+    #[must_use]
+    pub fn class(&self) -> Option<ErrorClass> {
+        match self {
+            Self::Seal(error) => error.class(),
+            Self::Open(error) => error.class(),
+            Self::Io(_) => None,
+        }
+    }
+
+    /// Whether the same may succeed later without anybody changing anything, as far as a provider is concerned. Of errors
+    /// of a reader or writer nothing is known.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Seal(error) => error.is_retryable(),
+            Self::Open(error) => error.is_retryable(),
+            Self::Io(_) => false,
+        }
+    }
+}
+
+impl From<StreamError> for io::Error {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Seal(error) => Self::new(io::ErrorKind::InvalidData, error),
+            StreamError::Open(error) => Self::new(io::ErrorKind::InvalidData, error),
+            StreamError::Io(error) => error,
+        }
+    }
+}
+
+impl From<io::Error> for StreamError {
+    fn from(error: io::Error) -> Self {
+        let error = match error.downcast::<SealError>() {
+            Ok(error) => return Self::Seal(error),
+            Err(error) => error,
+        };
+        match error.downcast::<OpenError>() {
+            Ok(error) => Self::Open(error),
+            Err(error) => Self::Io(error),
+        }
+    }
+}
+
+impl From<envelope::SealError> for StreamError {
+    fn from(error: envelope::SealError) -> Self {
+        Self::Seal(error.into())
+    }
+}
+
+impl From<envelope::OpenError> for StreamError {
+    fn from(error: envelope::OpenError) -> Self {
+        Self::Open(error.into())
+    }
 }

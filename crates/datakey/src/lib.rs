@@ -49,6 +49,8 @@
 //! # }
 //! ```
 //!
+//! A process that seals and opens makes both at once, with one quota and one budget: [`both`].
+//!
 //! # Defaults
 //!
 //! | what | default | change it with |
@@ -67,7 +69,7 @@
 //! | `kms` | yes | [`kms`]: AWS KMS, with the SDK's HTTPS client |
 //! | `aws-config` | yes | `KmsProvider::from_env` |
 //! | `aws-lc` | yes | ciphers of aws-lc-rs, which the AWS SDK links anyway |
-//! | `locked-memory` | no | locks cached keys into memory: best effort, see `keyring::Stats::locked_bytes` |
+//! | `locked-memory` | no | locks cached keys into memory: best effort, see [`keyring::SealingStats::locked_bytes`] |
 //! | `local` | no | `local`: wrapping keys in memory or a key file |
 //! | `fake-kms`, `fake-kms-http` | no | `fake_kms`: the KMS emulator, in process and over HTTP |
 //!
@@ -78,11 +80,15 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod builder;
+mod both;
 mod error;
+mod format;
+mod layers;
 mod material;
 mod opener;
+mod opener_builder;
 mod sealer;
+mod sealer_builder;
 mod stream;
 
 pub use datakey_envelope as envelope;
@@ -96,15 +102,18 @@ pub use datakey_local as local;
 pub use datakey_provider as provider;
 pub use datakey_retry as retry;
 
-pub use builder::{OpenerBuilder, SealerBuilder};
+pub use both::{Both, both};
 #[doc(no_inline)]
 pub use datakey_envelope::{Aad, Header, Kind, Params, Suite, is_datakey_message};
 #[doc(no_inline)]
 pub use datakey_keyring::{ConfigError, KeyringError};
 #[doc(no_inline)]
 pub use datakey_provider::{ContextError, ContextMismatch, EncryptionContext, ErrorClass, ProviderError};
-pub use error::{OpenError, SealError};
+pub use error::{OpenError, SealError, StreamError};
+pub use format::Format;
 pub use material::Envelope;
 pub use opener::Opener;
+pub use opener_builder::OpenerBuilder;
 pub use sealer::Sealer;
+pub use sealer_builder::SealerBuilder;
 pub use stream::{OpenReader, RecordReader, RecordWriter, SealWriter, SealedHeader};

@@ -1,62 +1,69 @@
-//! What the keyring keeps for us: key schedules and the header bytes that repeat.
+//! What the keyrings keep for us: key schedules and the header bytes that repeat.
 use std::ops::Range;
 
-use datakey_envelope::{OpeningKey, Params, SealingKey};
-use datakey_keyring::Material;
+use datakey_envelope::{OpeningKey, SealingKey};
+use datakey_keyring::{OpeningMaterial, SealingMaterial};
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
 
-/// Prepares data keys for the message format, once per key: what a [`Sealer`](crate::Sealer) and an
-/// [`Opener`](crate::Opener) tell their keyring.
+use crate::Format;
+
+/// Prepares data keys for a message format, once per key: what a [`Sealer`](crate::Sealer) and an
+/// [`Opener`](crate::Opener) tell their keyrings.
 ///
 /// ```
-/// use datakey::{Envelope, keyring::Keyring, provider::KeyProvider};
+/// use datakey::{Envelope, keyring::SealingKeyring, provider::SealingProvider};
 ///
-/// fn keyring<P: KeyProvider>(provider: P) -> Result<Keyring<P, Envelope>, datakey::keyring::ConfigError> {
-///     Keyring::builder().material(Envelope::default()).build(provider)
+/// fn keyring(provider: impl SealingProvider + 'static) -> Result<SealingKeyring<Envelope>, datakey::ConfigError> {
+///     SealingKeyring::builder().material(Envelope::default()).build(provider)
 /// }
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Envelope(Params);
+pub struct Envelope(Format);
 
 impl Envelope {
-    /// Seals with these parameters. Opening takes them from each message.
+    /// Seals in this format. Opening takes it from each message.
     #[must_use]
-    pub const fn new(params: Params) -> Self {
-        Self(params)
+    pub fn new(format: impl Into<Format>) -> Self {
+        Self(format.into())
     }
 
-    /// The parameters that it seals with.
-    pub const fn params(&self) -> &Params {
+    /// The format that it seals in.
+    #[must_use]
+    pub const fn format(&self) -> &Format {
         &self.0
     }
 }
 
-impl Material for Envelope {
-    type Sealing = SealingKey;
-    type Opening = OpeningKey;
+impl SealingMaterial for Envelope {
+    type Key = SealingKey;
 
-    fn sealing(
+    fn prepare(
         &self,
         made: GeneratedDataKey,
         context: &EncryptionContext,
     ) -> Result<SealingKey, ProviderError> {
+        let Format::Datakey(params) = &self.0;
         Ok(SealingKey::new(
             made.data_key(),
             made.wrapped_keys(),
             context,
-            &self.0,
+            params,
         ))
     }
 
-    fn opening(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
+    fn memory(&self, key: &SealingKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        key.secret_memory(lock);
+    }
+}
+
+impl OpeningMaterial for Envelope {
+    type Key = OpeningKey;
+
+    fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
         Ok(OpeningKey::new(&data_key, context))
     }
 
-    fn sealing_memory(&self, key: &SealingKey, lock: &mut dyn FnMut(Range<*const u8>)) {
-        key.secret_memory(lock);
-    }
-
-    fn opening_memory(&self, key: &OpeningKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+    fn memory(&self, key: &OpeningKey, lock: &mut dyn FnMut(Range<*const u8>)) {
         key.secret_memory(lock);
     }
 }

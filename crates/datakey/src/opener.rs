@@ -1,17 +1,17 @@
 //! The opening side: needs only Decrypt.
-use std::{fmt, io, ops::Range};
+use std::{fmt, ops::Range};
 
 use datakey_envelope::{Aad, Header, Message, OpeningKey};
-use datakey_keyring::{Held, Keyring};
-use datakey_provider::{EncryptionContext, OpeningProvider};
-use datakey_retry::Retry;
+use datakey_keyring::{Held, OpeningKeyring};
+use datakey_provider::EncryptionContext;
 use tokio::io::AsyncRead;
 
-use crate::{Envelope, OpenError, OpenReader, OpenerBuilder, RecordReader, SealedHeader};
+use crate::{Envelope, OpenError, OpenReader, RecordReader, SealedHeader, StreamError};
 
 /// Opens messages with cached data keys. Cheap to clone; clones share the cache.
 ///
-/// The provider needs only its opening half: with KMS, only `Decrypt`.
+/// The provider needs only its opening half: with KMS, only `Decrypt`. Which provider it is does not show in the type: a
+/// service and its test have the same.
 ///
 /// Whoever opens says which encryption context it expects: each expected pair must be in the message's context,
 /// otherwise the message is refused before any KMS call. Expecting the empty context is met only by messages without
@@ -32,12 +32,13 @@ use crate::{Envelope, OpenError, OpenReader, OpenerBuilder, RecordReader, Sealed
 /// ```compile_fail,E0277
 /// use datakey::{Opener, Sealer, provider::SealingProvider};
 ///
-/// fn both<P: SealingProvider + Clone + 'static>(provider: P) -> (Sealer<P>, Opener<P>) {
+/// fn both<P: SealingProvider + Clone + 'static>(provider: P) -> (Sealer, Opener) {
 ///     (Sealer::new(provider.clone()), Opener::new(provider))
 /// }
 /// ```
-pub struct Opener<P> {
-    keyring: Keyring<Retry<P>, Envelope>,
+#[derive(Clone)]
+pub struct Opener {
+    keyring: OpeningKeyring<Envelope>,
 }
 
 /// What a reader expects of a message's encryption context.
@@ -47,27 +48,19 @@ enum Expected<'a> {
     Anything,
 }
 
-impl<P: OpeningProvider + 'static> Opener<P> {
-    /// Caches and retries with the defaults.
+impl Opener {
+    /// Opens with a keyring made elsewhere, to share it between several openers, or with layers of your own below it.
+    ///
+    /// A keyring of which nothing else was set is more patient than a retry layer with the default deadline, so that the
+    /// layer's own error is the one that callers see.
     #[must_use]
-    pub fn new(provider: P) -> Self {
-        OpenerBuilder::new(provider).build_default()
-    }
-
-    /// Chooses cache limits and retry policy.
-    pub fn builder(provider: P) -> OpenerBuilder<P> {
-        OpenerBuilder::new(provider)
-    }
-
-    /// Opens with a keyring made elsewhere, to share it between several openers and sealers.
-    #[must_use]
-    pub const fn with_keyring(keyring: Keyring<Retry<P>, Envelope>) -> Self {
+    pub const fn with_keyring(keyring: OpeningKeyring<Envelope>) -> Self {
         Self { keyring }
     }
 
     /// The keyring: statistics, `invalidate`, `shutdown`.
     #[must_use]
-    pub const fn keyring(&self) -> &Keyring<Retry<P>, Envelope> {
+    pub const fn keyring(&self) -> &OpeningKeyring<Envelope> {
         &self.keyring
     }
 
@@ -160,7 +153,7 @@ impl<P: OpeningProvider + 'static> Opener<P> {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn opening_key(
+    pub async fn key_of(
         &self,
         expected: &EncryptionContext,
         header: &Header<'_>,
@@ -168,12 +161,12 @@ impl<P: OpeningProvider + 'static> Opener<P> {
         self.key(header, Expected::Pairs(expected)).await
     }
 
-    /// As [`opening_key`](Self::opening_key), whatever the message's encryption context; see
+    /// As [`key_of`](Self::key_of), whatever the message's encryption context; see
     /// [`danger_open_any_context`](Self::danger_open_any_context).
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn danger_opening_key_any_context(
+    pub async fn danger_key_of_any_context(
         &self,
         header: &Header<'_>,
     ) -> Result<Held<OpeningKey>, OpenError> {
@@ -186,18 +179,15 @@ impl<P: OpeningProvider + 'static> Opener<P> {
     /// is cut short ends in an error, never in a plain end of file.
     ///
     /// # Errors
-    /// Errors of `inner`; an [`OpenError`] within [`io::ErrorKind::InvalidData`].
+    /// [`StreamError`]: errors of `inner`, or an [`OpenError`].
     pub async fn reader<R: AsyncRead + Unpin>(
         &self,
         expected: &EncryptionContext,
         aad: Aad<'_>,
         mut inner: R,
-    ) -> io::Result<OpenReader<R>> {
+    ) -> Result<OpenReader<R>, StreamError> {
         let header = SealedHeader::read_async(&mut inner).await?;
-        let key = self
-            .opening_key(expected, &header.header())
-            .await
-            .map_err(crate::error::into_io)?;
+        let key = self.key_of(expected, &header.header()).await?;
         OpenReader::new(&key, &header, aad, inner)
     }
 
@@ -210,12 +200,9 @@ impl<P: OpeningProvider + 'static> Opener<P> {
         expected: &EncryptionContext,
         aad: Aad<'_>,
         mut inner: R,
-    ) -> io::Result<RecordReader<R>> {
+    ) -> Result<RecordReader<R>, StreamError> {
         let header = SealedHeader::read_async(&mut inner).await?;
-        let key = self
-            .opening_key(expected, &header.header())
-            .await
-            .map_err(crate::error::into_io)?;
+        let key = self.key_of(expected, &header.header()).await?;
         RecordReader::new(&key, &header, aad, inner)
     }
 
@@ -235,22 +222,11 @@ impl<P: OpeningProvider + 'static> Opener<P> {
             }
         };
         let wrapped = header.wrapped_keys()?;
-        match self.keyring.try_opening_key(context, &wrapped) {
-            Some(key) => Ok(key),
-            None => Ok(self.keyring.opening_key(context, &wrapped).await?),
-        }
+        Ok(self.keyring.key(context, &wrapped).await?)
     }
 }
 
-impl<P> Clone for Opener<P> {
-    fn clone(&self) -> Self {
-        Self {
-            keyring: self.keyring.clone(),
-        }
-    }
-}
-
-impl<P> fmt::Debug for Opener<P> {
+impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opener").finish_non_exhaustive()
     }

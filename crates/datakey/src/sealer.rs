@@ -2,15 +2,15 @@
 use std::fmt;
 
 use datakey_envelope::{Aad, SealingKey};
-use datakey_keyring::{Held, Keyring, Usage};
-use datakey_provider::{EncryptionContext, SealingProvider};
-use datakey_retry::Retry;
+use datakey_keyring::{Held, SealingKeyring, Usage};
+use datakey_provider::EncryptionContext;
 
-use crate::{Envelope, RecordWriter, SealError, SealWriter, SealerBuilder};
+use crate::{Envelope, RecordWriter, SealError, SealWriter, StreamError};
 
 /// Seals messages under cached data keys. Cheap to clone; clones share the cache.
 ///
-/// The provider needs only its sealing half, and of that, with one KMS key, only `GenerateDataKey`.
+/// The provider needs only its sealing half, and of that, with one KMS key, only `GenerateDataKey`. Which provider it is does
+/// not show in the type: a service and its test have the same.
 ///
 /// ```
 /// use datakey::{Aad, EncryptionContext, SealError, Sealer, provider::SealingProvider};
@@ -26,31 +26,24 @@ use crate::{Envelope, RecordWriter, SealError, SealWriter, SealerBuilder};
 ///     Ok(sealed) // one KMS call was made
 /// }
 /// ```
-pub struct Sealer<P> {
-    keyring: Keyring<Retry<P>, Envelope>,
+#[derive(Clone)]
+pub struct Sealer {
+    keyring: SealingKeyring<Envelope>,
 }
 
-impl<P: SealingProvider + 'static> Sealer<P> {
-    /// Caches and retries with the defaults.
+impl Sealer {
+    /// Seals with a keyring made elsewhere, to share it between several sealers, or with layers of your own below it.
+    ///
+    /// A keyring of which nothing else was set is more patient than a retry layer with the default deadline, so that the
+    /// layer's own error is the one that callers see.
     #[must_use]
-    pub fn new(provider: P) -> Self {
-        SealerBuilder::new(provider).build_default()
-    }
-
-    /// Chooses suite, cache limits, retry policy.
-    pub fn builder(provider: P) -> SealerBuilder<P> {
-        SealerBuilder::new(provider)
-    }
-
-    /// Seals with a keyring made elsewhere, to share it between several sealers and openers.
-    #[must_use]
-    pub const fn with_keyring(keyring: Keyring<Retry<P>, Envelope>) -> Self {
+    pub const fn with_keyring(keyring: SealingKeyring<Envelope>) -> Self {
         Self { keyring }
     }
 
     /// The keyring: statistics, `warm`, `invalidate`, `shutdown`.
     #[must_use]
-    pub const fn keyring(&self) -> &Keyring<Retry<P>, Envelope> {
+    pub const fn keyring(&self) -> &SealingKeyring<Envelope> {
         &self.keyring
     }
 
@@ -97,7 +90,7 @@ impl<P: SealingProvider + 'static> Sealer<P> {
         aad: Aad<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Result<(), SealError>> {
-        let key = self.keyring.try_sealing_key(context, message(plaintext))?;
+        let key = self.keyring.try_key(context, message(plaintext))?;
         Some(key.seal(plaintext, aad, out).map_err(SealError::from))
     }
 
@@ -171,7 +164,7 @@ impl<P: SealingProvider + 'static> Sealer<P> {
         aad: Aad<'_>,
         at_most: Option<u64>,
         inner: W,
-    ) -> Result<SealWriter<W>, SealError> {
+    ) -> Result<SealWriter<W>, StreamError> {
         let key = self.key(context, usage(at_most)).await?;
         SealWriter::new(&key, aad, at_most, inner)
     }
@@ -186,17 +179,13 @@ impl<P: SealingProvider + 'static> Sealer<P> {
         aad: Aad<'_>,
         at_most: Option<u64>,
         inner: W,
-    ) -> Result<RecordWriter<W>, SealError> {
+    ) -> Result<RecordWriter<W>, StreamError> {
         let key = self.key(context, usage(at_most)).await?;
         RecordWriter::new(&key, aad, at_most, inner)
     }
 
     async fn key(&self, context: &EncryptionContext, usage: Usage) -> Result<Held<SealingKey>, SealError> {
-        // The common case takes no await point.
-        match self.keyring.try_sealing_key(context, usage) {
-            Some(key) => Ok(key),
-            None => Ok(self.keyring.sealing_key(context, usage).await?),
-        }
+        Ok(self.keyring.key(context, usage).await?)
     }
 }
 
@@ -212,15 +201,7 @@ fn len(bytes: &[u8]) -> u64 {
     bytes.len() as u64
 }
 
-impl<P> Clone for Sealer<P> {
-    fn clone(&self) -> Self {
-        Self {
-            keyring: self.keyring.clone(),
-        }
-    }
-}
-
-impl<P> fmt::Debug for Sealer<P> {
+impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sealer").finish_non_exhaustive()
     }

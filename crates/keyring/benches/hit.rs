@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, RwLock},
 };
 
-use datakey_keyring::{Keyring, Usage};
+use datakey_keyring::{OpeningKeyring, SealingKeyring, Usage};
 use datakey_provider::{
     DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, SealingProvider,
     WrappedKey, WrappedKeys, async_trait,
@@ -59,20 +59,11 @@ fn context() -> EncryptionContext {
     EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).expect("two short pairs")
 }
 
-/// A keyring that has the keys of a context.
-fn warm(context: &EncryptionContext) -> Keyring<Instantly> {
+fn block_on<T>(task: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();
-    let runtime = runtime.expect("a runtime on this thread");
-    let keyring = Keyring::new(Instantly);
-    runtime.block_on(async {
-        let sealed = keyring.sealing_key(context, Usage::message(300)).await;
-        drop(sealed.expect("the provider answers"));
-        let opened = keyring.opening_key(context, &wrapped()).await;
-        drop(opened.expect("the provider answers"));
-    });
-    keyring
+    runtime.expect("a runtime on this thread").block_on(task)
 }
 
 const THREADS: [usize; 2] = [1, 2];
@@ -80,9 +71,10 @@ const THREADS: [usize; 2] = [1, 2];
 #[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn keyring_sealing(bencher: Bencher<'_, '_>) {
     let context = context();
-    let keyring = warm(&context);
+    let keyring = SealingKeyring::new(Instantly);
+    drop(block_on(keyring.key(&context, Usage::message(300))).expect("the provider answers"));
     bencher.bench(|| {
-        let held = keyring.try_sealing_key(black_box(&context), Usage::message(300));
+        let held = keyring.try_key(black_box(&context), Usage::message(300));
         black_box(held.expect("the key is warm"));
     });
 }
@@ -90,9 +82,10 @@ fn keyring_sealing(bencher: Bencher<'_, '_>) {
 #[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn keyring_opening(bencher: Bencher<'_, '_>) {
     let (context, wrapped) = (context(), wrapped());
-    let keyring = warm(&context);
+    let keyring = OpeningKeyring::new(Instantly);
+    drop(block_on(keyring.key(&context, &wrapped)).expect("the provider answers"));
     bencher.bench(|| {
-        let held = keyring.try_opening_key(black_box(&context), black_box(&wrapped));
+        let held = keyring.try_key(black_box(&context), black_box(&wrapped));
         black_box(held.expect("the key is warm"));
     });
 }

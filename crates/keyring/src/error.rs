@@ -1,6 +1,7 @@
 //! Why a keyring has no key to hand out.
 use std::{sync::Arc, time::Duration};
 
+use datakey_loads::LoadError;
 use datakey_provider::{ErrorClass, ProviderError};
 use thiserror::Error;
 
@@ -53,22 +54,25 @@ pub enum KeyringError {
         /// How long this one waited.
         after: Duration,
     },
+    /// So many loads wait for their turn that this one was not let in.
+    #[error("{queued} loads wait for their turn and no more may; check the key service's latency")]
+    QueueFull {
+        /// How many may wait.
+        queued: usize,
+    },
     /// The provider or the material panicked during the load.
     #[error("the key provider panicked; this is a defect in it")]
     LoadPanicked,
-    /// The load was dropped before it ended: its runtime is shutting down.
-    #[error("the load was dropped before it ended, as happens when its runtime shuts down")]
-    LoadAborted,
     /// Each load was invalidated before it landed, several times in a row.
     #[error("the key was invalidated {times} times while it was being loaded; invalidate less often")]
     Invalidated {
         /// How many loads were lost.
         times: u32,
     },
-    /// [`shutdown`](crate::Keyring::shutdown) was called.
+    /// The keyring was shut down.
     #[error("the keyring is shut down")]
     ShutDown,
-    /// Loads run as tasks of their own, and there is no tokio runtime here to run them.
+    /// Loads need clocks and connections, and there is no tokio runtime here to have them.
     #[error("a keyring loads keys on a tokio runtime, and there is none here")]
     NoRuntime,
 }
@@ -89,9 +93,11 @@ impl KeyringError {
                 .find(|error| error.is_retryable())
                 .or_else(|| failures.first())
                 .and_then(Self::class),
-            Self::LoadTimeout { .. } | Self::Overloaded { .. } => Some(ErrorClass::Timeout),
+            Self::LoadTimeout { .. } | Self::Overloaded { .. } | Self::QueueFull { .. } => {
+                Some(ErrorClass::Timeout)
+            }
             Self::Invalidated { .. } => Some(ErrorClass::Transient),
-            Self::LoadPanicked | Self::LoadAborted | Self::ShutDown | Self::NoRuntime => None,
+            Self::LoadPanicked | Self::ShutDown | Self::NoRuntime => None,
         }
     }
 
@@ -116,5 +122,20 @@ impl KeyringError {
             self.class(),
             Some(ErrorClass::Denied | ErrorClass::UnavailableKey)
         )
+    }
+}
+
+impl From<LoadError<ProviderError>> for KeyringError {
+    fn from(error: LoadError<ProviderError>) -> Self {
+        match error {
+            LoadError::Failed(error) => Self::Provider(error),
+            LoadError::TimedOut { after } => Self::LoadTimeout { after },
+            LoadError::Overloaded { loads, after } => Self::Overloaded { loads, after },
+            LoadError::QueueFull { queued } => Self::QueueFull { queued },
+            LoadError::ShutDown => Self::ShutDown,
+            LoadError::NoRuntime => Self::NoRuntime,
+            // Whatever else may be added says that the load did not come to an end of its own.
+            _ => Self::LoadPanicked,
+        }
     }
 }

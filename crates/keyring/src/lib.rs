@@ -1,42 +1,44 @@
 //! A cache for data keys, so that envelope encryption makes one key service call per key, not one per message.
 //!
 //! A shop that seals each order under a data key of its own makes one KMS `GenerateDataKey` call per order, and KMS
-//! answers `ThrottlingException`. A [`Keyring`] around a provider keeps one data key per encryption context and hands it
-//! out until it is too old or used up, and keeps the keys that opened messages, so that a thousand messages under one
-//! data key are opened with one `Decrypt`. It is meant for bulk: it refills before a key runs out, asks once however
-//! many callers wait, rides out an outage of the key service on the keys it has, and says in its
-//! [statistics](Keyring::stats) why it made each call.
+//! answers `ThrottlingException`. A [`SealingKeyring`] keeps one data key per encryption context and hands it out until it is
+//! too old or used up; an [`OpeningKeyring`] keeps the keys that opened messages, so that a thousand messages under one
+//! data key are opened with one `Decrypt`. Each needs its half of a provider and no more. They are meant for bulk: they
+//! refill before a key runs out, ask once however many callers wait, ride out an outage of the key service on the keys they
+//! have, and say in their [statistics](SealingKeyring::stats) why they made each call.
 //!
 //! # Thirty lines that work
 //!
 //! ```
-//! use datakey_keyring::{Keyring, KeyringError, MissReason, Usage};
+//! use datakey_keyring::{KeyringError, MissReason, OpeningKeyring, SealingKeyring, Usage};
 //! use datakey_provider::{EncryptionContext, KeyProvider};
 //!
-//! async fn seal_and_open(provider: impl KeyProvider + 'static) -> Result<(), KeyringError> {
-//!     let keyring = Keyring::new(provider); // clone it to share it
+//! async fn seal_and_open(provider: impl KeyProvider + Clone + 'static) -> Result<(), KeyringError> {
+//!     let sealing = SealingKeyring::new(provider.clone()); // clone a keyring to share it
+//!     let opening = OpeningKeyring::new(provider);
 //!     let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).expect("valid");
 //!
 //!     for order in ["three records", "two books"] {
 //!         // Reserves one message of so many bytes. Only the first time makes a call.
-//!         let key = keyring.sealing_key(&context, Usage::message(order.len() as u64)).await?;
+//!         let key = sealing.key(&context, Usage::message(order.len() as u64)).await?;
 //!         let (_secret, _wrapped) = (key.data_key(), key.wrapped_keys()); // seal with these
 //!
 //!         // Who reads the message has its wrapped keys. Again only the first time makes a call.
-//!         let again = keyring.opening_key(&context, key.wrapped_keys()).await?;
+//!         let again = opening.key(&context, key.wrapped_keys()).await?;
 //!         assert!(again.ct_eq(key.data_key()));
 //!     }
 //!
-//!     let stats = keyring.stats();
-//!     assert_eq!((stats.calls_made, stats.calls_avoided), (2, 2));
-//!     assert_eq!(stats.sealing.misses.of(MissReason::Cold), 1);
-//!     keyring.shutdown(); // wipes what nobody holds
+//!     let stats = sealing.stats();
+//!     assert_eq!((stats.calls_made, stats.calls_avoided), (1, 1));
+//!     assert_eq!(stats.misses.of(MissReason::Cold), 1);
+//!     sealing.shutdown(); // wipes what nobody holds
+//!     opening.shutdown();
 //!     Ok(())
 //! }
 //! # use std::{collections::HashMap, sync::Mutex};
 //! # use datakey_provider::*;
-//! # #[derive(Default)]
-//! # struct Safe(Mutex<HashMap<Vec<u8>, [u8; 32]>>);
+//! # #[derive(Clone, Default)]
+//! # struct Safe(std::sync::Arc<Mutex<HashMap<Vec<u8>, [u8; 32]>>>);
 //! # #[async_trait]
 //! # impl SealingProvider for Safe {
 //! #     async fn generate_data_key(&self, context: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
@@ -78,10 +80,11 @@
 //! | time a refusal is remembered | 30 seconds | [`DEFAULT_REFUSAL_TTL`] | none |
 //! | refusals remembered | 1,024 | [`DEFAULT_MAX_REFUSALS`] | none |
 //! | loads in flight | 64 | [`DEFAULT_MAX_LOADS`] | none: each caller that misses makes a call |
+//! | loads that wait for their turn | 4,096 | [`DEFAULT_MAX_QUEUED`] | none |
 //! | time until a message's next wrapped key is tried as well | 1 second | [`DEFAULT_HEDGE_DELAY`] | none: one after the other |
-//! | time for a load, retries included | 30 seconds | [`DEFAULT_LOAD_TIMEOUT`] | none |
+//! | time for a load, retries included | 90 seconds | [`DEFAULT_LOAD_TIMEOUT`] | none |
 //!
-//! [`Keyring::uncached`] is what the AWS Encryption SDK calls a null cache. As there, a message of unknown length is
+//! [`SealingKeyring::uncached`] is what the AWS Encryption SDK calls a null cache. As there, a message of unknown length is
 //! sealed under a data key of its own unless the caller gives a bound. The thresholds are described in the AWS
 //! Encryption SDK Developer Guide under "Setting cache security thresholds".
 //!
@@ -89,20 +92,24 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `locked-memory` | keys are locked into memory, so that they are not swapped out: best effort, never an error; `Stats::locked_bytes` and `lock_failures` say how far it went |
-//! | `metrics` | `Stats::publish`: a snapshot of the statistics through the `metrics` facade, twenty-one names |
+//! | `locked-memory` | keys are locked into memory, so that they are not swapped out: best effort, never an error; `locked_bytes` and `lock_failures` of the statistics say how far it went |
+//! | `metrics` | `publish` on the statistics: a snapshot of the statistics through the `metrics` facade, twenty-one names |
 //! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told |
 //!
 //! # What holds
 //!
 //! - **Limits.** Usage is reserved before a key is handed out; no number of concurrent callers takes a key past its
-//!   limits. A usage larger than a whole key, or of unknown length, gets a data key of its own.
+//!   limits. A usage larger than a whole key, or of unknown length, gets a data key of its own, and so does one that lost the
+//!   keys that it waited for to others again and again.
 //! - **One call.** For one context, or one wrapped key, there is one load at a time. All who wait share its key, or its
-//!   typed error. The load is a task of its own with its own deadline: callers come and go, its key stays. A provider
-//!   that panics is an error for those who wait. A failed load is never kept as if it were a key.
+//!   typed error. Callers come and go, its key stays. A provider that panics is an error for those who wait. A failed load
+//!   is never kept as if it were a key.
+//! - **Nobody's runtime.** Whoever waits drives the load, and takes it over from a runtime that is not driven, has ended, or
+//!   belongs to the process that this one was forked from, within half a second. A load whose turn has not come gives up
+//!   its place with the last who wait for it; the queue is bounded, and full it says so at once. See [`datakey_loads`].
 //! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed or
-//!   is slow. Loads under one wrapping key take three quarters of the room at most, and so do loads of new keys: a region
-//!   which hangs does not keep another from opening, nor sealing that hangs opening.
+//!   is slow. Loads under one wrapping key take three quarters of the room at most: a region which hangs does not keep another from
+//!   opening.
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
@@ -112,7 +119,8 @@
 //! - **Junk.** Only keys that opened enter the opening cache; permanent refusals go to a small memory of their own. Sealing
 //!   and opening keys never compete for room.
 //! - **Invalidation** wins over a load that is under way: its key is dropped, and who waits for it starts over.
-//! - **Idle keys** are wiped at their hard age, within about a second, by a task that lives while there are keys. What a
+//! - **Idle keys** are wiped at their hard age, within about a second, by a task that lives while there are keys, or by
+//!   whoever passes by where nobody drives it. What a
 //!   thread remembers of the keys that it used last keeps none of them alive.
 //! - **Held keys** are never taken away. The last holder's drop wipes the key.
 //!
@@ -123,51 +131,42 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod budget;
-#[cfg(test)]
-mod budget_cases;
-mod builder;
-mod counters;
+mod config;
+mod data_keys;
 mod error;
-mod explain;
-mod flight;
-mod gate;
-mod handle;
-mod held;
-mod janitor;
-mod jitter;
-mod keyring;
-mod limits;
-mod locked;
-mod material;
-mod nearby;
-mod open;
+mod kept;
 mod opening;
-#[cfg(feature = "metrics")]
-mod publish;
-mod seal;
 mod sealing;
-mod secret;
 #[cfg(test)]
 mod sizes;
-mod standing;
-mod stats;
-mod store;
 mod sync;
-mod telling;
-mod usage;
+mod watch;
 
-pub use builder::KeyringBuilder;
+pub use config::{ConfigError, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_LOADS, DEFAULT_MAX_QUEUED};
+pub use data_keys::DataKeys;
 pub use error::KeyringError;
-pub use explain::{Explanation, KeyStanding, OpeningKey, SealingKey};
-pub use held::Held;
-pub use keyring::Keyring;
-pub use limits::{
-    ConfigError, DEFAULT_HARD_AGE, DEFAULT_HEDGE_DELAY, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_BYTES,
-    DEFAULT_MAX_CONTEXTS, DEFAULT_MAX_LOADS, DEFAULT_MAX_MESSAGES, DEFAULT_MAX_OPENING_KEYS,
-    DEFAULT_MAX_REFUSALS, DEFAULT_OPENING_TTL, DEFAULT_REFUSAL_TTL, DEFAULT_SOFT_AGE, OpeningLimits,
-    SealingLimits,
+pub use kept::handle::Held;
+pub use opening::{
+    builder::OpeningKeyringBuilder,
+    keyring::OpeningKeyring,
+    limits::{
+        DEFAULT_HEDGE_DELAY, DEFAULT_MAX_OPENING_KEYS, DEFAULT_MAX_REFUSALS, DEFAULT_OPENING_TTL,
+        DEFAULT_REFUSAL_TTL, OpeningLimits,
+    },
+    material::OpeningMaterial,
+    snapshot::OpeningSnapshot,
+    stats::OpeningStats,
 };
-pub use material::{DataKeys, Material};
-pub use stats::{MissReason, Misses, OpeningStats, SealingStats, StaleServes, Stats};
-pub use usage::Usage;
+pub use sealing::{
+    builder::SealingKeyringBuilder,
+    keyring::SealingKeyring,
+    limits::{
+        DEFAULT_HARD_AGE, DEFAULT_MAX_BYTES, DEFAULT_MAX_CONTEXTS, DEFAULT_MAX_MESSAGES, DEFAULT_SOFT_AGE,
+        SealingLimits,
+    },
+    material::SealingMaterial,
+    snapshot::{Explanation, KeyStanding, SealingSnapshot},
+    stats::SealingStats,
+    usage::Usage,
+};
+pub use watch::miss::{MissReason, Misses, StaleServes};

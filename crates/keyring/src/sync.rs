@@ -1,5 +1,5 @@
 //! The primitives of the modules whose schedules are explored: the tests put other ones in their place.
 pub(crate) use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };

@@ -5,22 +5,23 @@ use std::{
 };
 
 use allocation_counter::measure;
-use datakey_keyring::{Keyring, Usage};
+use datakey_keyring::Usage;
 use datakey_tests::keyring::{Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 
 const ONE: Usage = Usage::message(300);
 
 #[tokio::test(start_paused = true)]
 async fn a_hit_allocates_nothing() {
-    let keyring = Keyring::new(Scripted::default());
+    let keyring = Keyrings::new(Scripted::default());
     let context = context("acme");
-    let sealed = keyring.sealing_key(&context, ONE).await.unwrap();
+    let sealed = keyring.sealing.key(&context, ONE).await.unwrap();
     let wrapped = sealed.wrapped_keys();
-    keyring.opening_key(&context, wrapped).await.unwrap();
+    keyring.opening.key(&context, wrapped).await.unwrap();
     let hits = || {
         for _ in 0..100 {
-            assert!(keyring.try_sealing_key(&context, ONE).is_some());
-            assert!(keyring.try_opening_key(&context, wrapped).is_some());
+            assert!(keyring.sealing.try_key(&context, ONE).is_some());
+            assert!(keyring.opening.try_key(&context, wrapped).is_some());
         }
     };
     hits();
@@ -29,19 +30,19 @@ async fn a_hit_allocates_nothing() {
     assert_eq!(counted.count_total, 0, "{counted:?}");
     let cold = measure(|| {
         let other = datakey_tests::keyring::context("other");
-        assert!(keyring.try_sealing_key(&other, ONE).is_none());
+        assert!(keyring.sealing.try_key(&other, ONE).is_none());
     });
     assert!(cold.count_total > 0, "the counter counts");
 }
 
 #[tokio::test(start_paused = true)]
 async fn more_keys_than_a_thread_has_slots_allocate_nothing_either() {
-    let keyring = Keyring::new(Scripted::default());
+    let keyring = Keyrings::new(Scripted::default());
     let contexts: Vec<_> = (0..600).map(|n| context(format!("t{n}"))).collect();
-    assert!(keyring.warm(&contexts).await.is_empty());
+    assert!(keyring.sealing.warm(&contexts).await.is_empty());
     let hits = || {
         for context in &contexts {
-            assert!(keyring.try_sealing_key(context, ONE).is_some());
+            assert!(keyring.sealing.try_key(context, ONE).is_some());
         }
     };
     hits();
@@ -50,12 +51,12 @@ async fn more_keys_than_a_thread_has_slots_allocate_nothing_either() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hit_is_ready_at_the_first_poll() {
-    let keyring = Keyring::new(Scripted::default());
+    let keyring = Keyrings::new(Scripted::taking(1));
     let context = context("acme");
-    let sealed = keyring.sealing_key(&context, ONE).await.unwrap();
+    let sealed = keyring.sealing.key(&context, ONE).await.unwrap();
     let mut nobody = Context::from_waker(Waker::noop());
-    let sealing = pin!(keyring.sealing_key(&context, ONE)).poll(&mut nobody);
+    let sealing = pin!(keyring.sealing.key(&context, ONE)).poll(&mut nobody);
     assert!(matches!(sealing, Poll::Ready(Ok(_))));
-    let opening = pin!(keyring.opening_key(&context, sealed.wrapped_keys()));
+    let opening = pin!(keyring.opening.key(&context, sealed.wrapped_keys()));
     assert!(opening.poll(&mut nobody).is_pending(), "a miss is not");
 }

@@ -5,10 +5,11 @@ use std::sync::{
 };
 
 use datakey_keyring::{
-    DataKeys, Keyring, KeyringError, Material, MissReason, OpeningLimits, SealingLimits, Usage,
+    DataKeys, KeyringError, MissReason, OpeningLimits, OpeningMaterial, SealingLimits, SealingMaterial, Usage,
 };
 use datakey_provider::{DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError};
 use datakey_tests::keyring::{Does, Scripted, context, junk};
+use datakey_tests::keyrings::Keyrings;
 use tokio::task::JoinSet;
 
 const ONE: Usage = Usage::message(100);
@@ -35,11 +36,10 @@ impl Drop for Counted {
     }
 }
 
-impl Material for Counting {
-    type Sealing = (GeneratedDataKey, Counted);
-    type Opening = Counted;
+impl SealingMaterial for Counting {
+    type Key = (GeneratedDataKey, Counted);
 
-    fn sealing(&self, made: GeneratedDataKey, _: &EncryptionContext) -> Result<Self::Sealing, ProviderError> {
+    fn prepare(&self, made: GeneratedDataKey, _: &EncryptionContext) -> Result<Self::Key, ProviderError> {
         if self.refuses {
             return Err(ProviderError::new(
                 ErrorClass::InvalidRequest,
@@ -48,16 +48,20 @@ impl Material for Counting {
         }
         Ok((made, Counted::new(&self.alive)))
     }
+}
 
-    fn opening(&self, _: DataKey, _: &EncryptionContext) -> Result<Counted, ProviderError> {
+impl OpeningMaterial for Counting {
+    type Key = Counted;
+
+    fn prepare(&self, _: DataKey, _: &EncryptionContext) -> Result<Counted, ProviderError> {
         Ok(Counted::new(&self.alive))
     }
 }
 
-fn counting(limits: SealingLimits) -> (Keyring<Scripted, Counting>, Arc<AtomicU64>) {
+fn counting(limits: SealingLimits) -> (Keyrings<Counting>, Arc<AtomicU64>) {
     let material = Counting::default();
     let alive = Arc::clone(&material.alive);
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .material(material)
         .sealing(limits)
         .build(Scripted::default());
@@ -67,13 +71,13 @@ fn counting(limits: SealingLimits) -> (Keyring<Scripted, Counting>, Arc<AtomicU6
 #[tokio::test(start_paused = true)]
 async fn an_eviction_takes_no_key_from_anybodys_hands() {
     let (keyring, alive) = counting(SealingLimits::default().with_max_contexts(1));
-    let held = keyring.sealing_key(&context("held"), ONE).await.unwrap();
+    let held = keyring.sealing.key(&context("held"), ONE).await.unwrap();
     for n in 0..100 {
-        keyring.sealing_key(&context(format!("t{n}")), ONE).await.unwrap();
+        keyring.sealing.key(&context(format!("t{n}")), ONE).await.unwrap();
     }
-    let stats = keyring.stats().sealing;
+    let stats = keyring.sealing.stats();
     assert!(stats.live == 1 && stats.evicted == 100, "{stats:?}");
-    assert!(keyring.try_sealing_key(&context("held"), ONE).is_none());
+    assert!(keyring.sealing.try_key(&context("held"), ONE).is_none());
     assert_eq!(
         alive.load(SeqCst),
         stats.live + 1,
@@ -88,10 +92,10 @@ async fn an_eviction_takes_no_key_from_anybodys_hands() {
 async fn an_evicted_context_is_counted_as_such() {
     let (keyring, _) = counting(SealingLimits::default().with_max_contexts(1));
     for _ in 0..3 {
-        keyring.sealing_key(&context("a"), ONE).await.unwrap();
-        keyring.sealing_key(&context("b"), ONE).await.unwrap();
+        keyring.sealing.key(&context("a"), ONE).await.unwrap();
+        keyring.sealing.key(&context("b"), ONE).await.unwrap();
     }
-    let misses = keyring.stats().sealing.misses;
+    let misses = keyring.sealing.stats().misses;
     assert_eq!((misses.of(MissReason::Cold), misses.of(MissReason::New)), (1, 1));
     assert_eq!(misses.of(MissReason::Evicted), 4, "{misses:?}");
 }
@@ -99,10 +103,11 @@ async fn an_evicted_context_is_counted_as_such() {
 #[tokio::test(start_paused = true)]
 async fn shutdown_drops_every_key_that_nobody_holds() {
     let (keyring, alive) = counting(SealingLimits::default());
-    let held = keyring.sealing_key(&context("a"), ONE).await.unwrap();
-    keyring.sealing_key(&context("b"), ONE).await.unwrap();
+    let held = keyring.sealing.key(&context("a"), ONE).await.unwrap();
+    keyring.sealing.key(&context("b"), ONE).await.unwrap();
     keyring
-        .opening_key(&context("a"), held.0.wrapped_keys())
+        .opening
+        .key(&context("a"), held.0.wrapped_keys())
         .await
         .unwrap();
     assert_eq!(alive.load(SeqCst), 3);
@@ -110,7 +115,7 @@ async fn shutdown_drops_every_key_that_nobody_holds() {
     assert_eq!(alive.load(SeqCst), 1);
     drop(held);
     assert_eq!(alive.load(SeqCst), 0);
-    let opening = keyring.opening_key(&context("a"), &junk(1)).await;
+    let opening = keyring.opening.key(&context("a"), &junk(1)).await;
     assert!(matches!(opening, Err(KeyringError::ShutDown)));
 }
 
@@ -120,31 +125,31 @@ async fn a_material_that_refuses_is_an_error_and_nothing_is_kept() {
         refuses: true,
         ..Counting::default()
     };
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .material(material)
         .build(Scripted::default())
         .unwrap();
-    let error = keyring.sealing_key(&context("a"), ONE).await.err().unwrap();
+    let error = keyring.sealing.key(&context("a"), ONE).await.err().unwrap();
     assert_eq!(error.class(), Some(ErrorClass::InvalidRequest));
-    assert_eq!(keyring.stats().sealing.live, 0);
+    assert_eq!(keyring.sealing.stats().live, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_invalidation_drops_what_it_names_and_nothing_else() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let (a, b) = (context("a"), context("b"));
-    let wrapped = keyring.sealing_key(&a, ONE).await.unwrap().wrapped_keys().clone();
-    keyring.opening_key(&a, &wrapped).await.unwrap();
+    let wrapped = keyring.sealing.key(&a, ONE).await.unwrap().wrapped_keys().clone();
+    keyring.opening.key(&a, &wrapped).await.unwrap();
     provider.wraps_under(&["script:b", "script:c"]);
-    let other = keyring.sealing_key(&b, ONE).await.unwrap().wrapped_keys().clone();
-    keyring.opening_key(&b, &other).await.unwrap();
+    let other = keyring.sealing.key(&b, ONE).await.unwrap().wrapped_keys().clone();
+    keyring.opening.key(&b, &other).await.unwrap();
     let live = || {
         [
-            keyring.try_sealing_key(&a, ONE).is_some(),
-            keyring.try_opening_key(&a, &wrapped).is_some(),
-            keyring.try_sealing_key(&b, ONE).is_some(),
-            keyring.try_opening_key(&b, &other).is_some(),
+            keyring.sealing.try_key(&a, ONE).is_some(),
+            keyring.opening.try_key(&a, &wrapped).is_some(),
+            keyring.sealing.try_key(&b, ONE).is_some(),
+            keyring.opening.try_key(&b, &other).is_some(),
         ]
     };
     assert_eq!(live(), [true; 4]);
@@ -161,10 +166,10 @@ async fn each_invalidation_drops_what_it_names_and_nothing_else() {
     assert_eq!(live(), [true, true, false, false]);
     assert_eq!(keyring.invalidate_context(&a), 2);
     assert_eq!(live(), [false; 4]);
-    keyring.sealing_key(&a, ONE).await.unwrap();
+    keyring.sealing.key(&a, ONE).await.unwrap();
     assert_eq!(keyring.invalidate_all(), 1);
-    keyring.sealing_key(&a, ONE).await.unwrap();
-    assert_eq!(keyring.stats().sealing.misses.of(MissReason::Invalidated), 2);
+    keyring.sealing.key(&a, ONE).await.unwrap();
+    assert_eq!(keyring.sealing.stats().misses.of(MissReason::Invalidated), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,7 +177,7 @@ async fn warming_loads_all_at_once_and_reserves_nothing() {
     let provider = Scripted::taking(100);
     let bad = context("bad");
     provider.does_for(&bad, Does::Fail(ErrorClass::Denied));
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .sealing(SealingLimits::default().with_max_messages(1))
         .build(provider.clone())
         .unwrap();
@@ -181,7 +186,7 @@ async fn warming_loads_all_at_once_and_reserves_nothing() {
         .chain([bad.clone()])
         .collect();
     let started = tokio::time::Instant::now();
-    let failed = keyring.warm(&contexts).await;
+    let failed = keyring.sealing.warm(&contexts).await;
     assert_eq!(started.elapsed().as_millis(), 100);
     assert_eq!(failed.len(), 1);
     assert_eq!(
@@ -190,50 +195,51 @@ async fn warming_loads_all_at_once_and_reserves_nothing() {
     );
     for context in &contexts[..20] {
         assert!(
-            keyring.try_sealing_key(context, ONE).is_some(),
+            keyring.sealing.try_key(context, ONE).is_some(),
             "its one message is still there"
         );
     }
-    let stats = keyring.stats().sealing;
+    let stats = keyring.sealing.stats();
     assert_eq!((stats.hits, stats.misses.total(), stats.loads), (20, 0, 21));
 }
 
 #[tokio::test(start_paused = true)]
 async fn clones_share_keys_and_statistics() {
     let provider = Scripted::default();
-    let (one, two) = (Keyring::new(provider.clone()), Keyring::new(provider.clone()));
+    let (one, two) = (Keyrings::new(provider.clone()), Keyrings::new(provider.clone()));
     let clone = one.clone();
-    let first = one.sealing_key(&context("a"), ONE).await.unwrap();
-    assert!(clone.try_sealing_key(&context("a"), ONE).unwrap().same(&first));
-    assert!(two.try_sealing_key(&context("a"), ONE).is_none());
+    let first = one.sealing.key(&context("a"), ONE).await.unwrap();
+    assert!(clone.sealing.try_key(&context("a"), ONE).unwrap().same(&first));
+    assert!(two.sealing.try_key(&context("a"), ONE).is_none());
     assert_eq!(one.stats(), clone.stats());
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_cache_each_request_is_a_call_and_nothing_is_shared() {
     let provider = Scripted::taking(10);
-    let keyring = Keyring::uncached(provider.clone());
+    let keyring = Keyrings::uncached(provider.clone());
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
         let keyring = keyring.clone();
-        tasks.spawn(async move { keyring.sealing_key(&context("a"), ONE).await.unwrap() });
+        tasks.spawn(async move { keyring.sealing.key(&context("a"), ONE).await.unwrap() });
     }
     let keys = tasks.join_all().await;
     assert_eq!((provider.generated(), provider.most_in_flight()), (20, 20));
     assert!(!keys[0].same(&keys[1]));
     for _ in 0..3 {
         let opened = keyring
-            .opening_key(&context("a"), keys[0].wrapped_keys())
+            .opening
+            .key(&context("a"), keys[0].wrapped_keys())
             .await
             .unwrap();
         assert!(opened.ct_eq(keys[0].data_key()));
     }
     for _ in 0..2 {
-        let error = keyring.opening_key(&context("a"), &junk(1)).await.unwrap_err();
+        let error = keyring.opening.key(&context("a"), &junk(1)).await.unwrap_err();
         assert_eq!(error.class(), Some(ErrorClass::NotAuthentic));
     }
     assert_eq!(provider.decrypted(), 5);
-    assert!(keyring.warm(&[context("a")]).await.is_empty());
+    assert!(keyring.sealing.warm(&[context("a")]).await.is_empty());
     let stats = keyring.stats();
     assert_eq!(stats.sealing.misses.of(MissReason::Uncached), 20);
     assert_eq!(stats.opening.misses.of(MissReason::Uncached), 5);
@@ -252,18 +258,18 @@ async fn without_a_cache_each_request_is_a_call_and_nothing_is_shared() {
 async fn a_panic_without_a_cache_is_an_error_too() {
     let provider = Scripted::default();
     provider.does(Does::Panic);
-    let keyring = Keyring::uncached(provider.clone());
-    let error = keyring.sealing_key(&context("a"), ONE).await.unwrap_err();
+    let keyring = Keyrings::uncached(provider.clone());
+    let error = keyring.sealing.key(&context("a"), ONE).await.unwrap_err();
     assert!(matches!(error, KeyringError::LoadPanicked));
     keyring.shutdown();
-    let error = keyring.sealing_key(&context("a"), ONE).await.unwrap_err();
+    let error = keyring.sealing.key(&context("a"), ONE).await.unwrap_err();
     assert!(matches!(error, KeyringError::ShutDown));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_statistics_add_up() {
     let provider = Scripted::taking(1);
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .sealing(SealingLimits::default().with_max_messages(7).with_max_contexts(8))
         .opening(OpeningLimits::default().with_max_keys(8))
         .build(provider.clone())
@@ -274,9 +280,10 @@ async fn the_statistics_add_up() {
         tasks.spawn(async move {
             let context = context(format!("t{}", n % 12));
             let usage = if n % 50 == 0 { Usage::unknown_length() } else { ONE };
-            let sealed = keyring.sealing_key(&context, usage).await.unwrap();
+            let sealed = keyring.sealing.key(&context, usage).await.unwrap();
             keyring
-                .opening_key(&context, sealed.wrapped_keys())
+                .opening
+                .key(&context, sealed.wrapped_keys())
                 .await
                 .unwrap();
         });
@@ -286,7 +293,11 @@ async fn the_statistics_add_up() {
     let (sealing, opening) = (stats.sealing, stats.opening);
     assert_eq!(sealing.hits + sealing.misses.total(), 500);
     assert_eq!(opening.hits + opening.misses.total(), 500);
-    assert_eq!(sealing.dedicated, 10);
+    assert!(
+        sealing.dedicated >= 10,
+        "those of unknown length, and whoever lost too often"
+    );
+    assert!(sealing.dedicated <= 20, "{}", sealing.dedicated);
     assert!(sealing.loads + sealing.shared_waits + sealing.dedicated >= sealing.misses.total());
     let (generated, decrypted) = (provider.generated(), provider.decrypted());
     assert_eq!(sealing.loads + sealing.refreshes + sealing.dedicated, generated);
@@ -298,33 +309,34 @@ async fn the_statistics_add_up() {
 
 #[tokio::test(start_paused = true)]
 async fn contexts_that_look_like_one_per_record_are_noticed() {
-    let keyring = Keyring::new(Scripted::default());
+    let keyring = Keyrings::new(Scripted::default());
     let seal = async |context: EncryptionContext, times: usize| {
         for _ in 0..times {
-            keyring.sealing_key(&context, ONE).await.unwrap();
+            keyring.sealing.key(&context, ONE).await.unwrap();
         }
     };
     for n in 0..300 {
         seal(context(format!("tenant {n}")), 20).await;
     }
-    assert!(!keyring.stats().sealing.contexts_look_per_record);
+    assert!(!keyring.sealing.stats().contexts_look_per_record);
     for n in 0..600 {
         seal(context(format!("order {n}")), 1).await;
     }
-    assert!(keyring.stats().sealing.contexts_look_per_record);
+    assert!(keyring.sealing.stats().contexts_look_per_record);
     seal(context("tenant 1"), 10_000).await;
     for n in 0..600 {
         seal(context(format!("another tenant {n}")), 20).await;
     }
-    assert!(!keyring.stats().sealing.contexts_look_per_record);
+    assert!(!keyring.sealing.stats().contexts_look_per_record);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_debug_output_shows_a_key() {
-    let keyring = Keyring::new(Scripted::default());
-    let sealed = keyring.sealing_key(&context("a"), ONE).await.unwrap();
+    let keyring = Keyrings::new(Scripted::default());
+    let sealed = keyring.sealing.key(&context("a"), ONE).await.unwrap();
     let opened = keyring
-        .opening_key(&context("a"), sealed.wrapped_keys())
+        .opening
+        .key(&context("a"), sealed.wrapped_keys())
         .await
         .unwrap();
     let secret = format!("{:?}", sealed.data_key().expose_secret());

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use datakey_keyring::{Keyring, Material, MissReason, OpeningLimits, SealingLimits, Usage};
+use datakey_keyring::{MissReason, OpeningLimits, OpeningMaterial, SealingLimits, SealingMaterial, Usage};
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
 use datakey_tests::keyring::{Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 use tokio::{runtime::Handle, time::sleep};
 
 const ONE: Usage = Usage::message(1);
@@ -34,25 +35,32 @@ impl Counting {
     }
 }
 
-impl Material for Counting {
-    type Sealing = Alive<GeneratedDataKey>;
-    type Opening = Alive<DataKey>;
+impl SealingMaterial for Counting {
+    type Key = Alive<GeneratedDataKey>;
 
-    fn sealing(&self, made: GeneratedDataKey, _: &EncryptionContext) -> Result<Self::Sealing, ProviderError> {
+    fn prepare(&self, made: GeneratedDataKey, _: &EncryptionContext) -> Result<Self::Key, ProviderError> {
         Ok(self.one(made))
     }
+}
 
-    fn opening(&self, key: DataKey, _: &EncryptionContext) -> Result<Self::Opening, ProviderError> {
+impl OpeningMaterial for Counting {
+    type Key = Alive<DataKey>;
+
+    fn prepare(&self, key: DataKey, _: &EncryptionContext) -> Result<Self::Key, ProviderError> {
         Ok(self.one(key))
     }
 }
 
-fn counting() -> (Keyring<Scripted, Counting>, Arc<AtomicU64>) {
+fn counting() -> (Keyrings<Counting>, Arc<AtomicU64>) {
     let material = Counting::default();
     let alive = Arc::clone(&material.0);
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .material(material)
-        .sealing(SealingLimits::default().with_ages(Duration::from_secs(60), HARD))
+        .sealing(
+            SealingLimits::default()
+                .with_soft_age(Duration::from_secs(60))
+                .with_hard_age(HARD),
+        )
         .opening(OpeningLimits::default().with_ttl(TTL))
         .build(Scripted::default());
     (keyring.unwrap(), alive)
@@ -63,9 +71,10 @@ async fn idle_keys_are_wiped_at_their_hard_age() {
     let (keyring, alive) = counting();
     for n in 0..50 {
         let context = context(format!("t{n}"));
-        let sealed = keyring.sealing_key(&context, ONE).await.unwrap();
+        let sealed = keyring.sealing.key(&context, ONE).await.unwrap();
         keyring
-            .opening_key(&context, sealed.1.wrapped_keys())
+            .opening
+            .key(&context, sealed.1.wrapped_keys())
             .await
             .unwrap();
     }
@@ -77,18 +86,18 @@ async fn idle_keys_are_wiped_at_their_hard_age() {
     sleep(TTL - HARD).await;
     assert_eq!(alive.load(SeqCst), 0);
     assert_eq!(
-        (keyring.stats().sealing.live, keyring.stats().opening.live),
+        (keyring.sealing.stats().live, keyring.opening.stats().live),
         (0, 0)
     );
-    let why = keyring.explain(&context("t7"));
-    assert_eq!(why.sealing, Err(MissReason::Age), "and it is known why");
+    let why = keyring.sealing.explain(&context("t7"));
+    assert_eq!(why.key, Err(MissReason::Age), "and it is known why");
 }
 
 #[tokio::test(start_paused = true)]
 async fn keys_made_while_it_sleeps_are_not_overlooked() {
     let (keyring, alive) = counting();
     for n in 0..40 {
-        keyring.sealing_key(&context(format!("t{n}")), ONE).await.unwrap();
+        keyring.sealing.key(&context(format!("t{n}")), ONE).await.unwrap();
         sleep(Duration::from_secs(7)).await;
         let young = u64::min(n + 1, HARD.as_secs() / 7 + 1);
         let own = alive.load(SeqCst);
@@ -102,9 +111,9 @@ async fn keys_made_while_it_sleeps_are_not_overlooked() {
 #[tokio::test(start_paused = true)]
 async fn a_held_key_is_wiped_by_its_holder() {
     let (keyring, alive) = counting();
-    let held = keyring.sealing_key(&context("a"), ONE).await.unwrap();
+    let held = keyring.sealing.key(&context("a"), ONE).await.unwrap();
     sleep(HARD + Duration::from_secs(2)).await;
-    assert_eq!((keyring.stats().sealing.live, alive.load(SeqCst)), (0, 1));
+    assert_eq!((keyring.sealing.stats().live, alive.load(SeqCst)), (0, 1));
     drop(held);
     assert_eq!(alive.load(SeqCst), 0);
 }
@@ -115,18 +124,18 @@ async fn no_task_is_left_when_no_key_is() {
     let before = tasks();
     let (keyring, _) = counting();
     for round in 0..3 {
-        keyring.sealing_key(&context("a"), ONE).await.unwrap();
+        keyring.sealing.key(&context("a"), ONE).await.unwrap();
         sleep(Duration::from_secs(1)).await;
         assert_eq!(tasks(), before + 1, "round {round}");
         sleep(HARD * 2).await;
         assert_eq!(tasks(), before);
     }
-    keyring.sealing_key(&context("a"), ONE).await.unwrap();
+    keyring.sealing.key(&context("a"), ONE).await.unwrap();
     keyring.shutdown();
     sleep(Duration::from_secs(1)).await;
     assert_eq!(tasks(), before, "nor after a shutdown");
     let (other, alive) = counting();
-    other.sealing_key(&context("a"), ONE).await.unwrap();
+    other.sealing.key(&context("a"), ONE).await.unwrap();
     drop(other);
     assert_eq!(alive.load(SeqCst), 0, "it keeps no keyring alive");
 }

@@ -1,6 +1,7 @@
 //! Both keyrings through their public interface, one idea a module.
 
 mod control;
+mod crowds;
 mod explain;
 mod flight;
 mod janitor;
@@ -10,6 +11,7 @@ mod opening;
 mod opening_refresh;
 mod regions;
 mod room;
+mod runtimes;
 mod sealing;
 mod slow;
 mod soak;

@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
-use datakey_keyring::{Keyring, KeyringError, OpeningLimits, SealingLimits, Usage};
+use datakey_keyring::{KeyringError, OpeningLimits, SealingLimits, Usage};
 use datakey_provider::{EncryptionContext, ErrorClass, WrappedKeys};
 use datakey_tests::keyring::context;
+use datakey_tests::keyrings::Keyrings;
 use proptest::prelude::*;
 use tokio::{
     task::JoinHandle,
@@ -79,7 +80,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 struct Run {
     provider: Modelled,
-    keyring: Keyring<Modelled>,
+    keyring: Keyrings,
     contexts: Vec<EncryptionContext>,
     callers: Vec<JoinHandle<()>>,
     /// The last wrapped keys of each context.
@@ -101,33 +102,36 @@ struct Setting {
 
 type Answer = Result<WrappedKeys, KeyringError>;
 
-/// While the runtime lives, whoever waits is told why.
-fn never_aborted(provider: &Modelled, error: Option<&KeyringError>) {
-    let aborted = match error {
+/// Whoever waits is told what the provider said, and never that a load came to nothing.
+fn is_told_why(provider: &Modelled, error: Option<&KeyringError>) {
+    let lost = match error {
         Some(KeyringError::NoneOpened { failures }) => failures
             .iter()
-            .any(|failure| matches!(failure, KeyringError::LoadAborted)),
-        error => matches!(error, Some(KeyringError::LoadAborted)),
+            .any(|failure| matches!(failure, KeyringError::NoRuntime | KeyringError::QueueFull { .. })),
+        error => matches!(
+            error,
+            Some(KeyringError::NoRuntime | KeyringError::QueueFull { .. })
+        ),
     };
-    provider.world(|world| world.check(!aborted, || "a waiter was told nothing".into()));
+    provider.world(|world| world.check(!lost, || "a waiter was told nothing".into()));
 }
 
-async fn seal(run: (Modelled, Keyring<Modelled>, EncryptionContext), usage: Usage) -> Answer {
+async fn seal(run: (Modelled, Keyrings, EncryptionContext), usage: Usage) -> Answer {
     let (provider, keyring, context) = run;
     let began = provider.world(World::now).order;
-    let held = keyring.sealing_key(&context, usage).await;
-    never_aborted(&provider, held.as_ref().err());
+    let held = keyring.sealing.key(&context, usage).await;
+    is_told_why(&provider, held.as_ref().err());
     let held = held?;
     let key = number(held.wrapped_keys().first());
     provider.world(|world| world.sealed(&context, key, usage, began));
     Ok(held.wrapped_keys().clone())
 }
 
-async fn open(run: (Modelled, Keyring<Modelled>, EncryptionContext), wrapped: WrappedKeys) -> bool {
+async fn open(run: (Modelled, Keyrings, EncryptionContext), wrapped: WrappedKeys) -> bool {
     let (provider, keyring, context) = run;
     let began = provider.world(World::now).order;
-    let opened = keyring.opening_key(&context, &wrapped).await;
-    never_aborted(&provider, opened.as_ref().err());
+    let opened = keyring.opening.key(&context, &wrapped).await;
+    is_told_why(&provider, opened.as_ref().err());
     let opened = opened.is_ok();
     if opened {
         provider.world(|world| world.opened(&context, number(wrapped.first()), began));
@@ -158,14 +162,15 @@ impl Run {
             broken: Vec::new(),
         })));
         let limits = SealingLimits::default()
-            .with_ages(SOFT, HARD)
+            .with_soft_age(SOFT)
+            .with_hard_age(HARD)
             .with_max_messages(MESSAGES * scale)
             .with_max_bytes(BYTES * scale)
             .with_max_contexts(if setting.tight { CONTEXTS - 1 } else { 100 });
         let opening = OpeningLimits::default()
             .with_ttl(TTL)
             .with_max_keys(if setting.tight { 2 } else { 1_000 });
-        let keyring = Keyring::builder()
+        let keyring = Keyrings::builder()
             .sealing(limits)
             .opening(opening)
             .seed(setting.seed)
@@ -181,7 +186,7 @@ impl Run {
         }
     }
 
-    fn caller(&self, context: usize) -> (Modelled, Keyring<Modelled>, EncryptionContext) {
+    fn caller(&self, context: usize) -> (Modelled, Keyrings, EncryptionContext) {
         let context = self.contexts[context].clone();
         (self.provider.clone(), self.keyring.clone(), context)
     }

@@ -1,9 +1,10 @@
 //! Opening keys: whose wrapped key, which first, how long, and what junk can do.
 use std::time::Duration;
 
-use datakey_keyring::{Keyring, KeyringError, MissReason, OpeningLimits, Usage};
+use datakey_keyring::{KeyringError, MissReason, OpeningLimits, Usage};
 use datakey_provider::{EncryptionContext, ErrorClass, WrappedKey, WrappedKeys};
 use datakey_tests::keyring::{Does, Scripted, context, junk};
+use datakey_tests::keyrings::Keyrings;
 use tokio::{
     task::JoinSet,
     time::{advance, sleep, timeout},
@@ -11,37 +12,33 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn wrapped(keyring: &Keyring<Scripted>, context: &EncryptionContext) -> WrappedKeys {
-    let sealed = keyring.sealing_key(context, Usage::message(1)).await.unwrap();
+async fn wrapped(keyring: &Keyrings, context: &EncryptionContext) -> WrappedKeys {
+    let sealed = keyring.sealing.key(context, Usage::message(1)).await.unwrap();
     sealed.wrapped_keys().clone()
 }
 
 /// Opens on a keyring and expects a class of error.
-async fn refused(
-    keyring: &Keyring<Scripted>,
-    context: &EncryptionContext,
-    wrapped: &WrappedKeys,
-) -> ErrorClass {
-    let error = keyring.opening_key(context, wrapped).await.unwrap_err();
+async fn refused(keyring: &Keyrings, context: &EncryptionContext, wrapped: &WrappedKeys) -> ErrorClass {
+    let error = keyring.opening.key(context, wrapped).await.unwrap_err();
     error.class().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_readers_of_one_wrapped_key_make_one_call() {
     let provider = Scripted::taking(20);
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let context = context("a");
-    let sealed = keyring.sealing_key(&context, Usage::message(1)).await.unwrap();
+    let sealed = keyring.sealing.key(&context, Usage::message(1)).await.unwrap();
     let mut tasks = JoinSet::new();
     for _ in 0..1_000 {
         let (keyring, context, wrapped) = (keyring.clone(), context.clone(), sealed.wrapped_keys().clone());
-        tasks.spawn(async move { keyring.opening_key(&context, &wrapped).await });
+        tasks.spawn(async move { keyring.opening.key(&context, &wrapped).await });
     }
     for opened in tasks.join_all().await {
         assert!(opened.unwrap().ct_eq(sealed.data_key()));
     }
     assert_eq!(provider.decrypted(), 1);
-    let stats = keyring.stats().opening;
+    let stats = keyring.opening.stats();
     assert_eq!(
         (stats.loads, stats.shared_waits, stats.misses.total()),
         (1, 999, 1_000)
@@ -51,62 +48,62 @@ async fn a_thousand_readers_of_one_wrapped_key_make_one_call() {
 #[tokio::test(start_paused = true)]
 async fn a_kept_key_does_not_open_for_another_context() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let wrapped = wrapped(&keyring, &context("a")).await;
-    assert!(keyring.opening_key(&context("a"), &wrapped).await.is_ok());
-    assert!(keyring.try_opening_key(&context("b"), &wrapped).is_none());
+    assert!(keyring.opening.key(&context("a"), &wrapped).await.is_ok());
+    assert!(keyring.opening.try_key(&context("b"), &wrapped).is_none());
     assert_eq!(
         refused(&keyring, &context("b"), &wrapped).await,
         ErrorClass::NotAuthentic
     );
-    assert!(keyring.try_opening_key(&context("a"), &wrapped).is_some());
+    assert!(keyring.opening.try_key(&context("a"), &wrapped).is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_same_blob_under_another_key_id_is_another_key() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let first = wrapped(&keyring, &context("a")).await;
-    keyring.opening_key(&context("a"), &first).await.unwrap();
+    keyring.opening.key(&context("a"), &first).await.unwrap();
     let other = WrappedKey::new("script:b", first.first().blob()).unwrap().into();
-    assert!(keyring.try_opening_key(&context("a"), &other).is_none());
+    assert!(keyring.opening.try_key(&context("a"), &other).is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_lives_from_its_creation_however_often_it_is_used() {
     let provider = Scripted::default();
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .opening(OpeningLimits::default().with_ttl(SECOND * 10))
         .build(provider.clone())
         .unwrap();
     let wrapped = wrapped(&keyring, &context("a")).await;
-    keyring.opening_key(&context("a"), &wrapped).await.unwrap();
+    keyring.opening.key(&context("a"), &wrapped).await.unwrap();
     // Fewer uses than would have it unwrapped anew.
     for _ in 0..3 {
         advance(SECOND * 3).await;
-        assert!(keyring.try_opening_key(&context("a"), &wrapped).is_some());
+        assert!(keyring.opening.try_key(&context("a"), &wrapped).is_some());
     }
     advance(SECOND).await;
-    assert!(keyring.try_opening_key(&context("a"), &wrapped).is_none());
-    keyring.opening_key(&context("a"), &wrapped).await.unwrap();
+    assert!(keyring.opening.try_key(&context("a"), &wrapped).is_none());
+    keyring.opening.key(&context("a"), &wrapped).await.unwrap();
     assert_eq!(provider.decrypted(), 2);
-    assert_eq!(keyring.stats().opening.misses.of(MissReason::Age), 1);
+    assert_eq!(keyring.opening.stats().misses.of(MissReason::Age), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn wrapped_keys_are_tried_by_rank_and_the_first_that_opens_wins() {
     let provider = Scripted::default();
     provider.wraps_under(&["script:far", "elsewhere:x", "script:near"]);
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let wrapped = wrapped(&keyring, &context("a")).await;
     provider.does_under("script:far", Does::Panic);
-    keyring.opening_key(&context("a"), &wrapped).await.unwrap();
+    keyring.opening.key(&context("a"), &wrapped).await.unwrap();
     assert_eq!(provider.decrypted(), 1, "the near one was enough");
 
     keyring.invalidate_all();
     provider.does_under("script:far", Does::Work);
     provider.does_under("script:near", Does::Fail(ErrorClass::Denied));
-    keyring.opening_key(&context("a"), &wrapped).await.unwrap();
+    keyring.opening.key(&context("a"), &wrapped).await.unwrap();
     assert_eq!(provider.decrypted(), 3, "near refuses, far opens");
 }
 
@@ -114,11 +111,11 @@ async fn wrapped_keys_are_tried_by_rank_and_the_first_that_opens_wins() {
 async fn when_none_opens_each_failure_is_told_and_the_most_hopeful_counts() {
     let provider = Scripted::default();
     provider.wraps_under(&["script:near", "script:far"]);
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let wrapped = wrapped(&keyring, &context("a")).await;
     provider.does_under("script:near", Does::Fail(ErrorClass::Denied));
     provider.does_under("script:far", Does::Fail(ErrorClass::Throttled));
-    let error = keyring.opening_key(&context("a"), &wrapped).await.unwrap_err();
+    let error = keyring.opening.key(&context("a"), &wrapped).await.unwrap_err();
     let KeyringError::NoneOpened { failures } = &error else {
         panic!("{error}");
     };
@@ -130,13 +127,13 @@ async fn when_none_opens_each_failure_is_told_and_the_most_hopeful_counts() {
 #[tokio::test(start_paused = true)]
 async fn keys_that_the_provider_does_not_recognise_cost_no_call() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let foreign = WrappedKeys::new([
         WrappedKey::new("aws:one", *b"x").unwrap(),
         WrappedKey::new("aws:two", *b"y").unwrap(),
     ])
     .unwrap();
-    let error = keyring.opening_key(&context("a"), &foreign).await.unwrap_err();
+    let error = keyring.opening.key(&context("a"), &foreign).await.unwrap_err();
     let KeyringError::NotRecognised { key_ids } = &error else {
         panic!("{error}");
     };
@@ -146,34 +143,48 @@ async fn keys_that_the_provider_does_not_recognise_cost_no_call() {
     );
     assert!(error.to_string().contains("aws:two"));
     assert_eq!(
-        (provider.decrypted(), keyring.stats().opening.not_recognised),
+        (provider.decrypted(), keyring.opening.stats().not_recognised),
         (0, 1)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_walk_goes_on_when_its_caller_is_gone() {
-    let provider = Scripted::taking(100);
-    provider.wraps_under(&["script:near", "script:far"]);
-    let keyring = Keyring::new(provider.clone());
-    let wrapped = wrapped(&keyring, &context("a")).await;
-    provider.does_under("script:near", Does::Fail(ErrorClass::Transient));
-    let context = context("a");
-    let opening = keyring.opening_key(&context, &wrapped);
-    assert!(timeout(Duration::from_millis(50), opening).await.is_err());
-    sleep(Duration::from_millis(200)).await;
-    assert!(keyring.try_opening_key(&context, &wrapped).is_some());
+async fn callers_who_give_up_before_any_call_ends_get_to_the_next_wrapped_key_together() {
+    for (near, patience, waves) in [
+        // The failure of the first is found out by one, the other Region's key asked for by the next, and used by the third.
+        (Does::Fail(ErrorClass::Transient), 50, 4),
+        // That the first hangs is found out after the hedge delay, however many came and went meanwhile.
+        (Does::Hang, 90, 14),
+    ] {
+        let provider = Scripted::taking(100);
+        provider.wraps_under(&["script:near", "script:far"]);
+        let keyring = Keyrings::new(provider.clone());
+        let context = context("a");
+        let wrapped = wrapped(&keyring, &context).await;
+        provider.does_under("script:near", near);
+        let mut opened = 0;
+        for wave in 0.. {
+            assert!(wave < waves, "nobody got further: {near:?}");
+            let opening = keyring.opening.key(&context, &wrapped);
+            opened += u32::from(timeout(Duration::from_millis(patience), opening).await.is_ok());
+            if opened > 0 {
+                break;
+            }
+            sleep(Duration::from_millis(100 - patience)).await;
+        }
+        assert!(provider.decrypted() <= 3, "{} calls", provider.decrypted());
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn messages_that_share_a_wrapped_key_share_its_load_whatever_else_they_carry() {
     let provider = Scripted::taking(100);
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let good = wrapped(&keyring, &context("a")).await;
     let mut tasks = JoinSet::new();
     for n in 0..100 {
         let (keyring, both) = (keyring.clone(), good.join(&junk(n)).unwrap());
-        tasks.spawn(async move { keyring.opening_key(&context("a"), &both).await });
+        tasks.spawn(async move { keyring.opening.key(&context("a"), &both).await });
     }
     for opened in tasks.join_all().await {
         assert!(opened.is_ok());
@@ -184,7 +195,7 @@ async fn messages_that_share_a_wrapped_key_share_its_load_whatever_else_they_car
 #[tokio::test(start_paused = true)]
 async fn a_permanent_refusal_is_remembered_for_a_short_time() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let poison = junk(1);
     for _ in 0..50 {
         assert_eq!(
@@ -193,7 +204,7 @@ async fn a_permanent_refusal_is_remembered_for_a_short_time() {
         );
     }
     assert_eq!(provider.decrypted(), 1);
-    assert_eq!(keyring.stats().opening.refused_from_memory, 49);
+    assert_eq!(keyring.opening.stats().refused_from_memory, 49);
     advance(datakey_keyring::DEFAULT_REFUSAL_TTL).await;
     refused(&keyring, &context("a"), &poison).await;
     assert_eq!(provider.decrypted(), 2);
@@ -202,23 +213,23 @@ async fn a_permanent_refusal_is_remembered_for_a_short_time() {
 #[tokio::test(start_paused = true)]
 async fn a_transient_refusal_is_not_remembered() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let wrapped = wrapped(&keyring, &context("a")).await;
     for class in [ErrorClass::Throttled, ErrorClass::Transient, ErrorClass::Timeout] {
         provider.does(Does::Fail(class));
         assert_eq!(refused(&keyring, &context("a"), &wrapped).await, class);
     }
     provider.does(Does::Panic);
-    let error = keyring.opening_key(&context("a"), &wrapped).await.unwrap_err();
+    let error = keyring.opening.key(&context("a"), &wrapped).await.unwrap_err();
     assert!(matches!(error, KeyringError::LoadPanicked));
     provider.does(Does::Work);
-    assert!(keyring.opening_key(&context("a"), &wrapped).await.is_ok());
+    assert!(keyring.opening.key(&context("a"), &wrapped).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_forgets_refusals() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let wrapped = wrapped(&keyring, &context("a")).await;
     provider.does(Does::Fail(ErrorClass::Denied));
     assert_eq!(
@@ -231,13 +242,13 @@ async fn an_invalidation_forgets_refusals() {
         ErrorClass::Denied
     );
     keyring.invalidate_context(&context("a"));
-    assert!(keyring.opening_key(&context("a"), &wrapped).await.is_ok());
+    assert!(keyring.opening.key(&context("a"), &wrapped).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_junk_evicts_no_key_and_its_memory_is_bounded() {
     let provider = Scripted::default();
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .opening(OpeningLimits::default().with_max_keys(64).with_max_refusals(100))
         .build(provider.clone())
         .unwrap();
@@ -245,15 +256,15 @@ async fn a_flood_of_junk_evicts_no_key_and_its_memory_is_bounded() {
     for n in 0..32 {
         let context = context(format!("t{n}"));
         let wrapped = wrapped(&keyring, &context).await;
-        keyring.opening_key(&context, &wrapped).await.unwrap();
+        keyring.opening.key(&context, &wrapped).await.unwrap();
         kept.push((context, wrapped));
     }
     for n in 0..20_000 {
         refused(&keyring, &context("a"), &junk(n)).await;
     }
     for (context, wrapped) in &kept {
-        assert!(keyring.try_opening_key(context, wrapped).is_some());
-        assert!(keyring.try_sealing_key(context, Usage::message(1)).is_some());
+        assert!(keyring.opening.try_key(context, wrapped).is_some());
+        assert!(keyring.sealing.try_key(context, Usage::message(1)).is_some());
     }
     let stats = keyring.stats();
     assert_eq!(
@@ -266,19 +277,20 @@ async fn a_flood_of_junk_evicts_no_key_and_its_memory_is_bounded() {
 #[tokio::test(start_paused = true)]
 async fn reads_never_evict_the_key_that_writes_use() {
     let provider = Scripted::default();
-    let writer = Keyring::new(provider.clone());
-    let keyring = Keyring::builder()
+    let writer = Keyrings::new(provider.clone());
+    let keyring = Keyrings::builder()
         .opening(OpeningLimits::default().with_max_keys(16))
         .build(provider.clone())
         .unwrap();
     keyring
-        .sealing_key(&context("a"), Usage::message(1))
+        .sealing
+        .key(&context("a"), Usage::message(1))
         .await
         .unwrap();
     for n in 0..500 {
         let context = context(format!("t{n}"));
         let wrapped = wrapped(&writer, &context).await;
-        keyring.opening_key(&context, &wrapped).await.unwrap();
+        keyring.opening.key(&context, &wrapped).await.unwrap();
     }
     let stats = keyring.stats();
     assert!(
@@ -287,7 +299,8 @@ async fn reads_never_evict_the_key_that_writes_use() {
     );
     assert!(
         keyring
-            .try_sealing_key(&context("a"), Usage::message(1))
+            .sealing
+            .try_key(&context("a"), Usage::message(1))
             .is_some()
     );
 }
@@ -299,11 +312,11 @@ async fn an_invalidation_wins_over_an_opening_under_way() {
         if several {
             provider.wraps_under(&["script:near", "script:far"]);
         }
-        let keyring = Keyring::new(provider.clone());
+        let keyring = Keyrings::new(provider.clone());
         let wrapped = wrapped(&keyring, &context("a")).await;
         let waiter = tokio::spawn({
             let (keyring, wrapped) = (keyring.clone(), wrapped.clone());
-            async move { keyring.opening_key(&context("a"), &wrapped).await }
+            async move { keyring.opening.key(&context("a"), &wrapped).await }
         });
         sleep(Duration::from_millis(50)).await;
         keyring.invalidate_key(wrapped.first().key_id());

@@ -1,21 +1,23 @@
 //! Opening keys that are in use are unwrapped anew before they expire; and walks over several wrapped keys.
 use std::time::Duration;
 
-use datakey_keyring::{Keyring, OpeningLimits, Usage};
+use datakey_keyring::{OpeningLimits, Usage};
 use datakey_provider::{ErrorClass, WrappedKeys};
 use datakey_tests::keyring::{Does, Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 use tokio::time;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TTL: Duration = Duration::from_secs(100);
 
-async fn with(provider: &Scripted) -> (Keyring<Scripted>, WrappedKeys) {
-    let keyring = Keyring::builder()
+async fn with(provider: &Scripted) -> (Keyrings, WrappedKeys) {
+    let keyring = Keyrings::builder()
         .opening(OpeningLimits::default().with_ttl(TTL))
         .build(provider.clone())
         .unwrap();
     let sealed = keyring
-        .sealing_key(&context("a"), Usage::message(1))
+        .sealing
+        .key(&context("a"), Usage::message(1))
         .await
         .unwrap();
     let wrapped = sealed.wrapped_keys().clone();
@@ -23,11 +25,11 @@ async fn with(provider: &Scripted) -> (Keyring<Scripted>, WrappedKeys) {
 }
 
 /// Opens once a second; answers how many had to wait or failed.
-async fn reads(keyring: &Keyring<Scripted>, wrapped: &WrappedKeys, seconds: u32) -> u32 {
+async fn reads(keyring: &Keyrings, wrapped: &WrappedKeys, seconds: u32) -> u32 {
     let mut missed = 0;
     for _ in 0..seconds {
-        missed += u32::from(keyring.try_opening_key(&context("a"), wrapped).is_none());
-        let _refused = keyring.opening_key(&context("a"), wrapped).await;
+        missed += u32::from(keyring.opening.try_key(&context("a"), wrapped).is_none());
+        let _refused = keyring.opening.key(&context("a"), wrapped).await;
         time::sleep(SECOND).await;
     }
     missed
@@ -38,7 +40,7 @@ async fn a_key_in_use_never_makes_its_readers_wait_again() {
     let provider = Scripted::taking(200);
     let (keyring, wrapped) = with(&provider).await;
     assert_eq!(reads(&keyring, &wrapped, 1_000).await, 1, "only the first");
-    let stats = keyring.stats().opening;
+    let stats = keyring.opening.stats();
     assert!((10..=14).contains(&stats.refreshes), "{stats:?}");
     assert_eq!(stats.refreshes + stats.loads, provider.decrypted());
     assert_eq!((stats.live, stats.evicted, stats.revoked), (1, 0, 0));
@@ -49,11 +51,11 @@ async fn a_key_that_is_hardly_used_is_let_go() {
     let provider = Scripted::default();
     let (keyring, wrapped) = with(&provider).await;
     for _ in 0..5 {
-        keyring.opening_key(&context("a"), &wrapped).await.unwrap();
+        keyring.opening.key(&context("a"), &wrapped).await.unwrap();
         time::sleep(TTL / 5).await;
     }
-    assert_eq!(keyring.stats().opening.refreshes, 0);
-    assert!(keyring.try_opening_key(&context("a"), &wrapped).is_none());
+    assert_eq!(keyring.opening.stats().refreshes, 0);
+    assert!(keyring.opening.try_key(&context("a"), &wrapped).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +69,7 @@ async fn a_denied_refresh_drops_the_key_at_once() {
             reads(&keyring, &wrapped, 38).await > 0,
             "before the time to live is over"
         );
-        let stats = keyring.stats().opening;
+        let stats = keyring.opening.stats();
         assert_eq!((stats.revoked, stats.live), (1, 0), "{class:?}");
     }
 }
@@ -79,13 +81,13 @@ async fn a_throttled_refresh_is_tried_again_and_the_key_serves_until_it_expires(
     reads(&keyring, &wrapped, 60).await;
     provider.does(Does::Fail(ErrorClass::Throttled));
     assert_eq!(reads(&keyring, &wrapped, 40).await, 0);
-    let attempts = keyring.stats().opening.refreshes;
+    let attempts = keyring.opening.stats().refreshes;
     assert!(
         (1..=7).contains(&attempts),
         "{attempts} attempts, five seconds between them"
     );
     assert!(
-        keyring.opening_key(&context("a"), &wrapped).await.is_err(),
+        keyring.opening.key(&context("a"), &wrapped).await.is_err(),
         "never past its time to live"
     );
 }
@@ -101,7 +103,7 @@ async fn a_walk_that_an_invalidation_does_not_concern_goes_on() {
         let before = provider.decrypted();
         let walk = tokio::spawn({
             let (keyring, wrapped) = (keyring.clone(), wrapped.clone());
-            async move { keyring.opening_key(&context("a"), &wrapped).await.is_ok() }
+            async move { keyring.opening.key(&context("a"), &wrapped).await.is_ok() }
         });
         time::sleep(Duration::from_millis(150)).await;
         keyring.invalidate_context(&context(if concerned { "a" } else { "b" }));
@@ -122,11 +124,11 @@ async fn a_walk_that_an_invalidation_does_not_concern_goes_on() {
 #[test]
 fn futures_are_small_enough_to_be_nested() {
     let provider = Scripted::default();
-    let keyring = Keyring::new(provider);
+    let keyring = Keyrings::new(provider);
     let (context, wrapped) = (context("a"), datakey_tests::keyring::junk(1));
-    let sealing = size_of_val(&keyring.sealing_key(&context, Usage::message(1)));
-    let opening = size_of_val(&keyring.opening_key(&context, &wrapped));
-    let held = size_of_val(&keyring.try_sealing_key(&context, Usage::message(1)));
+    let sealing = size_of_val(&keyring.sealing.key(&context, Usage::message(1)));
+    let opening = size_of_val(&keyring.opening.key(&context, &wrapped));
+    let held = size_of_val(&keyring.sealing.try_key(&context, Usage::message(1)));
     println!("sealing {sealing}, opening {opening}, held {held} bytes");
     assert!(sealing <= 768, "sealing_key: {sealing} bytes");
     assert!(opening <= 768, "opening_key: {opening} bytes");

@@ -2,9 +2,10 @@
 use std::time::Duration;
 
 use datakey::{Aad, Opener, Sealer};
-use datakey_keyring::{DEFAULT_HEDGE_DELAY, DEFAULT_LOAD_TIMEOUT, Keyring, KeyringError, Usage};
+use datakey_keyring::{DEFAULT_HEDGE_DELAY, DEFAULT_LOAD_TIMEOUT, KeyringError, Usage};
 use datakey_provider::{EncryptionContext, ErrorClass, WrappedKeys};
 use datakey_tests::keyring::{Does, Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -18,11 +19,11 @@ const ONE: Usage = Usage::message(1);
 async fn messages(number: usize) -> (Scripted, Vec<(EncryptionContext, WrappedKeys)>) {
     let provider = Scripted::taking(20);
     provider.wraps_under(&[NEAR, FAR]);
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let mut messages = Vec::new();
     for n in 0..number {
         let context = context(format!("t{n}"));
-        let sealed = keyring.sealing_key(&context, ONE).await.unwrap();
+        let sealed = keyring.sealing.key(&context, ONE).await.unwrap();
         messages.push((context, sealed.wrapped_keys().clone()));
     }
     (provider, messages)
@@ -30,11 +31,11 @@ async fn messages(number: usize) -> (Scripted, Vec<(EncryptionContext, WrappedKe
 
 /// Opens one message; answers what became of it, and how long that took.
 async fn open(
-    keyring: &Keyring<Scripted>,
+    keyring: &Keyrings,
     message: &(EncryptionContext, WrappedKeys),
 ) -> (Result<(), KeyringError>, Duration) {
     let began = Instant::now();
-    let opened = keyring.opening_key(&message.0, &message.1).await;
+    let opened = keyring.opening.key(&message.0, &message.1).await;
     (opened.map(drop), began.elapsed())
 }
 
@@ -43,8 +44,8 @@ async fn a_region_that_hangs_costs_the_hedge_delay_once() {
     let (provider, messages) = messages(1).await;
     provider.does_under(NEAR, Does::Hang);
     for keyring in [
-        Keyring::new(provider.clone()),
-        Keyring::uncached(provider.clone()),
+        Keyrings::new(provider.clone()),
+        Keyrings::uncached(provider.clone()),
     ] {
         let (opened, took) = open(&keyring, &messages[0]).await;
         opened.unwrap();
@@ -52,9 +53,9 @@ async fn a_region_that_hangs_costs_the_hedge_delay_once() {
             took >= DEFAULT_HEDGE_DELAY && took < DEFAULT_HEDGE_DELAY + Duration::from_millis(30),
             "{took:?}"
         );
-        assert_eq!(keyring.stats().opening.hedges, 1);
+        assert_eq!(keyring.opening.stats().hedges, 1);
     }
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     open(&keyring, &messages[0]).await.0.unwrap();
     let (opened, took) = open(&keyring, &messages[0]).await;
     opened.unwrap();
@@ -65,20 +66,20 @@ async fn a_region_that_hangs_costs_the_hedge_delay_once() {
 async fn without_hedging_it_costs_the_whole_load_timeout() {
     let (provider, messages) = messages(1).await;
     provider.does_under(NEAR, Does::Hang);
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .hedge_delay(Duration::MAX)
         .build(provider)
         .unwrap();
     let (opened, took) = open(&keyring, &messages[0]).await;
     opened.unwrap();
     assert!(took >= DEFAULT_LOAD_TIMEOUT, "{took:?}");
-    assert_eq!(keyring.stats().opening.hedges, 0);
+    assert_eq!(keyring.opening.stats().hedges, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_fails_costs_no_delay_and_one_that_works_no_second_call() {
     let (provider, messages) = messages(2).await;
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     let (opened, took) = open(&keyring, &messages[0]).await;
     opened.unwrap();
     assert_eq!(
@@ -92,14 +93,14 @@ async fn a_region_that_fails_costs_no_delay_and_one_that_works_no_second_call() 
         (provider.decrypted(), took < Duration::from_millis(50)),
         (3, true)
     );
-    assert_eq!(keyring.stats().opening.hedges, 0);
+    assert_eq!(keyring.opening.stats().hedges, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn hundreds_of_messages_open_while_a_region_hangs() {
     let (provider, messages) = messages(500).await;
     provider.does_under(NEAR, Does::Hang);
-    let keyring = Keyring::builder().max_loads(16).build(provider).unwrap();
+    let keyring = Keyrings::builder().max_loads(16).build(provider).unwrap();
     let mut opening = JoinSet::new();
     for message in messages {
         let keyring = keyring.clone();
@@ -117,12 +118,12 @@ async fn hundreds_of_messages_open_while_a_region_hangs() {
 async fn an_answer_that_comes_late_is_kept_for_those_who_have_only_that_region() {
     let (provider, messages) = messages(1).await;
     provider.takes(Duration::from_secs(3));
-    let keyring = Keyring::new(provider.clone());
+    let keyring = Keyrings::new(provider.clone());
     open(&keyring, &messages[0]).await.0.unwrap();
     sleep(Duration::from_secs(5)).await;
     for wrapped in messages[0].1.iter() {
         let only = WrappedKeys::from(wrapped.clone());
-        assert!(keyring.try_opening_key(&messages[0].0, &only).is_some());
+        assert!(keyring.opening.try_key(&messages[0].0, &only).is_some());
     }
     assert_eq!(provider.decrypted(), 2);
 }
@@ -133,8 +134,8 @@ async fn failures_are_told_by_rank_whichever_came_first() {
     provider.does_under(NEAR, Does::Hang);
     provider.does_under(FAR, Does::Fail(ErrorClass::Denied));
     for keyring in [
-        Keyring::new(provider.clone()),
-        Keyring::uncached(provider.clone()),
+        Keyrings::new(provider.clone()),
+        Keyrings::uncached(provider.clone()),
     ] {
         let KeyringError::NoneOpened { failures } = open(&keyring, &messages[0]).await.0.unwrap_err() else {
             panic!("two wrapped keys were tried");
@@ -148,7 +149,7 @@ async fn failures_are_told_by_rank_whichever_came_first() {
 async fn a_shutdown_ends_those_who_wait_for_room() {
     let (provider, messages) = messages(40).await;
     provider.does(Does::Hang);
-    let keyring = Keyring::builder().max_loads(4).build(provider).unwrap();
+    let keyring = Keyrings::builder().max_loads(4).build(provider).unwrap();
     let mut opening = JoinSet::new();
     for message in messages {
         let keyring = keyring.clone();
@@ -166,11 +167,11 @@ async fn a_shutdown_ends_those_who_wait_for_room() {
 #[tokio::test(start_paused = true)]
 async fn without_a_cache_a_shutdown_ends_all_who_wait_too() {
     let provider = Scripted::default();
-    let maker = Keyring::new(provider.clone());
-    let sealed = maker.sealing_key(&context("a"), ONE).await.unwrap();
+    let maker = Keyrings::new(provider.clone());
+    let sealed = maker.sealing.key(&context("a"), ONE).await.unwrap();
     let message = (context("a"), sealed.wrapped_keys().clone());
     provider.does(Does::Hang);
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .uncached()
         .max_loads(4)
         .build(provider)

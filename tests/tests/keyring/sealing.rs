@@ -2,10 +2,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use datakey_keyring::{
-    ConfigError, Held, Keyring, KeyringError, MissReason, OpeningLimits, SealingLimits, Usage,
+    ConfigError, Held, KeyringError, MissReason, OpeningLimits, SealingKeyring, SealingLimits, Usage,
 };
 use datakey_provider::{EncryptionContext, ErrorClass, GeneratedDataKey, SealingProvider};
 use datakey_tests::keyring::{Does, Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 use tokio::{
     task::JoinSet,
     time::{advance, sleep},
@@ -15,11 +16,13 @@ const ONE: Usage = Usage::message(100);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn limits() -> SealingLimits {
-    SealingLimits::default().with_ages(SECOND * 100, SECOND * 300)
+    SealingLimits::default()
+        .with_soft_age(SECOND * 100)
+        .with_hard_age(SECOND * 300)
 }
 
-fn keyring(provider: &Scripted, limits: SealingLimits) -> Keyring<Scripted> {
-    Keyring::builder()
+fn keyring(provider: &Scripted, limits: SealingLimits) -> Keyrings {
+    Keyrings::builder()
         .sealing(limits)
         .seed(1)
         .build(provider.clone())
@@ -37,8 +40,8 @@ async fn settle() {
     }
 }
 
-async fn sealed(keyring: &Keyring<Scripted>, context: &EncryptionContext) -> u64 {
-    number(&keyring.sealing_key(context, ONE).await.unwrap())
+async fn sealed(keyring: &Keyrings, context: &EncryptionContext) -> u64 {
+    number(&keyring.sealing.key(context, ONE).await.unwrap())
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +53,7 @@ async fn a_key_seals_exactly_as_many_messages_as_its_limit() {
         seen.push(sealed(&keyring, &context("a")).await);
     }
     assert_eq!(seen, [1, 1, 1, 2, 2, 2, 3]);
-    let misses = keyring.stats().sealing.misses;
+    let misses = keyring.sealing.stats().misses;
     assert_eq!(
         (misses.of(MissReason::Messages), misses.of(MissReason::Cold)),
         (2, 1)
@@ -64,13 +67,14 @@ async fn a_key_seals_exactly_as_many_bytes_as_its_limit() {
     let mut seen = Vec::new();
     for bytes in [4, 3, 0, 1, 6, 1] {
         let key = keyring
-            .sealing_key(&context("a"), Usage::message(bytes))
+            .sealing
+            .key(&context("a"), Usage::message(bytes))
             .await
             .unwrap();
         seen.push(number(&key));
     }
     assert_eq!(seen, [1, 1, 1, 2, 2, 3]);
-    assert_eq!(keyring.stats().sealing.misses.of(MissReason::Bytes), 2);
+    assert_eq!(keyring.sealing.stats().misses.of(MissReason::Bytes), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,16 +82,17 @@ async fn a_batch_reserves_all_its_messages_or_none() {
     let provider = Scripted::default();
     let keyring = keyring(&provider, limits().with_max_messages(10));
     let batch = Usage::batch(6, 600);
-    let first = keyring.sealing_key(&context("a"), batch).await.unwrap();
-    assert!(keyring.try_sealing_key(&context("a"), batch).is_none());
+    let first = keyring.sealing.key(&context("a"), batch).await.unwrap();
+    assert!(keyring.sealing.try_key(&context("a"), batch).is_none());
     let rest = keyring
-        .try_sealing_key(&context("a"), Usage::batch(4, 400))
+        .sealing
+        .try_key(&context("a"), Usage::batch(4, 400))
         .unwrap();
     assert!(
         rest.same(&first),
         "what the refused batch did not take is still there"
     );
-    assert!(keyring.try_sealing_key(&context("a"), ONE).is_none());
+    assert!(keyring.sealing.try_key(&context("a"), ONE).is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -105,7 +110,7 @@ async fn limits_hold_exactly_however_many_tasks_there_are() {
             for round in 0..400_u64 {
                 let (messages, bytes) = (1 + (task + round) % 7, (task * round) % 500);
                 let usage = Usage::batch(messages, bytes);
-                let key = keyring.sealing_key(&context("a"), usage).await.unwrap();
+                let key = keyring.sealing.key(&context("a"), usage).await.unwrap();
                 let sum = used.entry(number(&key)).or_default();
                 *sum = (sum.0 + messages, sum.1 + bytes);
             }
@@ -145,16 +150,16 @@ async fn what_is_larger_than_a_whole_key_gets_one_of_its_own() {
         Usage::message(1_001),
         Usage::unknown_length(),
     ] {
-        let own = keyring.sealing_key(&context("a"), usage).await.unwrap();
+        let own = keyring.sealing.key(&context("a"), usage).await.unwrap();
         assert!(number(&own) > 1);
-        assert!(keyring.try_sealing_key(&context("a"), usage).is_none());
+        assert!(keyring.sealing.try_key(&context("a"), usage).is_none());
     }
     assert_eq!(
         sealed(&keyring, &context("a")).await,
         1,
         "the kept key is untouched"
     );
-    let stats = keyring.stats().sealing;
+    let stats = keyring.sealing.stats();
     assert_eq!((stats.dedicated, stats.loads, stats.live), (3, 1, 1));
     assert_eq!(stats.misses.of(MissReason::Oversize), 2);
     assert_eq!(stats.misses.of(MissReason::UnknownLength), 1);
@@ -170,15 +175,15 @@ async fn a_key_is_replaced_in_the_background_before_its_soft_age() {
     settle().await;
     assert_eq!(provider.generated(), 1, "not due before seven tenths");
     advance(SECOND * 27).await;
-    let due = keyring.try_sealing_key(&context("a"), ONE).unwrap();
+    let due = keyring.sealing.try_key(&context("a"), ONE).unwrap();
     assert_eq!(number(&due), 1, "the live key serves meanwhile");
     for _ in 0..100 {
-        assert!(keyring.try_sealing_key(&context("a"), ONE).is_some());
+        assert!(keyring.sealing.try_key(&context("a"), ONE).is_some());
     }
     sleep(Duration::from_millis(30)).await;
     assert_eq!(provider.generated(), 2, "one refresh for a hundred callers");
-    assert_eq!(number(&keyring.try_sealing_key(&context("a"), ONE).unwrap()), 2);
-    let stats = keyring.stats().sealing;
+    assert_eq!(number(&keyring.sealing.try_key(&context("a"), ONE).unwrap()), 2);
+    let stats = keyring.sealing.stats();
     assert_eq!((stats.refreshes, stats.loads, stats.misses.total()), (1, 1, 1));
 }
 
@@ -187,13 +192,13 @@ async fn refreshes_of_many_contexts_are_spread() {
     let provider = Scripted::default();
     let keyring = keyring(&provider, limits());
     let contexts: Vec<_> = (0..100).map(|n| context(format!("t{n}"))).collect();
-    assert!(keyring.warm(&contexts).await.is_empty());
+    assert!(keyring.sealing.warm(&contexts).await.is_empty());
     let mut by_second = Vec::new();
     for _ in 0..100 {
         advance(SECOND).await;
         let before = provider.generated();
         for context in &contexts {
-            assert!(keyring.try_sealing_key(context, ONE).is_some(), "never a miss");
+            assert!(keyring.sealing.try_key(context, ONE).is_some(), "never a miss");
         }
         settle().await;
         by_second.push(provider.generated() - before);
@@ -214,7 +219,7 @@ async fn a_key_that_runs_low_is_replaced_in_the_background() {
     sleep(Duration::from_millis(30)).await;
     assert_eq!(sealed(&keyring, &context("a")).await, 2);
     assert_eq!(
-        keyring.stats().sealing.misses.total(),
+        keyring.sealing.stats().misses.total(),
         1,
         "nobody waited but the first"
     );
@@ -237,13 +242,13 @@ async fn what_a_failing_provider_allows_at_each_age() {
             assert_eq!(sealed(&keyring, &context("a")).await, 1);
             advance(SECOND * age).await;
             provider.does(Does::Fail(class));
-            let result = keyring.sealing_key(&context("a"), ONE).await;
+            let result = keyring.sealing.key(&context("a"), ONE).await;
             assert_eq!(result.is_ok(), served, "{class:?} at {age} s");
             if let Err(error) = result {
                 assert_eq!(error.class(), Some(class));
             }
             settle().await;
-            let again = keyring.sealing_key(&context("a"), ONE).await;
+            let again = keyring.sealing.key(&context("a"), ONE).await;
             let still = served && !(revoked && age == 96);
             assert_eq!(again.is_ok(), still, "{class:?} at {age} s, after the refresh");
         }
@@ -259,18 +264,18 @@ async fn a_refresh_that_is_denied_drops_the_live_key_at_once() {
         sealed(&keyring, &context("b")).await;
         advance(SECOND * 96).await;
         provider.does_for(&context("a"), Does::Fail(class));
-        assert!(keyring.try_sealing_key(&context("a"), ONE).is_some());
+        assert!(keyring.sealing.try_key(&context("a"), ONE).is_some());
         settle().await;
-        assert!(keyring.try_sealing_key(&context("a"), ONE).is_none());
+        assert!(keyring.sealing.try_key(&context("a"), ONE).is_none());
         let own = class == ErrorClass::Denied;
         assert_eq!(
-            keyring.try_sealing_key(&context("b"), ONE).is_some(),
+            keyring.sealing.try_key(&context("b"), ONE).is_some(),
             own,
             "a denial is the context's, a disabled key concerns all that is under it"
         );
-        let error = keyring.sealing_key(&context("a"), ONE).await.unwrap_err();
+        let error = keyring.sealing.key(&context("a"), ONE).await.unwrap_err();
         assert_eq!(error.class(), Some(class));
-        let stats = keyring.stats().sealing;
+        let stats = keyring.sealing.stats();
         assert_eq!(stats.misses.of(MissReason::Revoked), 1);
         assert_eq!(stats.revoked, if own { 1 } else { 2 });
     }
@@ -293,13 +298,13 @@ async fn during_an_outage_one_caller_finds_out_and_the_others_do_not_wait() {
     );
     for _ in 0..1_200 {
         advance(Duration::from_millis(100)).await;
-        let key = keyring.try_sealing_key(&context("a"), ONE);
+        let key = keyring.sealing.try_key(&context("a"), ONE);
         assert_eq!(key.as_ref().map(number), Some(1), "at {:?}", started.elapsed());
         settle().await;
     }
     let attempts = provider.generated() - 1;
     assert!((4..=16).contains(&attempts), "{attempts} attempts in 125 s");
-    let stale = keyring.stats().sealing.stale;
+    let stale = keyring.sealing.stats().stale;
     assert_eq!((stale.total(), stale.transient), (1_201, 0));
     // Until the first attempt failed, after five seconds, nobody knew why.
     assert!((40..=42).contains(&stale.timeout), "{stale:?}");
@@ -334,7 +339,7 @@ async fn an_outage_that_ended_while_nobody_asked_is_not_held_against_the_provide
     provider.does(Does::Work);
     advance(SECOND * 60).await;
     assert!(
-        keyring.try_sealing_key(&context("a"), ONE).is_none(),
+        keyring.sealing.try_key(&context("a"), ONE).is_none(),
         "the failure is a minute old"
     );
     assert!(sealed(&keyring, &context("a")).await > 1);
@@ -351,31 +356,33 @@ async fn a_denial_after_throttling_ends_the_grace() {
     provider.does(Does::Fail(ErrorClass::Denied));
     advance(Duration::from_millis(1_000)).await;
     assert!(
-        keyring.try_sealing_key(&context("a"), ONE).is_some(),
+        keyring.sealing.try_key(&context("a"), ONE).is_some(),
         "the attempt is only now begun"
     );
     settle().await;
-    assert!(keyring.try_sealing_key(&context("a"), ONE).is_none());
+    assert!(keyring.sealing.try_key(&context("a"), ONE).is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_delay_that_the_service_asks_for_is_kept() {
-    let provider = Scripted::default();
-    let keyring = keyring(&provider, limits());
-    sealed(&keyring, &context("a")).await;
-    advance(SECOND * 101).await;
-    provider.does(Does::FailFor(ErrorClass::Throttled, 40));
-    assert_eq!(sealed(&keyring, &context("a")).await, 1);
-    for _ in 0..39 {
-        advance(SECOND).await;
+async fn the_delay_that_the_service_asks_for_is_kept_for_half_a_minute_at_most() {
+    for (asked, kept) in [(20, 20), (40, 30), (3_600, 30)] {
+        let provider = Scripted::default();
+        let keyring = keyring(&provider, limits());
+        sealed(&keyring, &context("a")).await;
+        advance(SECOND * 101).await;
+        provider.does(Does::FailFor(ErrorClass::Throttled, asked));
+        assert_eq!(sealed(&keyring, &context("a")).await, 1);
+        for _ in 0..kept - 1 {
+            advance(SECOND).await;
+            assert_eq!(sealed(&keyring, &context("a")).await, 1);
+            settle().await;
+        }
+        assert_eq!(provider.generated(), 2, "asked for {asked} s");
+        advance(SECOND * 2).await;
         assert_eq!(sealed(&keyring, &context("a")).await, 1);
         settle().await;
+        assert_eq!(provider.generated(), 3, "asked for {asked} s");
     }
-    assert_eq!(provider.generated(), 2);
-    advance(SECOND * 2).await;
-    assert_eq!(sealed(&keyring, &context("a")).await, 1);
-    settle().await;
-    assert_eq!(provider.generated(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -385,15 +392,15 @@ async fn a_panicking_refresh_leaves_the_key_until_its_soft_age_and_is_tried_agai
     sealed(&keyring, &context("a")).await;
     advance(SECOND * 96).await;
     provider.does(Does::Panic);
-    assert!(keyring.try_sealing_key(&context("a"), ONE).is_some());
+    assert!(keyring.sealing.try_key(&context("a"), ONE).is_some());
     settle().await;
-    assert!(keyring.try_sealing_key(&context("a"), ONE).is_some());
+    assert!(keyring.sealing.try_key(&context("a"), ONE).is_some());
     provider.does(Does::Work);
     advance(SECOND * 2).await;
-    assert!(keyring.try_sealing_key(&context("a"), ONE).is_some());
+    assert!(keyring.sealing.try_key(&context("a"), ONE).is_some());
     settle().await;
     assert_eq!(
-        keyring.try_sealing_key(&context("a"), ONE).as_ref().map(number),
+        keyring.sealing.try_key(&context("a"), ONE).as_ref().map(number),
         Some(3)
     );
 }
@@ -404,13 +411,13 @@ async fn a_refresh_that_an_invalidation_of_another_key_stopped_begins_again() {
     let keyring = keyring(&provider, limits());
     sealed(&keyring, &context("a")).await;
     advance(SECOND * 96).await;
-    assert!(keyring.try_sealing_key(&context("a"), ONE).is_some());
+    assert!(keyring.sealing.try_key(&context("a"), ONE).is_some());
     settle().await;
     assert_eq!(keyring.invalidate_key("script:other"), 0);
-    assert!(keyring.try_sealing_key(&context("a"), ONE).is_some());
+    assert!(keyring.sealing.try_key(&context("a"), ONE).is_some());
     sleep(Duration::from_millis(30)).await;
     assert_eq!(
-        keyring.try_sealing_key(&context("a"), ONE).as_ref().map(number),
+        keyring.sealing.try_key(&context("a"), ONE).as_ref().map(number),
         Some(3)
     );
 }
@@ -436,35 +443,35 @@ async fn an_encrypt_only_provider_is_enough_to_seal() {
         }
     }
 
-    let keyring = Keyring::new(OnlySeals(Scripted::default()));
-    assert!(keyring.sealing_key(&context("a"), ONE).await.is_ok());
+    let keyring = SealingKeyring::new(OnlySeals(Scripted::default()));
+    assert!(keyring.key(&context("a"), ONE).await.is_ok());
 }
 
 #[test]
 fn limits_that_leave_no_key_to_use_are_refused() {
     let refused = |limits: SealingLimits| {
-        Keyring::builder()
+        Keyrings::builder()
             .sealing(limits)
             .build(Scripted::default())
             .unwrap_err()
     };
     let fine = SealingLimits::default();
     assert_eq!(
-        refused(fine.with_ages(SECOND * 2, SECOND)),
+        refused(fine.with_soft_age(SECOND * 2).with_hard_age(SECOND)),
         ConfigError::SoftOverHard {
             soft: SECOND * 2,
             hard: SECOND
         }
     );
     for limits in [
-        fine.with_ages(Duration::ZERO, SECOND),
+        fine.with_soft_age(Duration::ZERO).with_hard_age(SECOND),
         fine.with_max_messages(0),
         fine.with_max_bytes(0),
         fine.with_max_contexts(0),
     ] {
         assert!(matches!(refused(limits), ConfigError::Zero(_)), "{limits:?}");
     }
-    let build = || Keyring::builder();
+    let build = || Keyrings::builder();
     let fine = OpeningLimits::default();
     for builder in [
         build().opening(fine.with_ttl(Duration::ZERO)),

@@ -2,9 +2,10 @@
 //! serves meanwhile.
 use std::time::Duration;
 
-use datakey_keyring::{Keyring, SealingLimits, Usage};
+use datakey_keyring::{SealingLimits, Usage};
 use datakey_provider::{ErrorClass, GeneratedDataKey};
 use datakey_tests::keyring::{Does, Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 use tokio::time::{Instant, advance, sleep};
 
 const ONE: Usage = Usage::message(1);
@@ -12,9 +13,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const SOFT: Duration = Duration::from_secs(100);
 const HARD: Duration = Duration::from_secs(300);
 
-fn keyring(provider: &Scripted) -> Keyring<Scripted> {
-    Keyring::builder()
-        .sealing(SealingLimits::default().with_ages(SOFT, HARD))
+fn keyring(provider: &Scripted) -> Keyrings {
+    Keyrings::builder()
+        .sealing(SealingLimits::default().with_soft_age(SOFT).with_hard_age(HARD))
         .load_timeout(Duration::from_secs(60))
         .seed(1)
         .build(provider.clone())
@@ -22,10 +23,10 @@ fn keyring(provider: &Scripted) -> Keyring<Scripted> {
 }
 
 /// Which key seals, if any, and how long that took.
-async fn seals(keyring: &Keyring<Scripted>) -> (Option<Vec<u8>>, Duration) {
+async fn seals(keyring: &Keyrings) -> (Option<Vec<u8>>, Duration) {
     let began = Instant::now();
     let blob = |key: &GeneratedDataKey| key.wrapped_keys().first().blob().to_vec();
-    let sealed = keyring.sealing_key(&context("a"), ONE).await;
+    let sealed = keyring.sealing.key(&context("a"), ONE).await;
     (sealed.ok().map(|key| blob(&key)), began.elapsed())
 }
 
@@ -42,8 +43,8 @@ async fn a_refresh_that_retries_past_the_soft_age_makes_nobody_wait() {
     }
     let (last, _) = seals(&keyring).await;
     assert_ne!(first, last, "the load ended, and its key took over");
-    assert!(keyring.stats().sealing.stale.timeout > 0);
-    assert_eq!(keyring.stats().sealing.misses.total(), 1);
+    assert!(keyring.sealing.stats().stale.timeout > 0);
+    assert_eq!(keyring.sealing.stats().misses.total(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +60,7 @@ async fn after_a_pause_the_first_caller_waits_a_second_and_the_others_not_at_all
         assert_eq!(seals(&keyring).await, (first.clone(), Duration::ZERO));
     }
     assert_eq!(provider.generated(), 2, "one load is under way");
-    assert_eq!(keyring.stats().sealing.stale.timeout, 101);
+    assert_eq!(keyring.sealing.stats().stale.timeout, 101);
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,7 +73,7 @@ async fn a_provider_that_answers_within_a_second_is_waited_for() {
     let (key, took) = seals(&keyring).await;
     assert_eq!(took, SECOND / 2);
     assert_ne!(key, first);
-    assert_eq!(keyring.stats().sealing.stale.total(), 0);
+    assert_eq!(keyring.sealing.stats().stale.total(), 0);
 }
 
 #[tokio::test(start_paused = true)]

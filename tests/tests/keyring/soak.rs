@@ -1,9 +1,10 @@
 //! A day of 500 contexts with faults in turn, in virtual time: sealing, opening, calls and memory.
 use std::time::Duration;
 
-use datakey_keyring::{Keyring, OpeningLimits, SealingLimits, Usage};
+use datakey_keyring::{OpeningLimits, SealingLimits, Usage};
 use datakey_provider::{EncryptionContext, ErrorClass};
 use datakey_tests::keyring::{Does, Scripted, context};
+use datakey_tests::keyrings::Keyrings;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tokio::{runtime::Runtime, time};
 
@@ -75,7 +76,7 @@ fn predicted(does: fn(u32) -> Does) -> (f64, f64) {
 struct Soak {
     runtime: Runtime,
     provider: Scripted,
-    keyring: Keyring<Scripted>,
+    keyring: Keyrings,
     contexts: Vec<EncryptionContext>,
 }
 
@@ -86,8 +87,12 @@ fn minutes(minutes: u32) -> Duration {
 impl Soak {
     fn new() -> Self {
         let provider = Scripted::default();
-        let keyring = Keyring::builder()
-            .sealing(SealingLimits::default().with_ages(minutes(SOFT), minutes(HARD)))
+        let keyring = Keyrings::builder()
+            .sealing(
+                SealingLimits::default()
+                    .with_soft_age(minutes(SOFT))
+                    .with_hard_age(minutes(HARD)),
+            )
             .opening(
                 OpeningLimits::default()
                     .with_ttl(minutes(TTL))
@@ -114,19 +119,21 @@ impl Soak {
         for context in &self.contexts {
             let sealed = self
                 .keyring
-                .sealing_key(context, Usage::message(300))
+                .sealing
+                .key(context, Usage::message(300))
                 .await
                 .unwrap();
             let opened = self
                 .keyring
-                .opening_key(context, sealed.wrapped_keys())
+                .opening
+                .key(context, sealed.wrapped_keys())
                 .await
                 .unwrap();
             assert!(opened.ct_eq(sealed.data_key()));
         }
         time::sleep(TICK).await;
         assert_eq!(self.keyring.stats().in_flight, 0);
-        assert_eq!(self.keyring.stats().sealing.live, CONTEXTS as u64);
+        assert_eq!(self.keyring.sealing.stats().live, CONTEXTS as u64);
     }
 
     /// A day; answers by how many bytes the heap grew in each hour.
@@ -186,7 +193,7 @@ fn on_a_quiet_day_calls_are_what_the_limits_predict_and_memory_is_flat() {
     let soak = Soak::new();
     let growth = soak.day(quiet);
     soak.calls_are_as_predicted(quiet);
-    let misses = soak.keyring.stats().sealing.misses.total();
+    let misses = soak.keyring.sealing.stats().misses.total();
     assert_eq!(misses, CONTEXTS as u64, "only the first of each waited");
     soak.memory_is_flat(&growth);
 }

@@ -1,7 +1,6 @@
 //! What Opener and Sealer refuse, and as what: another context, other associated data, another key, altered bytes.
 use datakey::{
     Aad, ErrorClass, KeyringError, Kind, OpenError, Opener, Sealer, envelope::FormatError, local::LocalKeys,
-    provider::OpeningProvider,
 };
 use datakey_fake_kms::{FaultRule, KmsErrorCode, KmsOperation};
 use datakey_tests::pipeline::{context, in_process, orders};
@@ -139,11 +138,7 @@ async fn the_kind_of_the_message_is_told() {
 }
 
 /// What a message with its byte at `at` flipped is refused as: a word for it.
-async fn refused_as<P: OpeningProvider + 'static>(
-    opener: &Opener<P>,
-    records: bool,
-    message: &[u8],
-) -> &'static str {
+async fn refused_as(opener: &Opener, records: bool, message: &[u8]) -> &'static str {
     let opened = if records {
         opener
             .open_records(&orders(), message, Aad::EMPTY)

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datakey::{
     Aad, OpenReader, Opener, Params, RecordReader, RecordWriter, SealWriter, SealedHeader, Sealer, Suite,
     envelope::{Message, OpeningKey, Salt, SealingKey},
-    keyring::{Keyring, Usage},
+    keyring::Usage,
     local::{KeyFile, LocalKeys},
     provider::{DataKey, GeneratedDataKey, OpeningProvider as _, SealingProvider as _, Several, WrappedKey},
     retry::{Policy, Retry},
@@ -13,6 +13,7 @@ use datakey::{
 use datakey_fake_kms::{FaultRule, KmsErrorCode};
 use datakey_kms::KmsProvider;
 use datakey_tests::{
+    keyrings::Keyrings,
     kms,
     pipeline::{Loopback, fake, orders},
     secrets::{PLAINTEXT, Planted, error_hides, hides, secret, shown_in},
@@ -122,15 +123,16 @@ fn streams_hide_what_passes_through_them() {
 
 #[tokio::test]
 async fn the_layers_hide_what_they_keep() {
-    let keyring = Keyring::new(Planted);
-    let sealing = keyring.sealing_key(&orders(), Usage::message(9)).await.unwrap();
+    let keyring = Keyrings::new(Planted);
+    let sealing = keyring.sealing.key(&orders(), Usage::message(9)).await.unwrap();
     assert_eq!(
         sealing.data_key().expose_secret(),
         &secret(),
         "planted, or this shows nothing"
     );
     let opening = keyring
-        .opening_key(&orders(), sealing.wrapped_keys())
+        .opening
+        .key(&orders(), sealing.wrapped_keys())
         .await
         .unwrap();
     hides(&sealing);

@@ -2,11 +2,12 @@
 //! key cache above serves what it has.
 use std::time::Duration;
 
-use datakey_keyring::{DEFAULT_HEDGE_DELAY, Keyring, SealingLimits, Usage};
+use datakey_keyring::{DEFAULT_HEDGE_DELAY, SealingLimits, Usage};
 use datakey_provider::{
     EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, WrappedKey, WrappedKeys,
 };
 use datakey_retry::{BreakerPhase, Classify as _, Policy, Reason, Retry, defaults, retry};
+use datakey_tests::keyrings::Keyrings;
 use datakey_tests::{
     retry::seeded,
     retry_regions::{FAR, Health, NEAR, TwoRegions},
@@ -23,7 +24,7 @@ async fn wrapped(regions: &TwoRegions, name: &str) -> WrappedKeys {
 }
 
 /// How long opening took, by a keyring that has not seen the message.
-async fn opened(keyring: &Keyring<Retry<TwoRegions>>, regions: &TwoRegions, name: &str) -> Duration {
+async fn opened(keyring: &Keyrings, regions: &TwoRegions, name: &str) -> Duration {
     let health = [NEAR, FAR].map(|key| (key, regions.health(key)));
     for (key, _) in health {
         regions.set(key, Health::Up);
@@ -33,7 +34,7 @@ async fn opened(keyring: &Keyring<Retry<TwoRegions>>, regions: &TwoRegions, name
         regions.set(key, was);
     }
     let began = Instant::now();
-    keyring.opening_key(&context(name), &keys).await.unwrap();
+    keyring.opening.key(&context(name), &keys).await.unwrap();
     began.elapsed()
 }
 
@@ -42,7 +43,7 @@ async fn a_dead_region_is_paid_for_once_and_not_by_each_message() {
     for (dead, at_most) in [(Health::Failing, 30), (Health::Hanging, 20)] {
         let regions = TwoRegions::default();
         let retry = Retry::new(regions.clone(), seeded(1));
-        let keyring = Keyring::builder()
+        let keyring = Keyrings::builder()
             .load_timeout(Duration::from_secs(61))
             .build(retry.clone())
             .unwrap();
@@ -103,7 +104,7 @@ async fn the_rank_sinks_while_open_and_the_next_message_after_that_tries() {
 #[tokio::test(start_paused = true)]
 async fn a_region_that_is_back_is_used_again_within_seconds() {
     let regions = TwoRegions::default();
-    let keyring = Keyring::builder()
+    let keyring = Keyrings::builder()
         .load_timeout(Duration::from_secs(61))
         .build(Retry::new(regions.clone(), seeded(1)))
         .unwrap();
@@ -124,14 +125,14 @@ async fn a_key_that_is_cached_seals_through_an_outage_up_to_its_hard_limit() {
     let regions = TwoRegions::default();
     let retry = Retry::new(regions.clone(), seeded(1));
     let (soft, hard) = (Duration::from_secs(60), Duration::from_secs(300));
-    let keyring = Keyring::builder()
-        .sealing(SealingLimits::default().with_ages(soft, hard))
+    let keyring = Keyrings::builder()
+        .sealing(SealingLimits::default().with_soft_age(soft).with_hard_age(hard))
         .load_timeout(Duration::from_secs(61))
         .build(retry.clone())
         .unwrap();
     let seal = || async {
         let began = Instant::now();
-        let sealed = keyring.sealing_key(&context("a"), Usage::message(1)).await;
+        let sealed = keyring.sealing.key(&context("a"), Usage::message(1)).await;
         (sealed.map(|_| ()), began.elapsed())
     };
     seal().await.0.unwrap();

@@ -1,7 +1,7 @@
 //! The accounting service: takes batches over HTTP, opens each order, enters it into the books.
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use datakey::{Aad, EncryptionContext, OpenError, Opener, kms::KmsProvider};
+use datakey::{Aad, EncryptionContext, OpenError, Opener};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Response, StatusCode, body::Bytes, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,7 +23,7 @@ pub(crate) struct Accounting {
 }
 
 struct Desk {
-    opener: Opener<KmsProvider>,
+    opener: Opener,
     expected: EncryptionContext,
     books: Arc<Books>,
 }
@@ -33,7 +33,7 @@ impl Accounting {
     ///
     /// # Errors
     /// When no port can be bound.
-    pub(crate) async fn start(opener: Opener<KmsProvider>, expected: EncryptionContext) -> io::Result<Self> {
+    pub(crate) async fn start(opener: Opener, expected: EncryptionContext) -> io::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let books = Arc::new(Books::default());

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use datakey::{Aad, EncryptionContext, Sealer, kms::KmsProvider};
+use datakey::{Aad, EncryptionContext, Sealer};
 use http_body_util::Full;
 use hyper::{Request, body::Bytes};
 use hyper_util::{
@@ -23,7 +23,7 @@ use super::{orders::Order, wire};
 
 /// How a shop works through its orders.
 pub(crate) struct Shop {
-    pub(crate) sealer: Sealer<KmsProvider>,
+    pub(crate) sealer: Sealer,
     pub(crate) context: EncryptionContext,
     pub(crate) accounting: SocketAddr,
     /// One records message for each batch instead of one message for each order.

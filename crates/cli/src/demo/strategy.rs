@@ -128,7 +128,7 @@ impl Strategy {
     ///
     /// # Errors
     /// [`StackError`]
-    pub(crate) fn sealer(&self, kms: &Kms) -> Result<Sealer<KmsProvider>, StackError> {
+    pub(crate) fn sealer(&self, kms: &Kms) -> Result<Sealer, StackError> {
         let builder = SealerBuilder::new(self.provider(kms, Side::Shop)?);
         let builder = if self.retry {
             builder
@@ -147,7 +147,7 @@ impl Strategy {
     ///
     /// # Errors
     /// [`StackError`]
-    pub(crate) fn opener(&self, kms: &Kms) -> Result<Opener<KmsProvider>, StackError> {
+    pub(crate) fn opener(&self, kms: &Kms) -> Result<Opener, StackError> {
         let builder = OpenerBuilder::new(self.provider(kms, Side::Accounting)?);
         let builder = if self.retry {
             builder

@@ -1,10 +1,10 @@
 //! The header of a sealed stream, read off its front and not a byte more.
-use std::io::{self, Read};
+use std::io::Read;
 
 use datakey_envelope::{FormatError, Header, MAX_HEADER_LEN};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::{OpenError, error::into_io};
+use crate::{OpenError, StreamError};
 
 /// The header of a sealed stream, with the bytes that it was read from.
 ///
@@ -12,16 +12,16 @@ use crate::{OpenError, error::into_io};
 ///
 /// ```
 /// use std::io::Read;
-/// use datakey::{Aad, EncryptionContext, OpenReader, Opener, SealedHeader, provider::OpeningProvider};
+/// use datakey::{Aad, EncryptionContext, OpenReader, Opener, SealedHeader, StreamError};
 ///
-/// fn plaintext<P: OpeningProvider + 'static>(
-///     opener: &Opener<P>,
+/// fn plaintext(
+///     opener: &Opener,
 ///     mut sealed: impl Read,
 ///     runtime: &tokio::runtime::Runtime,
-/// ) -> std::io::Result<String> {
+/// ) -> Result<String, StreamError> {
 ///     let header = SealedHeader::read(&mut sealed)?;
 ///     let expected = EncryptionContext::empty();
-///     let key = runtime.block_on(opener.opening_key(&expected, &header.header())).map_err(std::io::Error::other)?;
+///     let key = runtime.block_on(opener.key_of(&expected, &header.header()))?;
 ///     let mut text = String::new();
 ///     OpenReader::new(&key, &header, Aad::EMPTY, sealed)?.read_to_string(&mut text)?;
 ///     Ok(text)
@@ -39,9 +39,8 @@ impl SealedHeader {
     /// Reads the header off the front of a stream.
     ///
     /// # Errors
-    /// Errors of `inner`; an [`OpenError::Format`] within [`io::ErrorKind::InvalidData`] if it is not a message or ends
-    /// early.
-    pub fn read<R: Read + ?Sized>(inner: &mut R) -> io::Result<Self> {
+    /// Errors of `inner`; an [`OpenError::Format`] if it is not a message or ends early.
+    pub fn read<R: Read + ?Sized>(inner: &mut R) -> Result<Self, StreamError> {
         let mut bytes = Vec::new();
         while let Step::Need(more) = step(&bytes)? {
             let read = inner.take(more as u64).read_to_end(&mut bytes)?;
@@ -54,7 +53,7 @@ impl SealedHeader {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub async fn read_async<R: AsyncRead + Unpin + ?Sized>(inner: &mut R) -> io::Result<Self> {
+    pub async fn read_async<R: AsyncRead + Unpin + ?Sized>(inner: &mut R) -> Result<Self, StreamError> {
         let mut bytes = Vec::new();
         while let Step::Need(more) = step(&bytes)? {
             let read = inner.take(more as u64).read_to_end(&mut bytes).await?;
@@ -75,7 +74,7 @@ impl SealedHeader {
     }
 }
 
-fn step(bytes: &[u8]) -> io::Result<Step> {
+fn step(bytes: &[u8]) -> Result<Step, OpenError> {
     match Header::decode(bytes) {
         Ok(_) => Ok(Step::Whole),
         Err(FormatError::Truncated { missing }) => {
@@ -83,17 +82,17 @@ fn step(bytes: &[u8]) -> io::Result<Step> {
             let missing = usize::try_from(missing).unwrap_or(MAX_HEADER_LEN);
             Ok(Step::Need(missing.clamp(1, MAX_HEADER_LEN)))
         }
-        Err(error) => Err(into_io(OpenError::Format(error))),
+        Err(error) => Err(OpenError::Format(error)),
     }
 }
 
 /// Nothing more came: what there is decides what is wrong with it.
-fn ended(bytes: &[u8], read: usize) -> io::Result<()> {
+fn ended(bytes: &[u8], read: usize) -> Result<(), OpenError> {
     if read > 0 {
         return Ok(());
     }
     match Header::decode(bytes) {
         Ok(_) => Ok(()),
-        Err(error) => Err(into_io(OpenError::Format(error))),
+        Err(error) => Err(OpenError::Format(error)),
     }
 }

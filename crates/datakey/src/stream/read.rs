@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{header::SealedHeader, pending::Pending};
-use crate::{OpenError, error::into_io};
+use crate::{OpenError, StreamError};
 
 /// How many sealed bytes are read at a time.
 pub(super) const PORTION: usize = 64 << 10;
@@ -43,11 +43,9 @@ impl<R> OpenReader<R> {
     /// Opens the rest of `inner`, whose header was read off it. The commitment is checked here.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidData`] with an [`OpenError`] inside.
-    pub fn new(key: &OpeningKey, header: &SealedHeader, aad: Aad<'_>, inner: R) -> io::Result<Self> {
-        let opener = key
-            .stream_opener(&header.header(), aad)
-            .map_err(|error| into_io(OpenError::from(error)))?;
+    /// [`StreamError::Open`].
+    pub fn new(key: &OpeningKey, header: &SealedHeader, aad: Aad<'_>, inner: R) -> Result<Self, StreamError> {
+        let opener = key.stream_opener(&header.header(), aad)?;
         let state = State {
             opener: Some(opener),
             opened: Pending::default(),
@@ -70,7 +68,7 @@ impl State {
     /// Whether there is something to hand out, or nothing ever will be.
     fn is_ready(&self) -> io::Result<bool> {
         match &self.failed {
-            Some(error) if self.opened.is_empty() => Err(into_io(error.clone())),
+            Some(error) if self.opened.is_empty() => Err(StreamError::Open(error.clone()).into()),
             _ => Ok(!self.opened.is_empty() || self.opener.is_none()),
         }
     }

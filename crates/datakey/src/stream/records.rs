@@ -8,15 +8,15 @@ use datakey_envelope::{Aad, OpeningKey, RecordOpener, RecordSealer, SealingKey};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::{header::SealedHeader, pending::Pending, read::PORTION, write::take};
-use crate::{OpenError, SealError, error::into_io};
+use crate::{OpenError, StreamError};
 
 /// Writes one records message, record by record, with the methods of its side: `push` and `finish` on a `Write`,
 /// `push_async` and `finish_async` on an `AsyncWrite`.
 ///
 /// ```
-/// use datakey::{Aad, EncryptionContext, Sealer, provider::SealingProvider};
+/// use datakey::{Aad, EncryptionContext, Sealer};
 ///
-/// async fn post<P: SealingProvider + 'static>(sealer: &Sealer<P>) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// async fn post(sealer: &Sealer) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 ///     let context = EncryptionContext::new([("purpose", "orders")])?;
 ///     let mut batch = sealer.record_writer(&context, Aad::from("batch 9"), Some(1 << 20), Vec::new()).await?;
 ///     for order in ["order 1", "order 2"] {
@@ -37,7 +37,7 @@ impl<W> RecordWriter<W> {
     ///
     /// # Errors
     /// When the message cannot be begun, for want of random bytes.
-    pub fn new(key: &SealingKey, aad: Aad<'_>, at_most: Option<u64>, inner: W) -> Result<Self, SealError> {
+    pub fn new(key: &SealingKey, aad: Aad<'_>, at_most: Option<u64>, inner: W) -> Result<Self, StreamError> {
         let mut pending = Pending::default();
         let sealer = pending.fill(|out| key.record_sealer(aad, out))?;
         Ok(Self {
@@ -54,21 +54,17 @@ impl<W> RecordWriter<W> {
         self.sealer.count()
     }
 
-    fn seal(&mut self, record: &[u8]) -> io::Result<()> {
+    fn seal(&mut self, record: &[u8]) -> Result<(), StreamError> {
         let left = take(self.left, record.len())?;
         let sealer = &mut self.sealer;
-        self.pending
-            .fill(|out| sealer.push_record(record, out))
-            .map_err(|error| into_io(SealError::Envelope(error)))?;
+        self.pending.fill(|out| sealer.push_record(record, out))?;
         self.left = left;
         Ok(())
     }
 }
 
-fn seal_end(sealer: RecordSealer, pending: &mut Pending) -> io::Result<()> {
-    pending
-        .fill(|out| sealer.finish(out))
-        .map_err(|error| into_io(SealError::Envelope(error)))
+fn seal_end(sealer: RecordSealer, pending: &mut Pending) -> Result<(), StreamError> {
+    Ok(pending.fill(|out| sealer.finish(out))?)
 }
 
 impl<W: Write> RecordWriter<W> {
@@ -77,16 +73,16 @@ impl<W: Write> RecordWriter<W> {
     /// # Errors
     /// A record over the limit, or over what was reserved: it is not in the message, which goes on without it. Errors
     /// of the inner writer: the record is in the message and is written with what follows, so do not push it again.
-    pub fn push(&mut self, record: &[u8]) -> io::Result<()> {
+    pub fn push(&mut self, record: &[u8]) -> Result<(), StreamError> {
         self.seal(record)?;
-        self.pending.write_to(&mut self.inner)
+        Ok(self.pending.write_to(&mut self.inner)?)
     }
 
     /// Writes the end of the message, flushes, and gives the inner writer back.
     ///
     /// # Errors
     /// Errors of the inner writer.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub fn finish(mut self) -> Result<W, StreamError> {
         seal_end(self.sealer, &mut self.pending)?;
         self.pending.write_to(&mut self.inner)?;
         self.inner.flush()?;
@@ -99,16 +95,16 @@ impl<W: AsyncWrite + Unpin> RecordWriter<W> {
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub async fn push_async(&mut self, record: &[u8]) -> io::Result<()> {
+    pub async fn push_async(&mut self, record: &[u8]) -> Result<(), StreamError> {
         self.seal(record)?;
-        self.drain().await
+        Ok(self.drain().await?)
     }
 
     /// Writes the end of the message, shuts the inner writer down and gives it back.
     ///
     /// # Errors
     /// Errors of the inner writer.
-    pub async fn finish_async(mut self) -> io::Result<W> {
+    pub async fn finish_async(mut self) -> Result<W, StreamError> {
         self.drain().await?;
         let Self {
             mut inner,
@@ -143,9 +139,9 @@ impl<W> fmt::Debug for RecordWriter<W> {
 /// a message that is cut short ends in an error, never in a plain `None`.
 ///
 /// ```
-/// use datakey::{Aad, EncryptionContext, Opener, provider::OpeningProvider};
+/// use datakey::{Aad, EncryptionContext, Opener, StreamError};
 ///
-/// async fn count<P: OpeningProvider + 'static>(opener: &Opener<P>, sealed: &[u8]) -> std::io::Result<u32> {
+/// async fn count(opener: &Opener, sealed: &[u8]) -> Result<u32, StreamError> {
 ///     let expected = EncryptionContext::empty();
 ///     let mut records = opener.record_reader(&expected, Aad::EMPTY, sealed).await?;
 ///     let (mut record, mut count) = (Vec::new(), 0);
@@ -169,11 +165,9 @@ impl<R> RecordReader<R> {
     /// Opens the rest of `inner`, whose header was read off it. The commitment is checked here.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidData`] with an [`OpenError`] inside.
-    pub fn new(key: &OpeningKey, header: &SealedHeader, aad: Aad<'_>, inner: R) -> io::Result<Self> {
-        let opener = key
-            .record_opener(&header.header(), aad)
-            .map_err(|error| into_io(OpenError::from(error)))?;
+    /// [`StreamError::Open`].
+    pub fn new(key: &OpeningKey, header: &SealedHeader, aad: Aad<'_>, inner: R) -> Result<Self, StreamError> {
+        let opener = key.record_opener(&header.header(), aad)?;
         let sealed = vec![0; PORTION].into();
         Ok(Self {
             inner,
@@ -186,9 +180,9 @@ impl<R> RecordReader<R> {
     }
 
     /// Opens what has been read: `Some(true)` for a record, `None` when more must be read.
-    fn step(&mut self, record: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    fn step(&mut self, record: &mut Vec<u8>) -> Result<Option<bool>, StreamError> {
         if let Some(error) = &self.failed {
-            return Err(into_io(error.clone()));
+            return Err(error.clone().into());
         }
         let Some(opener) = &mut self.opener else {
             return Ok(Some(false));
@@ -204,7 +198,7 @@ impl<R> RecordReader<R> {
     }
 
     /// Takes note of how much was read; nothing is the end.
-    fn read(&mut self, read: usize) -> io::Result<bool> {
+    fn read(&mut self, read: usize) -> Result<bool, StreamError> {
         (self.start, self.end) = (0, read);
         if read > 0 {
             return Ok(false);
@@ -215,9 +209,9 @@ impl<R> RecordReader<R> {
         }
     }
 
-    fn fail(&mut self, error: OpenError) -> io::Error {
+    fn fail(&mut self, error: OpenError) -> StreamError {
         self.opener = None;
-        into_io(self.failed.insert(error).clone())
+        self.failed.insert(error).clone().into()
     }
 }
 
@@ -225,8 +219,8 @@ impl<R: Read> RecordReader<R> {
     /// Replaces what is in `record` by the next record; `false` at the end of a whole message.
     ///
     /// # Errors
-    /// Errors of the inner reader; an [`OpenError`] within [`io::ErrorKind::InvalidData`].
-    pub fn next_record(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
+    /// Errors of the inner reader, or [`StreamError::Open`].
+    pub fn next_record(&mut self, record: &mut Vec<u8>) -> Result<bool, StreamError> {
         record.clear();
         loop {
             if let Some(found) = self.step(record)? {
@@ -248,7 +242,7 @@ impl<R: AsyncRead + Unpin> RecordReader<R> {
     ///
     /// # Errors
     /// As [`next_record`](Self::next_record).
-    pub async fn next_record_async(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
+    pub async fn next_record_async(&mut self, record: &mut Vec<u8>) -> Result<bool, StreamError> {
         record.clear();
         loop {
             if let Some(found) = self.step(record)? {

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
 use super::pending::Pending;
-use crate::{SealError, error::into_io};
+use crate::{SealError, StreamError};
 
 /// The most plaintext that one write takes: bounds what is sealed before it is written.
 const PORTION: usize = 256 << 10;
@@ -26,9 +26,9 @@ pin_project! {
     ///
     /// ```
     /// use std::io::Write;
-    /// use datakey::{Aad, EncryptionContext, Sealer, provider::SealingProvider};
+    /// use datakey::{Aad, EncryptionContext, Sealer};
     ///
-    /// async fn seal_file<P: SealingProvider + 'static>(sealer: &Sealer<P>) -> Result<(), Box<dyn std::error::Error>> {
+    /// async fn seal_file(sealer: &Sealer) -> Result<(), Box<dyn std::error::Error>> {
     ///     let context = EncryptionContext::new([("purpose", "archive")])?;
     ///     let sealed = std::fs::File::create_new("orders.csv.datakey")?;
     ///     let mut writer = sealer.writer(&context, Aad::EMPTY, Some(1 << 30), sealed).await?;
@@ -53,7 +53,7 @@ impl<W> SealWriter<W> {
     ///
     /// # Errors
     /// When the message cannot be begun, for want of random bytes.
-    pub fn new(key: &SealingKey, aad: Aad<'_>, at_most: Option<u64>, inner: W) -> Result<Self, SealError> {
+    pub fn new(key: &SealingKey, aad: Aad<'_>, at_most: Option<u64>, inner: W) -> Result<Self, StreamError> {
         let mut pending = Pending::default();
         let sealer = pending.fill(|out| key.stream_sealer(aad, out))?;
         Ok(Self {
@@ -83,7 +83,7 @@ fn portion(
     let rest = take(*left, portion.len())?;
     pending
         .fill(|out| sealer.push(portion, out))
-        .map_err(|error| into_io(SealError::Envelope(error)))?;
+        .map_err(StreamError::from)?;
     *left = rest;
     Ok(portion.len())
 }
@@ -111,14 +111,14 @@ fn seal_last(
     sealer: &mut Option<StreamSealer>,
     pending: &mut Pending,
     failed: &mut Option<SealError>,
-) -> io::Result<()> {
+) -> Result<(), StreamError> {
     if let Some(last) = sealer.take() {
         *failed = pending
             .fill(|out| last.finish(out))
             .map_err(SealError::Envelope)
             .err();
     }
-    failed.clone().map_or(Ok(()), |error| Err(into_io(error)))
+    failed.clone().map_or(Ok(()), |error| Err(error.into()))
 }
 
 impl<W: Write> SealWriter<W> {
@@ -126,7 +126,7 @@ impl<W: Write> SealWriter<W> {
     ///
     /// # Errors
     /// Errors of the inner writer.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub fn finish(mut self) -> Result<W, StreamError> {
         seal_last(&mut self.sealer, &mut self.pending, &mut self.failed)?;
         self.pending.write_to(&mut self.inner)?;
         self.inner.flush()?;

@@ -1,0 +1,91 @@
+//! Both sides of a process, on one provider, one quota, one budget.
+use std::sync::Arc;
+
+use datakey_keyring::ConfigError;
+use datakey_provider::KeyProvider;
+use datakey_retry::Policy;
+
+use crate::{Opener, OpenerBuilder, Sealer, SealerBuilder};
+
+/// A sealer and an opener over one provider, which share one retry policy with its budget, rate and breaker.
+///
+/// For a process that writes and reads: calls of both sides count against one KMS quota.
+///
+/// ```
+/// use datakey::{Opener, Sealer, both, provider::KeyProvider};
+///
+/// fn archive(kms: impl KeyProvider + 'static) -> (Sealer, Opener) {
+///     both(kms)
+/// }
+/// ```
+#[must_use]
+pub fn both(provider: impl KeyProvider + 'static) -> (Sealer, Opener) {
+    let Both { sealer, opener } = Both::new(provider);
+    (sealer.build_default(), opener.build_default())
+}
+
+/// Builds both sides of a process, each with settings of its own and with one retry policy: [`both`] with choices.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey::{Both, ConfigError, Opener, Sealer, Suite, keyring::OpeningLimits, provider::KeyProvider};
+///
+/// fn archive(kms: impl KeyProvider + 'static) -> Result<(Sealer, Opener), ConfigError> {
+///     Both::new(kms)
+///         .sealer(|sealer| sealer.suite(Suite::Aes256Gcm))
+///         .opener(|opener| opener.limits(OpeningLimits::default().with_ttl(Duration::from_secs(60))))
+///         .build()
+/// }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Both {
+    sealer: SealerBuilder,
+    opener: OpenerBuilder,
+}
+
+impl Both {
+    /// Starts with the defaults.
+    pub fn new(provider: impl KeyProvider + 'static) -> Self {
+        let provider = Arc::new(provider);
+        let both = Self {
+            sealer: SealerBuilder::new(Arc::clone(&provider)),
+            opener: OpenerBuilder::new(provider),
+        };
+        both.retry(Policy::default())
+    }
+
+    /// Retries with this policy on both sides instead of the default one.
+    pub fn retry(mut self, policy: Policy) -> Self {
+        self.sealer = self.sealer.retry(policy.clone());
+        self.opener = self.opener.retry(policy);
+        self
+    }
+
+    /// Puts no retry layer over the provider: for one that retries by itself.
+    pub fn without_retry(mut self) -> Self {
+        self.sealer = self.sealer.without_retry();
+        self.opener = self.opener.without_retry();
+        self
+    }
+
+    /// Chooses for the sealing side.
+    pub fn sealer(mut self, choose: impl FnOnce(SealerBuilder) -> SealerBuilder) -> Self {
+        self.sealer = choose(self.sealer);
+        self
+    }
+
+    /// Chooses for the opening side.
+    pub fn opener(mut self, choose: impl FnOnce(OpenerBuilder) -> OpenerBuilder) -> Self {
+        self.opener = choose(self.opener);
+        self
+    }
+
+    /// Nests the layers of both.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the limits of either contradict each other.
+    pub fn build(self) -> Result<(Sealer, Opener), ConfigError> {
+        Ok((self.sealer.build()?, self.opener.build()?))
+    }
+}

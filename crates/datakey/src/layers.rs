@@ -1,0 +1,98 @@
+//! Nests the layers in the right order: keyring over retry over provider.
+use std::{sync::Arc, time::Duration};
+
+use datakey_provider::{OpeningProvider, SealingProvider};
+use datakey_retry::{Policy, Retry};
+
+/// How much longer a load may take than the retry policy gives a call, so that the policy's own error is the one that
+/// callers see.
+const LOAD_GRACE: Duration = Duration::from_secs(1);
+
+/// What both sides have between keyring and provider.
+#[derive(Debug, Clone)]
+pub(crate) struct Layers {
+    pub(crate) policy: Option<Policy>,
+    pub(crate) cached: bool,
+    pub(crate) load_timeout: Option<Duration>,
+    pub(crate) max_loads: Option<usize>,
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        Self {
+            policy: Some(Policy::default()),
+            cached: true,
+            load_timeout: None,
+            max_loads: None,
+        }
+    }
+}
+
+impl Layers {
+    pub(crate) fn sealing(&self, provider: Arc<dyn SealingProvider>) -> Arc<dyn SealingProvider> {
+        match &self.policy {
+            Some(policy) => Arc::new(Retry::new(provider, policy.clone())),
+            None => provider,
+        }
+    }
+
+    pub(crate) fn opening(&self, provider: Arc<dyn OpeningProvider>) -> Arc<dyn OpeningProvider> {
+        match &self.policy {
+            Some(policy) => Arc::new(Retry::new(provider, policy.clone())),
+            None => provider,
+        }
+    }
+
+    /// How long a load may take: what was set, or a little longer than the policy is patient.
+    pub(crate) fn load_timeout(&self) -> Option<Duration> {
+        let by_policy = || {
+            let deadline = self.policy.as_ref()?.rules().deadline?;
+            Some(deadline.saturating_add(LOAD_GRACE))
+        };
+        self.load_timeout.or_else(by_policy)
+    }
+}
+
+/// The settings that both builders have, on a field `layers`.
+macro_rules! settings {
+    () => {
+        /// Retries with this policy instead of the default one. Give the same one to all that share a KMS quota: its
+        /// clones share the budget and the rate.
+        ///
+        /// Its circuit breaker judges each wrapping key by itself, so that over several Regions the outage of one
+        /// keeps nobody from the others, and while it lasts messages are opened with another Region's wrapped key at
+        /// once. Sealing needs all Regions, and fails at once while one is down and no data key is cached.
+        pub fn retry(mut self, policy: datakey_retry::Policy) -> Self {
+            self.layers.policy = Some(policy);
+            self
+        }
+
+        /// Puts no retry layer over the provider: for one that retries by itself, such as a stack with a layer of your own
+        /// around a [`Retry`](crate::retry::Retry). Otherwise throttling reaches the caller.
+        pub fn without_retry(mut self) -> Self {
+            self.layers.policy = None;
+            self
+        }
+
+        /// Makes a provider call for each message. For comparisons, and where a policy forbids the reuse of data keys.
+        pub fn without_cache(mut self) -> Self {
+            self.layers.cached = false;
+            self
+        }
+
+        /// Bounds one load of a data key with all its attempts. By default a second more than the retry policy's
+        /// deadline, and without a retry layer [`DEFAULT_LOAD_TIMEOUT`](crate::keyring::DEFAULT_LOAD_TIMEOUT).
+        pub fn load_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.layers.load_timeout = Some(timeout);
+            self
+        }
+
+        /// Bounds how many loads are in flight at a time.
+        pub fn max_loads(mut self, loads: usize) -> Self {
+            self.layers.max_loads = Some(loads);
+            self
+        }
+    };
+}
+
+pub(crate) use settings;

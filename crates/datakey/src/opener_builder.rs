@@ -1,0 +1,118 @@
+//! Settings of an opener.
+use std::{fmt, sync::Arc, time::Duration};
+
+use datakey_keyring::{
+    ConfigError, DEFAULT_HEDGE_DELAY, OpeningKeyring, OpeningKeyringBuilder, OpeningLimits,
+};
+use datakey_provider::OpeningProvider;
+
+use crate::{
+    Envelope, Opener,
+    layers::{Layers, settings},
+};
+
+/// Builds an [`Opener`]: caches and retries unless told otherwise.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey::{ConfigError, Opener, keyring::OpeningLimits, provider::OpeningProvider};
+///
+/// fn opener(kms: impl OpeningProvider + 'static) -> Result<Opener, ConfigError> {
+///     Opener::builder(kms).limits(OpeningLimits::default().with_ttl(Duration::from_secs(60))).build()
+/// }
+/// ```
+#[must_use]
+#[derive(Clone)]
+pub struct OpenerBuilder {
+    provider: Arc<dyn OpeningProvider>,
+    pub(crate) layers: Layers,
+    limits: OpeningLimits,
+    hedge_delay: Duration,
+}
+
+impl OpenerBuilder {
+    /// Starts with the defaults.
+    pub fn new(provider: impl OpeningProvider + 'static) -> Self {
+        Self {
+            provider: Arc::new(provider),
+            layers: Layers::default(),
+            limits: OpeningLimits::default(),
+            hedge_delay: DEFAULT_HEDGE_DELAY,
+        }
+    }
+
+    settings!();
+
+    /// Bounds age and number of the data keys that are kept, and of the refusals that are remembered.
+    pub fn limits(mut self, limits: OpeningLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long one wrapped key of a message may take to open before the next one is tried as well, for messages
+    /// with wrapped keys of several regions. [`Duration::MAX`] tries one after the other.
+    pub fn hedge_delay(mut self, delay: Duration) -> Self {
+        self.hedge_delay = delay;
+        self
+    }
+
+    fn keyring(&self) -> OpeningKeyringBuilder<Envelope> {
+        let mut keyring = OpeningKeyring::builder()
+            .material(Envelope::default())
+            .limits(self.limits)
+            .hedge_delay(self.hedge_delay);
+        if !self.layers.cached {
+            keyring = keyring.uncached();
+        }
+        if let Some(timeout) = self.layers.load_timeout() {
+            keyring = keyring.load_timeout(timeout);
+        }
+        if let Some(loads) = self.layers.max_loads {
+            keyring = keyring.max_loads(loads);
+        }
+        keyring
+    }
+
+    /// Nests the layers.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the limits contradict each other.
+    pub fn build(self) -> Result<Opener, ConfigError> {
+        let keyring = self
+            .keyring()
+            .build(self.layers.opening(Arc::clone(&self.provider)))?;
+        Ok(Opener::with_keyring(keyring))
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "the defaults do not contradict each other; a test builds them"
+    )]
+    pub(crate) fn build_default(self) -> Opener {
+        self.build().expect("the defaults are valid")
+    }
+}
+
+impl Opener {
+    /// Caches and retries with the defaults.
+    ///
+    /// The provider is whatever opens: one for KMS keys, an `Arc<dyn OpeningProvider>`, several, or a stack of layers.
+    #[must_use]
+    pub fn new(provider: impl OpeningProvider + 'static) -> Self {
+        Self::builder(provider).build_default()
+    }
+
+    /// Chooses cache limits and retry policy.
+    pub fn builder(provider: impl OpeningProvider + 'static) -> OpenerBuilder {
+        OpenerBuilder::new(provider)
+    }
+}
+
+impl fmt::Debug for OpenerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenerBuilder")
+            .field("limits", &self.limits)
+            .field("hedge_delay", &self.hedge_delay)
+            .finish_non_exhaustive()
+    }
+}

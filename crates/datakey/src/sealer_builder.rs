@@ -1,0 +1,130 @@
+//! Settings of a sealer.
+use std::{fmt, sync::Arc};
+
+use datakey_envelope::{Params, Suite};
+use datakey_keyring::{ConfigError, SealingKeyring, SealingKeyringBuilder, SealingLimits};
+use datakey_provider::SealingProvider;
+
+use crate::{
+    Envelope, Format, Sealer,
+    layers::{Layers, settings},
+};
+
+/// Builds a [`Sealer`]: caches and retries unless told otherwise.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey::{ConfigError, Sealer, Suite, keyring::SealingLimits, provider::SealingProvider, retry::Policy};
+///
+/// fn sealer(kms: impl SealingProvider + 'static) -> Result<Sealer, ConfigError> {
+///     Sealer::builder(kms)
+///         .suite(Suite::Aes256Gcm)
+///         .limits(SealingLimits::default().with_max_messages(1 << 20))
+///         .retry(Policy::default().with_deadline(Duration::from_secs(10)))
+///         .build()
+/// }
+/// ```
+#[must_use]
+#[derive(Clone)]
+pub struct SealerBuilder {
+    provider: Arc<dyn SealingProvider>,
+    pub(crate) layers: Layers,
+    format: Format,
+    limits: SealingLimits,
+}
+
+impl SealerBuilder {
+    /// Starts with the defaults.
+    pub fn new(provider: impl SealingProvider + 'static) -> Self {
+        Self {
+            provider: Arc::new(provider),
+            layers: Layers::default(),
+            format: Format::default(),
+            limits: SealingLimits::default(),
+        }
+    }
+
+    settings!();
+
+    /// Seals in this format. [`Params`] are the native one.
+    pub fn format(mut self, format: impl Into<Format>) -> Self {
+        self.format = format.into();
+        self
+    }
+
+    /// Seals in the native format, with this suite. The default is ChaCha20-Poly1305.
+    pub fn suite(self, suite: Suite) -> Self {
+        let Format::Datakey(params) = self.format;
+        self.format(params.with_suite(suite))
+    }
+
+    /// Seals in the native format, with these parameters: suite, frame length, record limit.
+    pub fn params(self, params: Params) -> Self {
+        self.format(params)
+    }
+
+    /// Bounds age and use of each data key.
+    pub fn limits(mut self, limits: SealingLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn keyring(&self) -> SealingKeyringBuilder<Envelope> {
+        let mut keyring = SealingKeyring::builder()
+            .material(Envelope::new(self.format))
+            .limits(self.limits);
+        if !self.layers.cached {
+            keyring = keyring.uncached();
+        }
+        if let Some(timeout) = self.layers.load_timeout() {
+            keyring = keyring.load_timeout(timeout);
+        }
+        if let Some(loads) = self.layers.max_loads {
+            keyring = keyring.max_loads(loads);
+        }
+        keyring
+    }
+
+    /// Nests the layers.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the limits contradict each other.
+    pub fn build(self) -> Result<Sealer, ConfigError> {
+        let keyring = self
+            .keyring()
+            .build(self.layers.sealing(Arc::clone(&self.provider)))?;
+        Ok(Sealer::with_keyring(keyring))
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "the defaults do not contradict each other; a test builds them"
+    )]
+    pub(crate) fn build_default(self) -> Sealer {
+        self.build().expect("the defaults are valid")
+    }
+}
+
+impl Sealer {
+    /// Caches and retries with the defaults.
+    ///
+    /// The provider is whatever seals: one for a KMS key, an `Arc<dyn SealingProvider>`, several, or a stack of layers.
+    #[must_use]
+    pub fn new(provider: impl SealingProvider + 'static) -> Self {
+        Self::builder(provider).build_default()
+    }
+
+    /// Chooses suite, cache limits, retry policy.
+    pub fn builder(provider: impl SealingProvider + 'static) -> SealerBuilder {
+        SealerBuilder::new(provider)
+    }
+}
+
+impl fmt::Debug for SealerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealerBuilder")
+            .field("format", &self.format)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! Settings of an opening keyring.
+use std::{sync::Arc, time::Duration};
+
+use datakey_provider::OpeningProvider;
+
+use super::{
+    core::Core,
+    keyring::OpeningKeyring,
+    limits::{DEFAULT_HEDGE_DELAY, OpeningLimits},
+    material::OpeningMaterial,
+};
+use crate::{
+    config::{ConfigError, LoadSettings},
+    data_keys::DataKeys,
+};
+
+/// Builds a [`OpeningKeyring`]; every setting has a default.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_keyring::{OpeningKeyring, OpeningLimits};
+/// # use datakey_provider::OpeningProvider;
+///
+/// # fn with(provider: impl OpeningProvider + 'static) -> Result<OpeningKeyring, datakey_keyring::ConfigError> {
+/// OpeningKeyring::builder()
+///     .limits(OpeningLimits::default().with_ttl(Duration::from_secs(60)))
+///     .load_timeout(Duration::from_secs(10))
+///     .max_loads(16)
+///     .build(provider)
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct OpeningKeyringBuilder<M = DataKeys> {
+    material: M,
+    limits: OpeningLimits,
+    hedge_delay: Duration,
+    settings: LoadSettings,
+    uncached: bool,
+}
+
+impl Default for OpeningKeyringBuilder {
+    fn default() -> Self {
+        Self {
+            material: DataKeys,
+            limits: OpeningLimits::default(),
+            hedge_delay: DEFAULT_HEDGE_DELAY,
+            settings: LoadSettings::default(),
+            uncached: false,
+        }
+    }
+}
+
+impl OpeningKeyring {
+    /// A keyring with the default limits, which hands out the data keys themselves.
+    #[must_use]
+    pub fn new(provider: impl OpeningProvider + 'static) -> Self {
+        Self::builder().assemble(provider)
+    }
+
+    /// A keyring without a cache: each request is a provider call, and each key is dropped with its holder. No load is
+    /// shared. For tests, for comparisons, and where a policy forbids reuse.
+    #[must_use]
+    pub fn uncached(provider: impl OpeningProvider + 'static) -> Self {
+        Self::builder().uncached().assemble(provider)
+    }
+
+    /// Starts with the defaults.
+    #[must_use]
+    pub fn builder() -> OpeningKeyringBuilder {
+        OpeningKeyringBuilder::default()
+    }
+}
+
+impl<M: OpeningMaterial> OpeningKeyringBuilder<M> {
+    /// Sets how keys are prepared before they are kept.
+    pub fn material<N: OpeningMaterial>(self, material: N) -> OpeningKeyringBuilder<N> {
+        OpeningKeyringBuilder {
+            material,
+            limits: self.limits,
+            hedge_delay: self.hedge_delay,
+            settings: self.settings,
+            uncached: self.uncached,
+        }
+    }
+
+    /// Sets the limits of keys.
+    #[must_use]
+    pub fn limits(mut self, limits: OpeningLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long a load may take, retries beneath the keyring included. See
+    /// [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT).
+    #[must_use]
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// Sets how many loads may be in flight at once, of these at most three quarters under each wrapping key. See [`DEFAULT_MAX_LOADS`](crate::DEFAULT_MAX_LOADS).
+    #[must_use]
+    pub fn max_loads(mut self, loads: usize) -> Self {
+        self.settings.max_loads = loads;
+        self
+    }
+
+    /// Sets how many loads may wait for their turn; with zero, a load that finds no room is refused at once. See
+    /// [`DEFAULT_MAX_QUEUED`](crate::DEFAULT_MAX_QUEUED).
+    #[must_use]
+    pub fn max_queued(mut self, loads: usize) -> Self {
+        self.settings.max_queued = loads;
+        self
+    }
+
+    /// Sets how long one wrapped key of a message may take to open before the next one is tried as well. Zero tries all
+    /// at once, [`Duration::MAX`] one after the other. See [`DEFAULT_HEDGE_DELAY`].
+    #[must_use]
+    pub fn hedge_delay(mut self, delay: Duration) -> Self {
+        self.hedge_delay = delay;
+        self
+    }
+
+    /// Sets the seed of all jitter, so that a test or a simulation repeats itself. Without one, each process has its own.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Keeps no keys: see [`OpeningKeyring::uncached`].
+    #[must_use]
+    pub fn uncached(mut self) -> Self {
+        self.uncached = true;
+        self
+    }
+
+    /// Builds the keyring around a provider.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a limit is zero or limits contradict each other.
+    pub fn build(self, provider: impl OpeningProvider + 'static) -> Result<OpeningKeyring<M>, ConfigError> {
+        self.limits.check()?;
+        self.settings.check()?;
+        Ok(self.assemble(provider))
+    }
+
+    pub(crate) fn assemble(self, provider: impl OpeningProvider + 'static) -> OpeningKeyring<M> {
+        OpeningKeyring::around(Core::new(
+            Arc::new(provider),
+            self.material,
+            self.limits,
+            self.hedge_delay,
+            &self.settings,
+            self.uncached,
+        ))
+    }
+}

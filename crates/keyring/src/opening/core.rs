@@ -1,0 +1,362 @@
+//! What an opening keyring is made of: how it finds keys, and how it loads them.
+use std::{sync::Arc, time::Duration};
+
+use datakey_loads::{
+    Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
+    Source, Sweep, Wait, later,
+};
+use datakey_provider::{
+    EncryptionContext, ErrorClass, OpeningProvider, ProviderError, WrappedKey, WrappedKeys,
+};
+use tokio::time::Instant;
+
+use super::{
+    entry::{Borrowed, Entry, OpeningId},
+    limits::OpeningLimits,
+    material::OpeningMaterial,
+    refusals::Refusals,
+};
+use crate::{
+    config::LoadSettings,
+    error::KeyringError,
+    kept::{
+        handle::{Handles, Held},
+        locked::{Locker, Range},
+        nearby::{self, Owner, Spot},
+        secret::Secret,
+        store::Store,
+    },
+    watch::{
+        counters::{Counter, HalfCounters},
+        events,
+        miss::MissReason,
+    },
+};
+
+pub(crate) struct Core<M: OpeningMaterial> {
+    pub(crate) provider: Arc<dyn OpeningProvider>,
+    pub(crate) material: M,
+    pub(crate) uncached: bool,
+    pub(crate) limits: OpeningLimits,
+    pub(crate) hedge_delay: Duration,
+    pub(crate) store: Store<OpeningId, Arc<Entry<M::Key>>>,
+    pub(crate) loads: Loads<Self>,
+    pub(crate) locker: Locker,
+    pub(crate) refusals: Refusals,
+    pub(crate) counters: HalfCounters,
+    pub(crate) not_recognised: Counter,
+    pub(crate) hedges: Counter,
+    pub(crate) refreshes: Counter,
+    pub(crate) revoked: Counter,
+    owner: Owner,
+    janitor: Janitor,
+    jitter: Jitter,
+}
+
+type Kept<M> = Arc<Entry<<M as OpeningMaterial>::Key>>;
+
+/// A key at once, or a load to wait for.
+pub(crate) enum Next<M: OpeningMaterial> {
+    Now(Kept<M>),
+    Refused(KeyringError),
+    Wait {
+        load: Wait<Core<M>>,
+        /// This request began it.
+        leads: bool,
+    },
+}
+
+impl<M: OpeningMaterial> Core<M> {
+    pub(crate) fn new(
+        provider: Arc<dyn OpeningProvider>,
+        material: M,
+        limits: OpeningLimits,
+        hedge_delay: Duration,
+        settings: &LoadSettings,
+        uncached: bool,
+    ) -> Self {
+        Self {
+            provider,
+            material,
+            uncached,
+            limits,
+            hedge_delay,
+            store: Store::new(limits.max_keys()),
+            loads: Loads::new(Arc::new(Gate::new(settings.gate(settings.lane_width())))),
+            locker: Locker::default(),
+            refusals: Refusals::new(&limits),
+            counters: HalfCounters::default(),
+            not_recognised: Counter::default(),
+            hedges: Counter::default(),
+            refreshes: Counter::default(),
+            revoked: Counter::default(),
+            owner: Owner::new(),
+            janitor: Janitor::default(),
+            jitter: Jitter::new(settings.seed),
+        }
+    }
+
+    /// The last bytes of a wrapped key are a cipher's tag with every provider there is, so they differ.
+    fn spot(&self, context: &EncryptionContext, wrapped: &WrappedKey) -> Spot {
+        let start = context.digest().first_chunk().copied().unwrap_or_default();
+        let end = wrapped.blob().last_chunk().copied().unwrap_or_default();
+        let bits = u64::from_ne_bytes(start) ^ u64::from_ne_bytes(end);
+        Spot::new(self.owner, bits)
+    }
+
+    /// The hit that costs least: a key that this thread used a moment ago.
+    pub(crate) fn look_nearby(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        now: Instant,
+    ) -> Option<Held<M::Key>> {
+        let same = |id: &OpeningId| id.wrapped == *wrapped && id.context == *context;
+        let handle = nearby::find(self.spot(context, wrapped), now, same)?;
+        handle.count_use();
+        Some(Held::new(handle))
+    }
+
+    /// The live key, or why there is none.
+    fn look(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        now: Instant,
+    ) -> Result<Kept<M>, MissReason> {
+        let id = Borrowed { wrapped, context };
+        match self.store.get(&id) {
+            Some(entry) if now < entry.life.hard() => {
+                let (spot, handle) = (
+                    self.spot(context, wrapped),
+                    entry.handles.of(crate::kept::stripe::stripe()),
+                );
+                let until = entry.life.refresh().min(entry.life.hard());
+                nearby::keep(spot, now, until, OpeningId::new(wrapped, context), &handle);
+                Ok(entry)
+            }
+            Some(_) => Err(MissReason::Age),
+            None => Err(self.store.why_absent(&id)),
+        }
+    }
+
+    /// Hands out the live key, and sees to it that one that is due and in use is unwrapped anew.
+    pub(crate) fn live(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        now: Instant,
+    ) -> Result<Held<M::Key>, MissReason> {
+        let entry = self.look(context, wrapped, now)?;
+        if entry.wants_refresh(now) {
+            self.refresh(context, wrapped, &entry);
+        }
+        Ok(entry.held())
+    }
+
+    /// Unwraps a key in use anew, in the background.
+    #[cold]
+    fn refresh(self: &Arc<Self>, context: &EncryptionContext, wrapped: &WrappedKey, entry: &Kept<M>) {
+        let id = OpeningId::new(wrapped, context);
+        let still_live = || {
+            let live = self.store.peek(&id);
+            live.is_some_and(|live| Arc::ptr_eq(&live, entry))
+        };
+        let began = |begun: Begun<'_>| entry.life.note_load(begun, true);
+        if self.loads.refresh(self, &id, still_live, began) {
+            self.refreshes.add(1);
+            Janitor::tend(self);
+        }
+    }
+
+    /// The wrapped keys that the provider recognises: those that failed a moment ago last, otherwise lowest rank first.
+    pub(crate) fn able(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+        now: Instant,
+    ) -> Vec<WrappedKey> {
+        let mut able: Vec<_> = wrapped
+            .iter()
+            .filter_map(|key| Some((self.provider.rank(key)?, key)))
+            .collect();
+        able.sort_by_key(|(rank, _)| *rank);
+        if able.len() > 1 {
+            able.sort_by_cached_key(|(_, key)| self.refusals.has_failed(&OpeningId::new(key, context), now));
+        }
+        able.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Joins the load of one wrapped key or begins it.
+    pub(crate) fn join(self: &Arc<Self>, context: &EncryptionContext, wrapped: &WrappedKey) -> Next<M> {
+        let id = OpeningId::new(wrapped, context);
+        let look = || {
+            let now = Instant::now();
+            let opened = self.look(context, wrapped, now).ok();
+            opened
+                .map(Next::Now)
+                .or_else(|| self.refusals.of(&id, now).map(Next::Refused))
+        };
+        let began = |begun: Begun<'_>| self.note_load(&id, begun);
+        match self.loads.join(self, &id, None, look, began) {
+            Ok(Joined::Found(found)) => found,
+            Ok(Joined::Waits(load)) => Next::Wait { load, leads: false },
+            Ok(Joined::Leads(load)) => {
+                self.counters.loads.add(1);
+                Janitor::tend(self);
+                Next::Wait { load, leads: true }
+            }
+            Err(error) => Next::Refused(error.into()),
+        }
+    }
+
+    fn note_load(&self, id: &OpeningId, begun: Begun<'_>) {
+        if let Some(entry) = self.store.peek(id) {
+            entry.life.note_load(begun, false);
+        }
+    }
+
+    /// Opens one wrapped key for one caller alone.
+    pub(crate) async fn alone(self: Arc<Self>, id: OpeningId) -> Result<Held<M::Key>, KeyringError> {
+        self.counters.loads.add(1);
+        let opened = self.loads.gate().alone(id.wrapped.key_id(), self.unwrap(&id));
+        match opened.await {
+            Ok(key) => Ok(Held::alone(key)),
+            Err(error) => {
+                self.counters.failures.add(1);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn unwrap(&self, id: &OpeningId) -> Result<Secret<M::Key>, ProviderError> {
+        let data_key = self.provider.decrypt(&id.context, &id.wrapped).await?;
+        let key = self.material.prepare(data_key, &id.context)?;
+        let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.memory(key, lock);
+        Ok(Secret::new(key, &self.locker, elsewhere))
+    }
+
+    /// Drops what a permanent refusal says may no longer be used: the key itself, and where its wrapping key is disabled
+    /// or deleted, every key under it.
+    fn revoke(&self, id: &OpeningId, error: &KeyringError) -> Vec<Kept<M>> {
+        let gone = if error.class() == Some(ErrorClass::UnavailableKey) {
+            let key_id = id.wrapped.key_id();
+            self.store
+                .remove(MissReason::Revoked, |own, _| own.wrapped.key_id() == key_id)
+        } else {
+            Vec::from_iter(self.store.remove_one(id, MissReason::Revoked))
+        };
+        self.revoked.add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+        gone
+    }
+
+    /// Ends the loads and forgets the keys that are concerned, and all refusals; answers how many keys were dropped.
+    pub(crate) fn forget(&self, ending: Ending, concerned: impl Fn(&OpeningId) -> bool) -> usize {
+        let gone = self.loads.end(ending, &concerned, || {
+            // Refusals are kept without the ids they belong to, and asking once more is cheap.
+            self.refusals.forget_all();
+            self.store.remove(MissReason::Invalidated, |id, _| concerned(id))
+        });
+        gone.len()
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.janitor.dismiss();
+        self.forget(Ending::ShutDown, |_| true);
+    }
+}
+
+impl<M: OpeningMaterial> Source for Core<M> {
+    type Key = OpeningId;
+    type Loaded = Secret<M::Key>;
+    type Value = Kept<M>;
+    type Error = ProviderError;
+
+    fn lane(&self, id: &OpeningId) -> Arc<str> {
+        id.wrapped.key_id().into()
+    }
+
+    async fn load(&self, id: &OpeningId) -> Result<Self::Loaded, ProviderError> {
+        self.unwrap(id).await
+    }
+
+    fn land(
+        &self,
+        id: &OpeningId,
+        result: Result<Self::Loaded, LoadError<ProviderError>>,
+    ) -> Landed<Self::Value, ProviderError> {
+        let now = Instant::now();
+        let error = match result {
+            Ok(key) => {
+                let ages = Ages {
+                    soft: self.limits.ttl(),
+                    hard: self.limits.ttl(),
+                };
+                let entry = Arc::new(Entry {
+                    handles: Handles::new(key),
+                    life: Life::new(now, ages, &self.jitter),
+                });
+                let gone = self.store.insert(id, Arc::clone(&entry));
+                return Landed::new(Outcome::Loaded(entry)).dropping(gone);
+            }
+            Err(error) => error,
+        };
+        self.counters.failures.add(1);
+        let landed = Landed::new(Outcome::Failed(error.clone()));
+        let (digest, error) = (*id.context.digest(), KeyringError::from(error));
+        if error.provider_error().is_none() || error.is_retryable() {
+            self.refusals
+                .failed(id, self.hedge_delay.min(LONGEST_SETBACK), now);
+            let Some(entry) = self.store.peek(id) else {
+                return landed;
+            };
+            let passes = error.class().filter(|class| class.is_retryable());
+            let asked = error.provider_error().and_then(ProviderError::delay);
+            entry.life.note_failure(passes, asked, &self.jitter, now);
+            return landed.telling(move || events::refresh_failed("opening", &digest, &error));
+        }
+        self.refusals.refused(id, &error, now);
+        let gone = self.revoke(id, &error);
+        if gone.is_empty() {
+            return landed;
+        }
+        landed
+            .dropping(gone)
+            .telling(move || events::revoked("opening", &digest, &error))
+    }
+
+    fn is_wanted(&self, id: &OpeningId) -> bool {
+        self.store.peek(id).is_some()
+    }
+
+    fn taken_over(&self, id: &OpeningId, since: Instant, pulse: &Arc<Pulse>) {
+        self.note_load(id, Begun { since, pulse });
+    }
+}
+
+/// For how long at most a wrapped key that failed for the moment is tried after the others.
+const LONGEST_SETBACK: Duration = Duration::from_secs(1);
+
+impl<M: OpeningMaterial> Sweep for Core<M> {
+    fn janitor(&self) -> &Janitor {
+        &self.janitor
+    }
+
+    fn sweep(&self, now: Instant) {
+        let old = self
+            .store
+            .sweep(MissReason::Age, |entry| now >= entry.life.hard());
+        events::swept("opening", old.len());
+        self.refusals.forget_lapsed(now);
+    }
+
+    fn next_sweep(&self, now: Instant) -> Option<Instant> {
+        let next = self.store.values().map(|entry| entry.life.hard()).min();
+        let loading = self.loads.in_flight() > 0;
+        next.or_else(|| loading.then(|| later(now, self.shortest_life())))
+    }
+
+    fn shortest_life(&self) -> Duration {
+        self.limits.ttl()
+    }
+}

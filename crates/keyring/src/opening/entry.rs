@@ -1,0 +1,87 @@
+//! An unwrapped key, until it expires.
+use std::{hash::Hash, sync::Arc};
+
+use datakey_loads::{Life, Standing};
+use datakey_provider::{EncryptionContext, ErrorClass, WrappedKey};
+use quick_cache::Equivalent;
+use tokio::time::Instant;
+
+use super::snapshot::OpeningSnapshot;
+use crate::kept::{
+    handle::{Handles, Held},
+    store::Kept,
+    stripe::stripe,
+};
+
+/// What an opening key is kept under.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct OpeningId {
+    pub(crate) wrapped: WrappedKey,
+    pub(crate) context: EncryptionContext,
+}
+
+impl OpeningId {
+    pub(crate) fn new(wrapped: &WrappedKey, context: &EncryptionContext) -> Self {
+        Self {
+            wrapped: wrapped.clone(),
+            context: context.clone(),
+        }
+    }
+
+    /// What an attacker sends is not kept, only its digest.
+    pub(crate) fn digests(&self) -> ([u8; 32], [u8; 32]) {
+        (self.wrapped.digest(), *self.context.digest())
+    }
+}
+
+/// The same, borrowed, so that a look-up clones nothing.
+#[derive(Hash)]
+pub(crate) struct Borrowed<'a> {
+    pub(crate) wrapped: &'a WrappedKey,
+    pub(crate) context: &'a EncryptionContext,
+}
+
+impl Equivalent<OpeningId> for Borrowed<'_> {
+    fn equivalent(&self, id: &OpeningId) -> bool {
+        *self.wrapped == id.wrapped && *self.context == id.context
+    }
+}
+
+/// A key that was handed out fewer times by the time it is due is not in use, and let go when it expires.
+const IN_USE: u64 = 8;
+
+pub(crate) struct Entry<O> {
+    pub(crate) handles: Handles<O>,
+    pub(crate) life: Life<ErrorClass>,
+}
+
+impl<O> Entry<O> {
+    /// Hands it out, whatever its age.
+    pub(crate) fn held(&self) -> Held<O> {
+        let handle = self.handles.of(stripe());
+        handle.count_use();
+        Held::new(handle)
+    }
+
+    /// Whether it is to be unwrapped anew: due, and in use.
+    pub(crate) fn wants_refresh(&self, now: Instant) -> bool {
+        now >= self.life.refresh()
+            && self.handles.uses() >= IN_USE
+            && matches!(self.life.standing(now), Standing::Due)
+    }
+
+    pub(crate) fn describe(&self, id: &OpeningId, now: Instant) -> OpeningSnapshot {
+        OpeningSnapshot {
+            context: id.context.clone(),
+            key_id: id.wrapped.key_id().into(),
+            age: self.life.age(now),
+            uses: self.handles.uses(),
+        }
+    }
+}
+
+impl<O> Kept for Arc<Entry<O>> {
+    fn retire(&self) {
+        self.handles.retire();
+    }
+}

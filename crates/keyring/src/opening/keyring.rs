@@ -1,0 +1,317 @@
+//! The opening keyring, and control over it.
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use datakey_loads::{Ending, Janitor, Outcome, Wait};
+use datakey_provider::{EncryptionContext, OpeningProvider, WrappedKey, WrappedKeys};
+use tokio::time::Instant;
+
+use super::{
+    core::{Core, Next},
+    entry::OpeningId,
+    material::OpeningMaterial,
+    snapshot::OpeningSnapshot,
+    stats::OpeningStats,
+    walk::{Asked, Unopened, first_that_opens},
+};
+use crate::{data_keys::DataKeys, error::KeyringError, kept::handle::Held, watch::miss::MissReason};
+
+/// A cache of the data keys that open, around the opening half of a provider. Cloning shares it.
+///
+/// `M` is how keys are [prepared](OpeningMaterial) before they are kept. Which provider it is does not show in the type: a
+/// service and its test have the same.
+///
+/// ```
+/// use datakey_keyring::{KeyringError, OpeningKeyring};
+/// use datakey_provider::{EncryptionContext, OpeningProvider, WrappedKeys};
+///
+/// async fn open(provider: impl OpeningProvider + 'static, wrapped: &WrappedKeys) -> Result<(), KeyringError> {
+///     let keyring = OpeningKeyring::new(provider);
+///     let data_key = keyring.key(&EncryptionContext::empty(), wrapped).await?;
+///     let _secret = data_key.expose_secret();
+///     Ok(())
+/// }
+/// ```
+pub struct OpeningKeyring<M: OpeningMaterial = DataKeys> {
+    core: Arc<Core<M>>,
+}
+
+impl<M: OpeningMaterial> OpeningKeyring<M> {
+    pub(crate) fn around(core: Core<M>) -> Self {
+        Self { core: Arc::new(core) }
+    }
+
+    /// The key that opens a message, if one of its wrapped keys was unwrapped a while ago: without waiting, without
+    /// allocating.
+    ///
+    /// ```
+    /// # use datakey_keyring::OpeningKeyring;
+    /// # use datakey_provider::{EncryptionContext, WrappedKeys};
+    /// # fn with(keyring: &OpeningKeyring, context: &EncryptionContext, wrapped: &WrappedKeys) {
+    /// if let Some(key) = keyring.try_key(context, wrapped) {
+    ///     assert_eq!(key.expose_secret().len(), 32);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn try_key(&self, context: &EncryptionContext, wrapped: &WrappedKeys) -> Option<Held<M::Key>> {
+        self.find(context, wrapped).ok()
+    }
+
+    /// The key, or why there is none for the first of the wrapped keys.
+    fn find(&self, context: &EncryptionContext, wrapped: &WrappedKeys) -> Result<Held<M::Key>, MissReason> {
+        let core = &self.core;
+        if core.uncached {
+            return Err(MissReason::Uncached);
+        }
+        let now = Instant::now();
+        let nearby = |wrapped: &WrappedKey| core.look_nearby(context, wrapped, now);
+        let held = if let Some(held) = wrapped.iter().find_map(nearby) {
+            held
+        } else {
+            Janitor::pass_by(core, now);
+            let mut first = None;
+            let live = |wrapped: &WrappedKey| match core.live(context, wrapped, now) {
+                Ok(held) => Some(held),
+                Err(reason) => {
+                    first.get_or_insert(reason);
+                    None
+                }
+            };
+            match wrapped.iter().find_map(live) {
+                Some(held) => held,
+                None => return Err(first.unwrap_or(MissReason::New)),
+            }
+        };
+        core.counters.hits.add(1);
+        Ok(held)
+    }
+
+    /// The key that opens a message: a kept one, or one that is unwrapped now.
+    ///
+    /// Of the message's wrapped keys, those that the provider [recognises](OpeningProvider::rank) are tried, lowest
+    /// rank first, and the first that opens wins; the next is tried when one has failed, or has not answered within the
+    /// [hedge delay](crate::OpeningKeyringBuilder::hedge_delay). However many callers wait for a wrapped key, there is one
+    /// call, and all of them share its result or its error. A permanent refusal is remembered for a short time, in which the
+    /// provider is not asked again.
+    ///
+    /// # Errors
+    /// [`KeyringError`]: [`NotRecognised`](KeyringError::NotRecognised) when none of the wrapped keys is the
+    /// provider's; otherwise what the provider answered to the only one, or
+    /// [`NoneOpened`](KeyringError::NoneOpened) with what it answered to each.
+    pub async fn key(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+    ) -> Result<Held<M::Key>, KeyringError> {
+        match self.find(context, wrapped) {
+            Ok(held) => Ok(held),
+            Err(reason) => Box::pin(self.load(context, wrapped, reason)).await,
+        }
+    }
+
+    async fn load(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+        reason: MissReason,
+    ) -> Result<Held<M::Key>, KeyringError> {
+        let core = &self.core;
+        if core.loads.is_shut_down() {
+            return Err(KeyringError::ShutDown);
+        }
+        let able = core.able(context, wrapped, Instant::now());
+        if able.is_empty() {
+            core.not_recognised.add(1);
+            return Err(KeyringError::NotRecognised {
+                key_ids: wrapped.iter().map(|key| key.key_id().into()).collect(),
+            });
+        }
+        core.counters.misses.add(reason);
+        let opened = if core.uncached {
+            self.walk(&able, |wrapped| {
+                let alone = Arc::clone(core).alone(OpeningId::new(wrapped, context));
+                let since = Instant::now();
+                Asked::Waits(Opening::Alone(Box::pin(alone)), since)
+            })
+            .await
+        } else {
+            let mut request = Request::default();
+            self.walk(&able, |wrapped| match core.join(context, wrapped) {
+                Next::Now(entry) => Asked::Opened(entry.held()),
+                Next::Refused(error) => Asked::Refused(error),
+                Next::Wait { load, leads } => {
+                    self.count_wait(&mut request, leads);
+                    let since = load.since();
+                    Asked::Waits(Opening::Shared(load), since)
+                }
+            })
+            .await
+        };
+        if opened.is_err() && core.loads.is_shut_down() {
+            return Err(KeyringError::ShutDown);
+        }
+        opened.map_err(|mut failures| match (failures.len(), failures.pop()) {
+            (1, Some(only)) => only,
+            (_, last) => KeyringError::NoneOpened {
+                failures: failures.into_iter().chain(last).collect(),
+            },
+        })
+    }
+
+    async fn walk(
+        &self,
+        able: &[WrappedKey],
+        mut ask: impl FnMut(&WrappedKey) -> Asked<Held<M::Key>, Opening<M>>,
+    ) -> Result<Held<M::Key>, Vec<KeyringError>> {
+        let core = &self.core;
+        let ask = |place: usize| match able.get(place) {
+            Some(wrapped) => ask(wrapped),
+            None => Asked::Refused(KeyringError::LoadPanicked),
+        };
+        let hedged = || core.hedges.add(1);
+        let superseded = || core.counters.superseded.add(1);
+        first_that_opens(able.len(), core.hedge_delay, ask, hedged, superseded).await
+    }
+
+    /// Of the waits for loads of others, each request counts one at most.
+    fn count_wait(&self, request: &mut Request, leads: bool) {
+        request.led |= leads;
+        if !leads && !request.led && !std::mem::replace(&mut request.shared, true) {
+            self.core.counters.shared_waits.add(1);
+        }
+    }
+
+    /// The provider.
+    #[must_use]
+    pub fn provider(&self) -> &dyn OpeningProvider {
+        &*self.core.provider
+    }
+
+    /// The material.
+    #[must_use]
+    pub fn material(&self) -> &M {
+        &self.core.material
+    }
+
+    /// What the keyring did so far.
+    #[must_use]
+    pub fn stats(&self) -> OpeningStats {
+        Janitor::pass_by(&self.core, Instant::now());
+        OpeningStats::of(&self.core)
+    }
+
+    /// Every key that is kept, in no order.
+    ///
+    /// ```
+    /// # use datakey_keyring::OpeningKeyring;
+    /// # fn with(keyring: &OpeningKeyring) {
+    /// for key in keyring.snapshots() {
+    ///     println!("{:?} under {}: used {} times in {:?}", key.context, key.key_id, key.uses, key.age);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<OpeningSnapshot> {
+        let now = Instant::now();
+        Janitor::pass_by(&self.core, now);
+        let entries = self.core.store.entries();
+        entries.map(|(id, entry)| entry.describe(&id, now)).collect()
+    }
+
+    /// Forgets the keys of a context, those that are being loaded included: whoever asks from here on gets a key that
+    /// was asked for afterwards. Forgets all refusals too. Answers how many kept keys were dropped.
+    ///
+    /// Keys in somebody's hands go on working until dropped.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the count is for whoever wants to log it"
+    )]
+    pub fn invalidate_context(&self, context: &EncryptionContext) -> usize {
+        self.core.forget(Ending::Invalidated, |id| id.context == *context)
+    }
+
+    /// Forgets the keys that are wrapped under a key id, in all contexts: for a wrapping key that was disabled or
+    /// replaced. Answers how many kept keys were dropped.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the count is for whoever wants to log it"
+    )]
+    pub fn invalidate_key(&self, key_id: &str) -> usize {
+        self.core
+            .forget(Ending::Invalidated, |id| id.wrapped.key_id() == key_id)
+    }
+
+    /// Forgets all keys and remembered refusals. Answers how many kept keys were dropped.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the count is for whoever wants to log it"
+    )]
+    pub fn invalidate_all(&self) -> usize {
+        self.core.forget(Ending::Invalidated, |_| true)
+    }
+
+    /// Drops all keys for good, which wipes those that nobody holds, and stops all loads. Every later request, and
+    /// every waiter, gets [`KeyringError::ShutDown`]. Concerns all clones.
+    ///
+    /// Keys in somebody's hands go on working and are wiped when dropped.
+    pub fn shutdown(&self) {
+        self.core.shut_down();
+    }
+}
+
+/// What the statistics know of a request already.
+#[derive(Debug, Default)]
+struct Request {
+    led: bool,
+    shared: bool,
+}
+
+/// A call for one caller.
+type Alone<T> = Pin<Box<dyn Future<Output = Result<Held<T>, KeyringError>> + Send>>;
+
+/// A wrapped key that is being opened.
+enum Opening<M: OpeningMaterial> {
+    Shared(Wait<Core<M>>),
+    Alone(Alone<M::Key>),
+}
+
+impl<M: OpeningMaterial> Future for Opening<M> {
+    type Output = Result<Held<M::Key>, Unopened>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Shared(wait) => Pin::new(wait).poll(cx).map(|outcome| match outcome {
+                // It was loaded for those who wait, however short its life is.
+                Outcome::Loaded(entry) => Ok(entry.held()),
+                Outcome::Failed(error) => Err(Unopened::Failed(error.into())),
+                Outcome::Superseded => Err(Unopened::Superseded),
+            }),
+            Self::Alone(opening) => opening
+                .as_mut()
+                .poll(cx)
+                .map(|opened| opened.map_err(Unopened::Failed)),
+        }
+    }
+}
+
+impl<M: OpeningMaterial> Clone for OpeningKeyring<M> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+        }
+    }
+}
+
+impl<M: OpeningMaterial> fmt::Debug for OpeningKeyring<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpeningKeyring")
+            .field("uncached", &self.core.uncached)
+            .field("limits", &self.core.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! How long and how many opening keys are kept, and refusals.
+use std::time::Duration;
+
+use crate::config::{ConfigError, nonzero};
+
+/// How long an opening key is kept: 5 minutes from when it was unwrapped, however often it is used.
+///
+/// A revoked key goes on opening for that long, so keep it in minutes.
+pub const DEFAULT_OPENING_TTL: Duration = Duration::from_secs(300);
+
+/// How many opening keys are kept: 8,192. A reader sees one per sealing process, context and key life.
+pub const DEFAULT_MAX_OPENING_KEYS: usize = 8192;
+
+/// How long a permanent refusal to open is remembered: 30 seconds.
+///
+/// A poison message that a queue delivers again and again costs one call in that time. Kept short, as somebody may be
+/// repairing a key policy at this moment.
+pub const DEFAULT_REFUSAL_TTL: Duration = Duration::from_secs(30);
+
+/// How many refusals are remembered: 1,024, about 100 bytes each.
+pub const DEFAULT_MAX_REFUSALS: usize = 1024;
+
+/// How long one wrapped key of a message may take to open before the next one is tried as well: 1 second.
+///
+/// Many times what KMS takes in another region, so that it costs a second call only when something is wrong, or when so many
+/// loads wait for their turn that another region may as well help; and all that a region which hangs adds to a message
+/// that another region can open.
+pub const DEFAULT_HEDGE_DELAY: Duration = Duration::from_secs(1);
+
+/// Limits of opening keys: how long and how many are kept, and the memory of refusals.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_keyring::OpeningLimits;
+///
+/// let limits = OpeningLimits::default().with_ttl(Duration::from_secs(60)).with_max_keys(100_000);
+/// assert_eq!(limits.ttl(), Duration::from_secs(60));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpeningLimits {
+    ttl: Duration,
+    max_keys: usize,
+    refusal_ttl: Duration,
+    max_refusals: usize,
+}
+
+impl Default for OpeningLimits {
+    fn default() -> Self {
+        Self {
+            ttl: DEFAULT_OPENING_TTL,
+            max_keys: DEFAULT_MAX_OPENING_KEYS,
+            refusal_ttl: DEFAULT_REFUSAL_TTL,
+            max_refusals: DEFAULT_MAX_REFUSALS,
+        }
+    }
+}
+
+impl OpeningLimits {
+    /// Sets how long a key is kept, from when it was unwrapped.
+    #[must_use]
+    pub const fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// Sets how many keys are kept.
+    #[must_use]
+    pub const fn with_max_keys(mut self, keys: usize) -> Self {
+        self.max_keys = keys;
+        self
+    }
+
+    /// Sets how long a permanent refusal is remembered; zero remembers none.
+    #[must_use]
+    pub const fn with_refusal_ttl(mut self, ttl: Duration) -> Self {
+        self.refusal_ttl = ttl;
+        self
+    }
+
+    /// Sets how many refusals are remembered.
+    #[must_use]
+    pub const fn with_max_refusals(mut self, refusals: usize) -> Self {
+        self.max_refusals = refusals;
+        self
+    }
+
+    /// How long a key is kept.
+    #[must_use]
+    pub const fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// How many keys are kept.
+    #[must_use]
+    pub const fn max_keys(&self) -> usize {
+        self.max_keys
+    }
+
+    /// How long a permanent refusal is remembered.
+    #[must_use]
+    pub const fn refusal_ttl(&self) -> Duration {
+        self.refusal_ttl
+    }
+
+    /// How many refusals are remembered.
+    #[must_use]
+    pub const fn max_refusals(&self) -> usize {
+        self.max_refusals
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        nonzero("a time to live", !self.ttl.is_zero())?;
+        nonzero("a limit on opening keys", self.max_keys > 0)?;
+        nonzero("a limit on refusals", self.max_refusals > 0)
+    }
+}

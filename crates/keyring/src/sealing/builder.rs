@@ -1,0 +1,141 @@
+//! Settings of a sealing keyring.
+use std::{sync::Arc, time::Duration};
+
+use datakey_provider::SealingProvider;
+
+use super::{core::Core, keyring::SealingKeyring, limits::SealingLimits, material::SealingMaterial};
+use crate::{
+    config::{ConfigError, LoadSettings},
+    data_keys::DataKeys,
+};
+
+/// Builds a [`SealingKeyring`]; every setting has a default.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_keyring::{SealingKeyring, SealingLimits};
+/// # use datakey_provider::SealingProvider;
+///
+/// # fn with(provider: impl SealingProvider + 'static) -> Result<SealingKeyring, datakey_keyring::ConfigError> {
+/// SealingKeyring::builder()
+///     .limits(SealingLimits::default().with_max_contexts(10_000))
+///     .load_timeout(Duration::from_secs(10))
+///     .max_loads(16)
+///     .build(provider)
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SealingKeyringBuilder<M = DataKeys> {
+    material: M,
+    limits: SealingLimits,
+    settings: LoadSettings,
+    uncached: bool,
+}
+
+impl Default for SealingKeyringBuilder {
+    fn default() -> Self {
+        Self {
+            material: DataKeys,
+            limits: SealingLimits::default(),
+            settings: LoadSettings::default(),
+            uncached: false,
+        }
+    }
+}
+
+impl SealingKeyring {
+    /// A keyring with the default limits, which hands out the data keys themselves.
+    #[must_use]
+    pub fn new(provider: impl SealingProvider + 'static) -> Self {
+        Self::builder().assemble(provider)
+    }
+
+    /// A keyring without a cache: each request is a provider call, and each key is dropped with its holder. No load is
+    /// shared. For tests, for comparisons, and where a policy forbids reuse.
+    #[must_use]
+    pub fn uncached(provider: impl SealingProvider + 'static) -> Self {
+        Self::builder().uncached().assemble(provider)
+    }
+
+    /// Starts with the defaults.
+    #[must_use]
+    pub fn builder() -> SealingKeyringBuilder {
+        SealingKeyringBuilder::default()
+    }
+}
+
+impl<M: SealingMaterial> SealingKeyringBuilder<M> {
+    /// Sets how keys are prepared before they are kept.
+    pub fn material<N: SealingMaterial>(self, material: N) -> SealingKeyringBuilder<N> {
+        SealingKeyringBuilder {
+            material,
+            limits: self.limits,
+            settings: self.settings,
+            uncached: self.uncached,
+        }
+    }
+
+    /// Sets the limits of keys.
+    #[must_use]
+    pub fn limits(mut self, limits: SealingLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long a load may take, retries beneath the keyring included. See
+    /// [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT).
+    #[must_use]
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// Sets how many loads may be in flight at once. See [`DEFAULT_MAX_LOADS`](crate::DEFAULT_MAX_LOADS).
+    #[must_use]
+    pub fn max_loads(mut self, loads: usize) -> Self {
+        self.settings.max_loads = loads;
+        self
+    }
+
+    /// Sets how many loads may wait for their turn; with zero, a load that finds no room is refused at once. See
+    /// [`DEFAULT_MAX_QUEUED`](crate::DEFAULT_MAX_QUEUED).
+    #[must_use]
+    pub fn max_queued(mut self, loads: usize) -> Self {
+        self.settings.max_queued = loads;
+        self
+    }
+
+    /// Sets the seed of all jitter, so that a test or a simulation repeats itself. Without one, each process has its own.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Keeps no keys: see [`SealingKeyring::uncached`].
+    #[must_use]
+    pub fn uncached(mut self) -> Self {
+        self.uncached = true;
+        self
+    }
+
+    /// Builds the keyring around a provider.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a limit is zero or limits contradict each other.
+    pub fn build(self, provider: impl SealingProvider + 'static) -> Result<SealingKeyring<M>, ConfigError> {
+        self.limits.check()?;
+        self.settings.check()?;
+        Ok(self.assemble(provider))
+    }
+
+    pub(crate) fn assemble(self, provider: impl SealingProvider + 'static) -> SealingKeyring<M> {
+        SealingKeyring::around(Core::new(
+            Arc::new(provider),
+            self.material,
+            self.limits,
+            &self.settings,
+            self.uncached,
+        ))
+    }
+}

@@ -1,0 +1,395 @@
+//! What a sealing keyring is made of: how it finds keys, and how it loads them.
+use std::sync::Arc;
+
+use datakey_loads::{
+    Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
+    Source, Standing, Sweep, Wait, later,
+};
+use datakey_provider::{EncryptionContext, ErrorClass, ProviderError, SealingProvider, WrappedKeys};
+use tokio::time::Instant;
+
+use super::{
+    budget::{Budget, Reserved},
+    entry::{Entry, class},
+    limits::SealingLimits,
+    material::SealingMaterial,
+    usage::Usage,
+};
+use crate::{
+    config::LoadSettings,
+    error::KeyringError,
+    kept::{
+        handle::{Handles, Held},
+        lease::Amount,
+        locked::{Locker, Range},
+        nearby::{self, Owner, Spot},
+        secret::Secret,
+        store::Store,
+    },
+    watch::{
+        counters::{Cardinality, Counter, HalfCounters, StaleCounters},
+        events,
+        miss::MissReason,
+    },
+};
+
+/// All keys have one lane: which key id a new one will have is not known.
+const LANE: &str = "";
+
+pub(crate) struct Core<M: SealingMaterial> {
+    pub(crate) provider: Arc<dyn SealingProvider>,
+    pub(crate) material: M,
+    pub(crate) uncached: bool,
+    pub(crate) limits: SealingLimits,
+    pub(crate) store: Store<[u8; 32], Arc<Entry<M::Key>>>,
+    pub(crate) loads: Loads<Self>,
+    pub(crate) locker: Locker,
+    pub(crate) counters: HalfCounters,
+    pub(crate) refreshes: Counter,
+    pub(crate) dedicated: Counter,
+    pub(crate) revoked: Counter,
+    pub(crate) stale: StaleCounters,
+    pub(crate) cardinality: Cardinality,
+    owner: Owner,
+    janitor: Janitor,
+    jitter: Jitter,
+}
+
+/// A key to hand out, and perhaps an entry that should be replaced soon.
+pub(crate) struct Served<S> {
+    held: Held<S>,
+    refresh: Option<Arc<Entry<S>>>,
+}
+
+/// What an earlier look into the store came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) version: u64,
+    pub(crate) reason: MissReason,
+}
+
+/// A key at once, or a load to wait for.
+pub(crate) enum Next<M: SealingMaterial> {
+    Now(Held<M::Key>),
+    Wait {
+        load: Wait<Core<M>>,
+        /// This request began it.
+        leads: bool,
+        /// Why there is no key.
+        reason: MissReason,
+    },
+}
+
+impl<M: SealingMaterial> Core<M> {
+    pub(crate) fn new(
+        provider: Arc<dyn SealingProvider>,
+        material: M,
+        limits: SealingLimits,
+        settings: &LoadSettings,
+        uncached: bool,
+    ) -> Self {
+        Self {
+            provider,
+            material,
+            uncached,
+            limits,
+            store: Store::new(limits.max_contexts()),
+            loads: Loads::new(Arc::new(Gate::new(settings.gate(settings.max_loads)))),
+            locker: Locker::default(),
+            counters: HalfCounters::default(),
+            refreshes: Counter::default(),
+            dedicated: Counter::default(),
+            revoked: Counter::default(),
+            stale: StaleCounters::default(),
+            cardinality: Cardinality::default(),
+            owner: Owner::new(),
+            janitor: Janitor::default(),
+            jitter: Jitter::new(settings.seed),
+        }
+    }
+
+    fn spot(&self, digest: &[u8; 32]) -> Spot {
+        let bits = digest.first_chunk().copied().unwrap_or_default();
+        Spot::new(self.owner, u64::from_ne_bytes(bits))
+    }
+
+    /// The hit that costs least: a key that this thread used a moment ago, not due yet, with a lease that suffices.
+    pub(crate) fn look_nearby(
+        &self,
+        context: &EncryptionContext,
+        wanted: Amount,
+        now: Instant,
+    ) -> Option<Held<M::Key>> {
+        let digest = context.digest();
+        let handle = nearby::find(self.spot(digest), now, |own: &[u8; 32]| own == digest)?;
+        handle.lease.take(wanted).then(|| Held::new(handle))
+    }
+
+    /// Finds the live key and reserves on it, or says what stands in the way.
+    pub(crate) fn look(
+        &self,
+        context: &EncryptionContext,
+        usage: Usage,
+        now: Instant,
+    ) -> Result<Served<M::Key>, MissReason> {
+        let Some(entry) = self.store.get(context.digest()) else {
+            return Err(self.store.why_absent(context.digest()));
+        };
+        let (due, stale) = match entry.life.standing(now) {
+            Standing::Fresh => (false, None),
+            Standing::Due => (true, None),
+            Standing::Stale { because, due } => (due, Some(because)),
+            Standing::Expired => return Err(MissReason::Age),
+        };
+        let (handle, reserved) = entry.reserve(usage)?;
+        if let Some(because) = stale {
+            self.stale.add(class(because));
+        }
+        let refresh = due || (reserved == Reserved::Low && entry.life.may_refresh(now));
+        if now < entry.life.refresh() {
+            let digest = context.digest();
+            nearby::keep(self.spot(digest), now, entry.life.refresh(), *digest, &handle);
+        }
+        Ok(Served {
+            held: Held::new(handle),
+            refresh: refresh.then_some(entry),
+        })
+    }
+
+    /// Hands a key out, and sees to it that one that is due is replaced.
+    pub(crate) fn hand_out(self: &Arc<Self>, served: Served<M::Key>) -> Held<M::Key> {
+        if let Some(entry) = served.refresh {
+            self.refresh(&entry);
+        }
+        served.held
+    }
+
+    /// Replaces a live key in the background.
+    #[cold]
+    fn refresh(self: &Arc<Self>, entry: &Arc<Entry<M::Key>>) {
+        let still_live = || {
+            let live = self.store.peek(entry.context.digest());
+            live.is_some_and(|live| Arc::ptr_eq(&live, entry))
+        };
+        let began = |begun: Begun<'_>| entry.life.note_load(begun, true);
+        if self.loads.refresh(self, &entry.context, still_live, began) {
+            self.refreshes.add(1);
+            Janitor::tend(self);
+        }
+    }
+
+    /// Joins the load for a context or begins one, after another look where something may have come since.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+        usage: Usage,
+        seen: Option<Seen>,
+    ) -> Result<Next<M>, KeyringError> {
+        let mut reason = seen.map_or(MissReason::New, |seen| seen.reason);
+        let look = || match self.look(context, usage, Instant::now()) {
+            Ok(served) => Some(served),
+            Err(why) => {
+                reason = why;
+                None
+            }
+        };
+        let began = |begun: Begun<'_>| self.note_load(context, begun);
+        let version = seen.map(|seen| seen.version);
+        match self.loads.join(self, context, version, look, began)? {
+            Joined::Found(served) => Ok(Next::Now(self.hand_out(served))),
+            Joined::Waits(load) => Ok(Next::Wait {
+                load,
+                leads: false,
+                reason,
+            }),
+            Joined::Leads(load) => {
+                self.counters.loads.add(1);
+                self.count_new_context(reason);
+                Janitor::tend(self);
+                Ok(Next::Wait {
+                    load,
+                    leads: true,
+                    reason,
+                })
+            }
+        }
+    }
+
+    /// Notes that a load began for which callers wait, on the key that it would replace.
+    fn note_load(&self, context: &EncryptionContext, begun: Begun<'_>) {
+        if let Some(entry) = self.store.peek(context.digest()) {
+            entry.life.note_load(begun, false);
+        }
+    }
+
+    /// Until when to wait for the load that is under way, where there is a key that might serve after that.
+    pub(crate) fn patience(&self, context: &EncryptionContext, now: Instant) -> Option<Instant> {
+        self.store.peek(context.digest())?.life.patience(now)
+    }
+
+    /// Notes a load of a context that was not seen before. Those who wait for it say nothing about contexts.
+    fn count_new_context(&self, reason: MissReason) {
+        if matches!(reason, MissReason::New | MissReason::Cold) {
+            self.cardinality.saw_new_context(|| self.counters.hits.get());
+        }
+    }
+
+    /// A key that nobody else is handed, loaded for one caller.
+    pub(crate) async fn dedicated(
+        self: &Arc<Self>,
+        context: &EncryptionContext,
+    ) -> Result<Held<M::Key>, KeyringError> {
+        self.dedicated.add(1);
+        match self.loads.gate().alone(LANE, self.generate(context)).await {
+            Ok((key, _)) => Ok(Held::alone(key)),
+            Err(error) => {
+                let error = KeyringError::from(error);
+                let gone = self.revoke(context, &error);
+                if !gone.is_empty() {
+                    events::revoked("sealing", context.digest(), &error);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn generate(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<(Secret<M::Key>, WrappedKeys), ProviderError> {
+        let made = self.provider.generate_data_key(context).await?;
+        let wrapped = made.wrapped_keys().clone();
+        let key = self.material.prepare(made, context)?;
+        let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.memory(key, lock);
+        Ok((Secret::new(key, &self.locker, elsewhere), wrapped))
+    }
+
+    /// Counts a failed load, and drops what its answer says may no longer be used: the key of its context, and where a
+    /// wrapping key is disabled or deleted, every key under it.
+    fn revoke(&self, context: &EncryptionContext, error: &KeyringError) -> Vec<Arc<Entry<M::Key>>> {
+        self.counters.failures.add(1);
+        if !error.is_revocation() {
+            return Vec::new();
+        }
+        let mut gone = Vec::from_iter(self.store.remove_one(context.digest(), MissReason::Revoked));
+        if error.class() == Some(ErrorClass::UnavailableKey) {
+            let shares = |entry: &Arc<Entry<M::Key>>| {
+                let mut ids = gone.iter().flat_map(|revoked| revoked.key_ids());
+                ids.any(|key_id| entry.is_under(key_id))
+            };
+            let others = self.store.remove(MissReason::Revoked, |_, entry| shares(entry));
+            gone.extend(others);
+        }
+        self.revoked.add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+        gone
+    }
+
+    /// Ends the loads and forgets the keys that are concerned; answers how many keys were dropped.
+    pub(crate) fn forget(
+        &self,
+        ending: Ending,
+        load: impl Fn(&EncryptionContext) -> bool,
+        key: impl Fn(&Entry<M::Key>) -> bool,
+    ) -> usize {
+        let gone = self.loads.end(ending, load, || {
+            let gone = self.store.remove(MissReason::Invalidated, |_, entry| key(entry));
+            // The keys that stay may have lost their refreshes to this.
+            self.store.values().for_each(|entry| entry.life.release());
+            gone
+        });
+        gone.len()
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.janitor.dismiss();
+        self.forget(Ending::ShutDown, |_| true, |_| true);
+    }
+}
+
+impl<M: SealingMaterial> Source for Core<M> {
+    type Key = EncryptionContext;
+    type Loaded = (Secret<M::Key>, WrappedKeys);
+    type Value = Arc<Entry<M::Key>>;
+    type Error = ProviderError;
+
+    async fn load(&self, context: &EncryptionContext) -> Result<Self::Loaded, ProviderError> {
+        self.generate(context).await
+    }
+
+    fn land(
+        &self,
+        context: &EncryptionContext,
+        result: Result<Self::Loaded, LoadError<ProviderError>>,
+    ) -> Landed<Self::Value, ProviderError> {
+        let now = Instant::now();
+        let error = match result {
+            Ok((key, wrapped)) => {
+                let ages = Ages {
+                    soft: self.limits.soft_age(),
+                    hard: self.limits.hard_age(),
+                };
+                let entry = Arc::new(Entry {
+                    handles: Handles::new(key),
+                    context: context.clone(),
+                    wrapped,
+                    life: Life::new(now, ages, &self.jitter),
+                    budget: Budget::new(Amount {
+                        messages: self.limits.max_messages(),
+                        bytes: self.limits.max_bytes(),
+                    }),
+                });
+                let gone = self.store.insert(context.digest(), Arc::clone(&entry));
+                return Landed::new(Outcome::Loaded(entry)).dropping(gone);
+            }
+            Err(error) => error,
+        };
+        let landed = Landed::new(Outcome::Failed(error.clone()));
+        let (digest, error) = (*context.digest(), KeyringError::from(error));
+        let gone = self.revoke(context, &error);
+        if !gone.is_empty() {
+            return landed
+                .dropping(gone)
+                .telling(move || events::revoked("sealing", &digest, &error));
+        }
+        let Some(entry) = self.store.peek(&digest) else {
+            return landed;
+        };
+        let passes = error.class().filter(|class| class.is_retryable());
+        let asked = error.provider_error().and_then(ProviderError::delay);
+        if entry.life.note_failure(passes, asked, &self.jitter, now) {
+            return landed.telling(move || events::refresh_failed("sealing", &digest, &error));
+        }
+        landed
+    }
+
+    fn is_wanted(&self, context: &EncryptionContext) -> bool {
+        self.store.peek(context.digest()).is_some()
+    }
+
+    fn taken_over(&self, context: &EncryptionContext, since: Instant, pulse: &Arc<Pulse>) {
+        self.note_load(context, Begun { since, pulse });
+    }
+}
+
+impl<M: SealingMaterial> Sweep for Core<M> {
+    fn janitor(&self) -> &Janitor {
+        &self.janitor
+    }
+
+    fn sweep(&self, now: Instant) {
+        let old = self
+            .store
+            .sweep(MissReason::Age, |entry| now >= entry.life.hard());
+        events::swept("sealing", old.len());
+    }
+
+    fn next_sweep(&self, now: Instant) -> Option<Instant> {
+        let next = self.store.values().map(|entry| entry.life.hard()).min();
+        let loading = self.loads.in_flight() > 0;
+        next.or_else(|| loading.then(|| later(now, self.shortest_life())))
+    }
+
+    fn shortest_life(&self) -> std::time::Duration {
+        self.limits.hard_age()
+    }
+}

@@ -1,0 +1,149 @@
+//! How long and how much a sealing key may be used, and for how many contexts one is kept.
+use std::time::Duration;
+
+use crate::config::{ConfigError, nonzero};
+
+/// The age at which a sealing key is replaced: 5 minutes.
+///
+/// One provider call per context in 5 minutes is nothing against any quota, and a wrapping key that was disabled is
+/// noticed within that time. Raise it for many contexts: calls per second are about contexts divided by seconds.
+pub const DEFAULT_SOFT_AGE: Duration = Duration::from_secs(300);
+
+/// The age past which a sealing key is never used: 15 minutes.
+///
+/// Between soft and hard age the key serves only while the provider is throttling or down, so this is the outage that a
+/// producer rides out. Raise it where losing orders is worse than sealing under a key that may have been disabled.
+pub const DEFAULT_HARD_AGE: Duration = Duration::from_secs(900);
+
+/// How many messages one sealing key seals: 2^24.
+///
+/// More than one process seals in [`DEFAULT_SOFT_AGE`] at 50,000 messages a second, so that age, not count, decides in
+/// bulk. Lower it to bound how much depends on one data key.
+pub const DEFAULT_MAX_MESSAGES: u64 = 1 << 24;
+
+/// How many bytes of plaintext one sealing key seals: 2^40, one tebibyte.
+///
+/// As for messages: more than one process seals in [`DEFAULT_SOFT_AGE`].
+pub const DEFAULT_MAX_BYTES: u64 = 1 << 40;
+
+/// How many contexts have a live sealing key: 1,024. An entry takes about half a kilobyte beside what the material
+/// prepared, and 128 bytes more for each of at most sixteen groups of threads that use it.
+pub const DEFAULT_MAX_CONTEXTS: usize = 1024;
+
+/// Limits of sealing keys: ages, messages, bytes, and how many contexts are kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_keyring::{SealingKeyring, SealingLimits};
+///
+/// # use datakey_provider::SealingProvider;
+/// # fn with(provider: impl SealingProvider + 'static) -> Result<SealingKeyring, datakey_keyring::ConfigError> {
+/// let limits = SealingLimits::default()
+///     .with_soft_age(Duration::from_secs(60))
+///     .with_hard_age(Duration::from_secs(180))
+///     .with_max_messages(100_000);
+/// let keyring = SealingKeyring::builder().limits(limits).build(provider)?;
+/// # Ok(keyring) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealingLimits {
+    soft_age: Duration,
+    hard_age: Duration,
+    max_messages: u64,
+    max_bytes: u64,
+    max_contexts: usize,
+}
+
+impl Default for SealingLimits {
+    fn default() -> Self {
+        Self {
+            soft_age: DEFAULT_SOFT_AGE,
+            hard_age: DEFAULT_HARD_AGE,
+            max_messages: DEFAULT_MAX_MESSAGES,
+            max_bytes: DEFAULT_MAX_BYTES,
+            max_contexts: DEFAULT_MAX_CONTEXTS,
+        }
+    }
+}
+
+impl SealingLimits {
+    /// Sets the age at which a key is replaced. It is at most the hard age; with both equal, no key is used while the
+    /// provider fails.
+    #[must_use]
+    pub const fn with_soft_age(mut self, age: Duration) -> Self {
+        self.soft_age = age;
+        self
+    }
+
+    /// Sets the age past which a key is never used.
+    #[must_use]
+    pub const fn with_hard_age(mut self, age: Duration) -> Self {
+        self.hard_age = age;
+        self
+    }
+
+    /// Sets how many messages a key seals.
+    #[must_use]
+    pub const fn with_max_messages(mut self, messages: u64) -> Self {
+        self.max_messages = messages;
+        self
+    }
+
+    /// Sets how many bytes of plaintext a key seals.
+    #[must_use]
+    pub const fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets how many contexts have a live key.
+    #[must_use]
+    pub const fn with_max_contexts(mut self, contexts: usize) -> Self {
+        self.max_contexts = contexts;
+        self
+    }
+
+    /// The age at which a key is replaced.
+    #[must_use]
+    pub const fn soft_age(&self) -> Duration {
+        self.soft_age
+    }
+
+    /// The age past which a key is never used.
+    #[must_use]
+    pub const fn hard_age(&self) -> Duration {
+        self.hard_age
+    }
+
+    /// How many messages a key seals.
+    #[must_use]
+    pub const fn max_messages(&self) -> u64 {
+        self.max_messages
+    }
+
+    /// How many bytes of plaintext a key seals.
+    #[must_use]
+    pub const fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    /// How many contexts have a live key.
+    #[must_use]
+    pub const fn max_contexts(&self) -> usize {
+        self.max_contexts
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        nonzero("a soft age", !self.soft_age.is_zero())?;
+        nonzero("a limit on messages", self.max_messages > 0)?;
+        nonzero("a limit on bytes", self.max_bytes > 0)?;
+        nonzero("a limit on contexts", self.max_contexts > 0)?;
+        if self.soft_age > self.hard_age {
+            return Err(ConfigError::SoftOverHard {
+                soft: self.soft_age,
+                hard: self.hard_age,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! What a new data key is made into before it is kept.
+use std::ops::Range;
+
+use datakey_provider::{EncryptionContext, GeneratedDataKey, ProviderError};
+
+/// How a new data key is prepared for sealing, once per key, so that a hit hands out something ready.
+///
+/// A message format derives its key-derivation state and the header bytes that repeat;
+/// [`DataKeys`](crate::DataKeys) hands out the keys themselves. It runs inside the load, once per provider call, and should
+/// not block.
+///
+/// ```
+/// use datakey_keyring::{SealingKeyring, SealingMaterial};
+/// use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError, SealingProvider};
+///
+/// /// Keeps the wrapped keys beside a data key, which is all that this format repeats.
+/// struct MyFormat;
+///
+/// struct Prepared {
+///     data_key: DataKey,
+///     header: Vec<u8>,
+/// }
+///
+/// impl SealingMaterial for MyFormat {
+///     type Key = Prepared;
+///
+///     fn prepare(&self, made: GeneratedDataKey, context: &EncryptionContext) -> Result<Prepared, ProviderError> {
+///         let (data_key, wrapped) = made.into_parts();
+///         let header = [context.encoded(), wrapped.first().blob()].concat();
+///         Ok(Prepared { data_key, header })
+///     }
+/// }
+///
+/// # fn with(provider: impl SealingProvider + 'static) -> Result<(), datakey_keyring::ConfigError> {
+/// let keyring: SealingKeyring<MyFormat> = SealingKeyring::builder().material(MyFormat).build(provider)?;
+/// # Ok(()) }
+/// ```
+pub trait SealingMaterial: Send + Sync + 'static {
+    /// What seals: kept per encryption context, shared by all who seal under it, dropped with its last holder.
+    type Key: Send + Sync + 'static;
+
+    /// Prepares a data key that the provider just made.
+    ///
+    /// # Errors
+    /// Where the key cannot be used; shared with every caller that waits for this load.
+    fn prepare(
+        &self,
+        made: GeneratedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<Self::Key, ProviderError>;
+
+    /// Names the memory outside of a key itself in which it owns secrets, a box or a vector, until it is dropped: what the
+    /// feature `locked-memory` locks beside the key. Nothing is read there. Nothing is named by default.
+    ///
+    /// ```
+    /// # use std::ops::Range;
+    /// # struct Prepared { schedule: Box<[u8; 64]> }
+    /// fn memory(key: &Prepared, lock: &mut dyn FnMut(Range<*const u8>)) {
+    ///     lock(key.schedule.as_ptr_range());
+    /// }
+    /// ```
+    fn memory(&self, _key: &Self::Key, _lock: &mut dyn FnMut(Range<*const u8>)) {}
+}

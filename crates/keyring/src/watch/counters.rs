@@ -1,0 +1,144 @@
+//! Counters that many threads add to.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datakey_provider::ErrorClass;
+
+use super::{
+    events,
+    miss::{MissReason, Misses, StaleServes},
+};
+use crate::kept::stripe::{STRIPES, stripe};
+
+/// A count that slow paths add to. Guards no other memory.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A cache line of its own, on processors that fetch lines in pairs too.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+/// A count that the hot path adds to: threads add to different cache lines.
+#[derive(Debug, Default)]
+pub(crate) struct Striped([Line; STRIPES]);
+
+impl Striped {
+    pub(crate) fn add(&self, amount: u64) {
+        if let Some(line) = self.0.get(stripe()) {
+            line.0.fetch_add(amount, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|line| line.0.load(Ordering::Relaxed))
+            .fold(0, u64::wrapping_add)
+    }
+}
+
+/// Misses by reason.
+#[derive(Debug, Default)]
+pub(crate) struct MissCounters([Counter; MissReason::ALL.len()]);
+
+impl MissCounters {
+    pub(crate) fn add(&self, reason: MissReason) {
+        if let Some(counter) = self.0.get(reason.index()) {
+            counter.add(1);
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Misses {
+        Misses(std::array::from_fn(|index| {
+            self.0.get(index).map_or(0, Counter::get)
+        }))
+    }
+}
+
+/// What one half of the keyring counts.
+#[derive(Debug, Default)]
+pub(crate) struct HalfCounters {
+    pub(crate) hits: Striped,
+    pub(crate) misses: MissCounters,
+    pub(crate) loads: Counter,
+    pub(crate) shared_waits: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) superseded: Counter,
+}
+
+/// Keys served past their soft age, by what the provider last answered.
+#[derive(Debug, Default)]
+pub(crate) struct StaleCounters {
+    throttled: Counter,
+    transient: Counter,
+    timeout: Counter,
+}
+
+impl StaleCounters {
+    pub(crate) fn add(&self, because: ErrorClass) {
+        match because {
+            ErrorClass::Throttled => self.throttled.add(1),
+            ErrorClass::Timeout => self.timeout.add(1),
+            _ => self.transient.add(1),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> StaleServes {
+        StaleServes {
+            throttled: self.throttled.get(),
+            transient: self.transient.get(),
+            timeout: self.timeout.get(),
+        }
+    }
+}
+
+/// Watches for contexts that look as if there were one for each record.
+///
+/// Contexts that were not seen before are counted in windows. A window in which there were fewer hits than new contexts
+/// says that most keys were used once.
+#[derive(Debug, Default)]
+pub(crate) struct Cardinality {
+    new_contexts: Counter,
+    hits_at_window: Counter,
+    looks_per_record: std::sync::atomic::AtomicBool,
+}
+
+/// New contexts per window.
+const WINDOW: u64 = 256;
+
+impl Cardinality {
+    pub(crate) fn saw_new_context(&self, hits: impl FnOnce() -> u64) {
+        let seen = self
+            .new_contexts
+            .0
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_add(1);
+        if seen.is_multiple_of(WINDOW) {
+            let hits = hits();
+            let before = self.hits_at_window.0.swap(hits, Ordering::Relaxed);
+            let looks = hits.wrapping_sub(before) < WINDOW;
+            if !self.looks_per_record.swap(looks, Ordering::Relaxed) && looks {
+                events::contexts_look_per_record();
+            }
+        }
+    }
+
+    pub(crate) fn looks_per_record(&self) -> bool {
+        self.looks_per_record.load(Ordering::Relaxed)
+    }
+}
+
+/// Requests beyond the calls made.
+pub(crate) fn avoided(hits: u64, misses: &Misses, calls_made: u64) -> u64 {
+    hits.wrapping_add(misses.total()).saturating_sub(calls_made)
+}

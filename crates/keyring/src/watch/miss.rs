@@ -1,0 +1,133 @@
+//! Why requests found no key to serve.
+use std::fmt;
+
+/// Why a request found no key to serve from the cache.
+///
+/// ```
+/// use datakey_keyring::MissReason;
+/// assert_eq!(MissReason::ALL.map(MissReason::as_str)[0], "cold");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MissReason {
+    /// Nothing was cached at all: the process just started.
+    Cold,
+    /// Other keys were cached, and this one was not seen before (or so long ago that it is forgotten).
+    New,
+    /// The key was too old.
+    Age,
+    /// The key had too few messages left.
+    Messages,
+    /// The key had too few bytes left.
+    Bytes,
+    /// The key had to make room for others: raise the number of keys kept.
+    Evicted,
+    /// The key was invalidated.
+    Invalidated,
+    /// The provider denied the next key, or the wrapping key became unavailable.
+    Revoked,
+    /// The usage is larger than a whole key's limits, and got a data key of its own.
+    Oversize,
+    /// The usage has no bound on its length, and got a data key of its own.
+    UnknownLength,
+    /// The keyring keeps no keys: it was built uncached.
+    Uncached,
+}
+
+impl MissReason {
+    /// Every reason, for tables and metrics.
+    pub const ALL: [Self; 11] = [
+        Self::Cold,
+        Self::New,
+        Self::Age,
+        Self::Messages,
+        Self::Bytes,
+        Self::Evicted,
+        Self::Invalidated,
+        Self::Revoked,
+        Self::Oversize,
+        Self::UnknownLength,
+        Self::Uncached,
+    ];
+
+    /// The reason in lower snake case, for logs, metrics and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::New => "new",
+            Self::Age => "age",
+            Self::Messages => "messages",
+            Self::Bytes => "bytes",
+            Self::Evicted => "evicted",
+            Self::Invalidated => "invalidated",
+            Self::Revoked => "revoked",
+            Self::Oversize => "oversize",
+            Self::UnknownLength => "unknown_length",
+            Self::Uncached => "uncached",
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for MissReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Misses by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Misses(pub(crate) [u64; MissReason::ALL.len()]);
+
+impl Misses {
+    /// How many there were for a reason.
+    #[must_use]
+    pub fn of(&self, reason: MissReason) -> u64 {
+        self.0.get(reason.index()).copied().unwrap_or_default()
+    }
+
+    /// How many there were in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().copied().fold(0, u64::wrapping_add)
+    }
+
+    /// Each reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (MissReason, u64)> {
+        MissReason::ALL.into_iter().zip(self.0)
+    }
+}
+
+impl fmt::Debug for Misses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().filter(|(_, count)| *count > 0))
+            .finish()
+    }
+}
+
+/// Keys served past their soft age because the provider was failing, by how it failed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StaleServes {
+    /// It throttled.
+    pub throttled: u64,
+    /// It failed for the moment.
+    pub transient: u64,
+    /// It did not answer in time, or not within a second and is still being asked.
+    pub timeout: u64,
+}
+
+impl StaleServes {
+    /// In all.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.throttled
+            .wrapping_add(self.transient)
+            .wrapping_add(self.timeout)
+    }
+}

@@ -1,0 +1,146 @@
+//! Drops what nobody asks for any more once it is too old, so that an idle process holds nothing old.
+//!
+//! One task for each cache, which lives while there is something to keep. It sleeps until the next thing is too old, at
+//! most for the shortest life that anything can have, so that what came meanwhile is never overlooked. It holds the cache
+//! weakly.
+//!
+//! The task sleeps for ever on a runtime that nobody drives. So whoever passes by looks whether it is overdue, sweeps in its
+//! place, and has another one take over.
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
+
+use crate::gate::later;
+
+/// The least time from one sweep to the next, so that things that expire one after the other share a sweep.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A sweep that is late by this much is not going to happen.
+const OVERDUE: Duration = Duration::from_secs(1);
+
+/// What is kept and grows too old.
+pub trait Sweep: Send + Sync + 'static {
+    /// Its janitor.
+    fn janitor(&self) -> &Janitor;
+
+    /// Drops what is too old.
+    fn sweep(&self, now: Instant);
+
+    /// When the next thing will be too old; `None` when nothing is kept or under way.
+    fn next_sweep(&self, now: Instant) -> Option<Instant>;
+
+    /// The shortest life that anything can have.
+    fn shortest_life(&self) -> Duration;
+}
+
+/// The task that sweeps, where there is one.
+#[derive(Debug)]
+pub struct Janitor {
+    task: Mutex<Option<AbortHandle>>,
+    born: Instant,
+    /// When the task means to sweep, in nanoseconds since; never, if there is none.
+    due: AtomicU64,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Default for Janitor {
+    fn default() -> Self {
+        Self {
+            task: Mutex::default(),
+            born: Instant::now(),
+            due: AtomicU64::new(NEVER),
+        }
+    }
+}
+
+impl Janitor {
+    fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_due_at(&self, instant: Instant) {
+        let nanos = instant.saturating_duration_since(self.born).as_nanos();
+        self.due
+            .store(u64::try_from(nanos).unwrap_or(NEVER), Ordering::Relaxed);
+    }
+
+    /// Whether a sweep did not happen in its time.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        let due = Duration::from_nanos(self.due.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.born) > due.saturating_add(OVERDUE)
+    }
+
+    /// Ends the task.
+    pub fn dismiss(&self) {
+        self.due.store(NEVER, Ordering::Relaxed);
+        if let Some(task) = self.task().take() {
+            task.abort();
+        }
+    }
+
+    /// Sees to it that somebody sweeps: to be called when a load is begun, outside of its lock.
+    pub fn tend(swept: &Arc<impl Sweep>) {
+        let own = swept.janitor();
+        let mut task = own.task();
+        let now = Instant::now();
+        if task.as_ref().is_some_and(|task| !task.is_finished()) && !own.is_overdue(now) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if let Some(late) = task.take() {
+            late.abort();
+        }
+        let first = later(now, swept.shortest_life());
+        own.is_due_at(first);
+        *task = Some(runtime.spawn(tend(Arc::downgrade(swept), first)).abort_handle());
+    }
+
+    /// Sweeps if nobody did in time. Costs one look at a number otherwise.
+    pub fn pass_by(swept: &Arc<impl Sweep>, now: Instant) {
+        if swept.janitor().is_overdue(now) {
+            swept.sweep(now);
+            swept.janitor().is_due_at(later(now, LEAST_PAUSE));
+            Self::tend(swept);
+        }
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        self.dismiss();
+    }
+}
+
+async fn tend(swept: Weak<impl Sweep>, first: Instant) {
+    let mut wake = first;
+    loop {
+        sleep_until(wake).await;
+        let Some(swept) = swept.upgrade() else { return };
+        let now = Instant::now();
+        swept.sweep(now);
+        // Held while deciding, so that a load that begins at this moment finds either this task or none.
+        let own = swept.janitor();
+        let mut task = own.task();
+        let Some(next) = swept.next_sweep(now) else {
+            own.due.store(NEVER, Ordering::Relaxed);
+            *task = None;
+            return;
+        };
+        let longest = later(now, swept.shortest_life());
+        wake = next.min(longest).max(later(now, LEAST_PAUSE));
+        own.is_due_at(wake);
+    }
+}

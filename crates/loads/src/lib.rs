@@ -1,0 +1,85 @@
+//! Loads a value once for all who wait, whoever drives it, and again before it is too old.
+//!
+//! A cache in front of a slow service has to see to it that a thousand callers who miss together make one call, that the
+//! call goes on when some of them give up, and that the next one is made before the value runs out. This crate is that
+//! part, without the cache: you keep the values, in a [`Source`], and ask [`Loads`] for what is not there.
+//!
+//! # A load belongs to nobody's runtime
+//!
+//! The usual way is to have a task make the call. It stands still when its runtime is not driven, and takes its waiters down
+//! when that ends. Here the call is a future that belongs to nobody:
+//!
+//! - **Whoever waits drives it.** Each who waits on the runtime where it was begun polls it, and so does a task there. A
+//!   worker that computes for seconds holds up nobody else.
+//! - **Whoever waits elsewhere takes it over.** Whoever works on a load leaves a [beat](Pulse) every [100 ms](BEAT). When
+//!   there was none for [500 ms](ASLEEP), somebody who waits begins another attempt on its own runtime: because the first one
+//!   is not driven, or has ended, or belongs to the process that this one was forked from. It costs a second call; one that is
+//!   merely slow costs none.
+//! - **No queue waits for a sleeper.** Places among the loads under way are passed on when their holder sleeps, and in the
+//!   queue sleepers are passed over.
+//! - **Nobody's work is not done.** A load whose turn has not come is given up with the last who wait for it; one that was
+//!   sent goes on, so that callers whose deadline is shorter than a call get further together.
+//!
+//! There is no thread behind it, and time is read through `tokio::time`, so paused clocks govern it whole.
+//!
+//! # Thirty lines that work
+//!
+//! See [`Source`], whose example is one.
+//!
+//! # What is in it
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`Source`] | where values come from, and what becomes of the result of a load |
+//! | [`Loads`] | the loads in flight: joined, refreshed, ended |
+//! | [`Gate`] | how many loads run at once, in lanes; how many wait; for how long each may take |
+//! | [`Life`] | when a value is due, old and too old, and what a failure to replace it allows |
+//! | [`Janitor`] | drops what is too old though nobody asks for it any more |
+//!
+//! # Defaults
+//!
+//! | what | default | where |
+//! |---|---|---|
+//! | loads under way at once | 64 | [`GateLimits`] |
+//! | loads that wait for their turn | 4,096 | [`GateLimits`] |
+//! | time for each, and for its turn | 90 seconds each | [`GateLimits`] |
+//! | time after which a load beside a value that works counts as failing | 1 second | [`PATIENCE`] |
+//! | when a value is refreshed | between 70 and 95 percent of its soft age, at a point drawn for each | [`Life`] |
+//!
+//! # What this crate does not do
+//!
+//! It keeps no values and evicts none, retries nothing, and does not know what it loads. A lock that another thread held
+//! when a process was forked stays locked in the child, as everywhere: fork before there are threads, or use nothing that was
+//! made before.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod board;
+mod caught;
+mod flight;
+mod gate;
+mod janitor;
+mod jitter;
+mod life;
+#[cfg(test)]
+mod life_cases;
+mod loads;
+mod outcome;
+mod pulse;
+mod rt;
+mod source;
+mod sync;
+
+pub use flight::Wait;
+pub use gate::{Gate, GateLimits, later};
+pub use janitor::{Janitor, Sweep};
+pub use jitter::Jitter;
+pub use life::{Ages, Because, Life, PATIENCE, Standing};
+pub use loads::{Begun, Joined, Loads};
+pub use outcome::{Ending, Landed, LoadError, Outcome};
+pub use pulse::{ASLEEP, BEAT, Pulse};
+pub use source::Source;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

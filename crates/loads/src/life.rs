@@ -1,0 +1,287 @@
+//! What the age of a value and the last failure to replace it allow.
+//!
+//! A value is *due* some time before its soft age, at a point drawn for each, and is then replaced in the background
+//! while it goes on serving. Past its soft age it serves only while replacing it fails in a way that passes, or takes
+//! longer than anybody should wait beside a value that works; past its hard age never.
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    gate::later,
+    jitter::{Draw, Jitter},
+    loads::Begun,
+    pulse::Pulse,
+};
+
+/// The first pause after a refresh that failed.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause between refreshes that fail, whatever the service asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A load that has not ended after this long counts as failing: 1 second. Retries beneath go on for much longer, and
+/// nobody should wait for them beside a value that works.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A refresh begins between these parts of the soft age, in thousandths, at a point drawn for each value: so early that
+/// a slow call ends in time, and so spread that a fleet started together does not refresh in step.
+const REFRESH_FROM: u32 = 700;
+const REFRESH_TO: u32 = 950;
+
+/// The ages of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ages {
+    /// The age at which it is replaced.
+    pub soft: Duration,
+    /// The age past which it is never used; not under the soft age.
+    pub hard: Duration,
+}
+
+/// When a value is due, old, and too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) created: Instant,
+    pub(crate) refresh: Instant,
+    pub(crate) soft: Instant,
+    pub(crate) hard: Instant,
+}
+
+impl Times {
+    pub(crate) fn new(created: Instant, ages: Ages, draw: &mut Draw) -> Self {
+        let part = draw.between(REFRESH_FROM, REFRESH_TO);
+        Self {
+            created,
+            refresh: later(created, thousandths(ages.soft, part)),
+            soft: later(created, ages.soft),
+            hard: later(created, ages.hard),
+        }
+    }
+}
+
+/// The last failure to replace a value. `B` says in which way it will pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failure<B> {
+    /// `None`: it will not pass.
+    pub(crate) passes: Option<B>,
+    /// How many in a row.
+    pub(crate) times: u32,
+    /// No further attempt before this.
+    pub(crate) pause_until: Instant,
+    /// Past this the failure no longer says anything about the source.
+    pub(crate) telling_until: Instant,
+}
+
+impl<B: Copy> Failure<B> {
+    pub(crate) fn next(
+        before: Option<&Self>,
+        passes: Option<B>,
+        asked: Option<Duration>,
+        now: Instant,
+        draw: &mut Draw,
+    ) -> Self {
+        let times = before.map_or(0, |failure| failure.times).saturating_add(1);
+        let doubled = FIRST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(times.saturating_sub(1)))
+            .min(LONGEST_PAUSE);
+        let drawn = thousandths(doubled, draw.between(500, 1000));
+        let pause = drawn.max(asked.unwrap_or_default().min(LONGEST_PAUSE));
+        Self {
+            passes,
+            times,
+            pause_until: later(now, pause),
+            telling_until: later(now, pause.saturating_mul(2)),
+        }
+    }
+}
+
+/// Why a value serves past its soft age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because<B> {
+    /// The last attempt to replace it failed in this way.
+    Fails(B),
+    /// The attempt to replace it has not ended within [`PATIENCE`].
+    Slow,
+}
+
+/// What may be done with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing<B> {
+    /// Serve.
+    Fresh,
+    /// Serve, and load the next one in the background.
+    Due,
+    /// Serve, because replacing it fails, and it is not past its hard age.
+    Stale {
+        /// In which way it fails.
+        because: Because<B>,
+        /// Also try again in the background.
+        due: bool,
+    },
+    /// Load another one first.
+    Expired,
+}
+
+/// The age of one value, and the attempts to replace it.
+#[derive(Debug)]
+pub struct Life<B> {
+    times: Times,
+    attempts: Mutex<Attempts<B>>,
+}
+
+#[derive(Debug)]
+struct Attempts<B> {
+    failure: Option<Failure<B>>,
+    under_way: Option<UnderWay>,
+}
+
+/// A load that would replace a value.
+#[derive(Debug)]
+struct UnderWay {
+    since: Instant,
+    /// Nobody waits for it, so nobody is told how it ends.
+    background: bool,
+    pulse: Arc<Pulse>,
+}
+
+impl<B: Copy> Life<B> {
+    /// Of a value that is made at this moment.
+    #[must_use]
+    pub fn new(now: Instant, ages: Ages, jitter: &Jitter) -> Self {
+        Self {
+            times: Times::new(now, ages, &mut jitter.draw()),
+            attempts: Mutex::new(Attempts {
+                failure: None,
+                under_way: None,
+            }),
+        }
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Attempts<B>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How old it is.
+    #[must_use]
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.times.created)
+    }
+
+    /// When it is due to be replaced.
+    #[must_use]
+    pub const fn refresh(&self) -> Instant {
+        self.times.refresh
+    }
+
+    /// When it is too old to be used.
+    #[must_use]
+    pub const fn hard(&self) -> Instant {
+        self.times.hard
+    }
+
+    /// What may be done with it. Before it is due, this takes no lock.
+    pub fn standing(&self, now: Instant) -> Standing<B> {
+        if now < self.times.refresh {
+            return Standing::Fresh;
+        }
+        let attempts = self.attempts();
+        let awake = attempts
+            .under_way
+            .as_ref()
+            .filter(|load| !load.pulse.is_asleep(now));
+        let since = awake.map(|load| load.since);
+        standing(&self.times, attempts.failure.as_ref(), since, now)
+    }
+
+    /// Until when to wait for the load that would replace it, where there is something to wait for less long.
+    pub fn patience(&self, now: Instant) -> Option<Instant> {
+        let attempts = self.attempts();
+        let since = attempts.under_way.as_ref().map_or(now, |load| load.since);
+        let until = later(since, PATIENCE);
+        (now < until && until < self.times.hard).then_some(until)
+    }
+
+    /// Whether it may be replaced before it is due, at this moment.
+    pub fn may_refresh(&self, now: Instant) -> bool {
+        let attempts = self.attempts();
+        let under_way = attempts.under_way.as_ref();
+        under_way.is_none_or(|load| load.pulse.is_asleep(now))
+            && attempts.failure.is_none_or(|failure| now >= failure.pause_until)
+    }
+
+    /// Notes that a load began that would replace it; in the background, if nobody waits for it.
+    pub fn note_load(&self, begun: Begun<'_>, background: bool) {
+        self.attempts().under_way = Some(UnderWay {
+            since: begun.since,
+            background,
+            pulse: Arc::clone(begun.pulse),
+        });
+    }
+
+    /// Notes that replacing it failed: `passes` says in which way that will pass, and `asked` is the delay that the
+    /// source asks for. It decides when to try again, and whether the value serves past its soft age. Answers whether that was
+    /// in the background.
+    pub fn note_failure(
+        &self,
+        passes: Option<B>,
+        asked: Option<Duration>,
+        jitter: &Jitter,
+        now: Instant,
+    ) -> bool {
+        let mut attempts = self.attempts();
+        let next = Failure::next(attempts.failure.as_ref(), passes, asked, now, &mut jitter.draw());
+        attempts.failure = Some(next);
+        attempts.under_way.take().is_some_and(|load| load.background)
+    }
+
+    /// The load that would replace it was ended from outside: whoever comes next may begin another.
+    pub fn release(&self) {
+        self.attempts().under_way = None;
+    }
+}
+
+/// Decides by the clock, the last failure, and since when an attempt is under way.
+pub(crate) fn standing<B: Copy>(
+    times: &Times,
+    failure: Option<&Failure<B>>,
+    since: Option<Instant>,
+    now: Instant,
+) -> Standing<B> {
+    let attempting = since.is_some();
+    if now < times.soft {
+        let pausing = failure.is_some_and(|failure| now < failure.pause_until);
+        return if now < times.refresh || pausing || attempting {
+            Standing::Fresh
+        } else {
+            Standing::Due
+        };
+    }
+    if now >= times.hard {
+        return Standing::Expired;
+    }
+    // A failure says something about an attempt that it led to, however long that takes.
+    let telling = failure.filter(|failure| since.unwrap_or(now) < failure.telling_until);
+    match telling {
+        Some(failure) => match failure.passes {
+            Some(passes) => Standing::Stale {
+                because: Because::Fails(passes),
+                due: !attempting && now >= failure.pause_until,
+            },
+            None => Standing::Expired,
+        },
+        None if since.is_some_and(|since| now >= later(since, PATIENCE)) => Standing::Stale {
+            because: Because::Slow,
+            due: false,
+        },
+        None => Standing::Expired,
+    }
+}
+
+fn thousandths(of: Duration, part: u32) -> Duration {
+    of.checked_mul(part)
+        .and_then(|product| product.checked_div(1000))
+        .unwrap_or(of)
+}
