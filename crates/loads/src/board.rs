@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 
 use crate::{
+    caught,
     flight::{Board, Flight},
-    outcome::{Ending, LoadError, Outcome},
+    outcome::{Ending, Landed, LoadError, Outcome},
     source::{Loaded, Source},
     sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError},
 };
@@ -86,7 +87,8 @@ impl<S: Source> Board<S> for Flights<S> {
             return;
         }
         open.by_key.remove(&flight.key);
-        let landed = flight.source().land(&flight.key, result);
+        let landed = caught::call(|| flight.source().land(&flight.key, result))
+            .unwrap_or_else(|caught::Panicked| Landed::new(Outcome::Failed(LoadError::Panicked)));
         self.changed();
         drop(open);
         flight.end(landed.outcome);

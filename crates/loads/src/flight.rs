@@ -172,7 +172,7 @@ impl<S: Source> Flight<S> {
         );
         Box::pin(async move {
             let lane = source.lane(&key);
-            let load = source.load(&key);
+            let load = async { source.load(&key).await };
             gate.run(lane, pulse, || begun.store(true, Ordering::SeqCst), load)
                 .await
         })

@@ -91,31 +91,45 @@ impl Janitor {
 
     /// Sees to it that somebody sweeps: to be called when a load is begun, outside of its lock.
     pub fn tend(swept: &Arc<impl Sweep>) {
-        let own = swept.janitor();
-        let mut task = own.task();
         let now = Instant::now();
-        if task.as_ref().is_some_and(|task| !task.is_finished()) && !own.is_overdue(now) {
-            return;
+        let mut task = swept.janitor().task();
+        let tended = task.as_ref().is_some_and(|task| !task.is_finished());
+        if !tended || swept.janitor().is_overdue(now) {
+            let first = later(now, swept.shortest_life());
+            swept.janitor().send(&mut task, swept, first);
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
+    }
+
+    /// Sweeps if nobody did in time, and takes over from the task that did not. Costs one look at a number otherwise.
+    pub fn pass_by(swept: &Arc<impl Sweep>, now: Instant) {
+        if swept.janitor().is_overdue(now) {
+            swept.janitor().dismiss();
+            swept.sweep(now);
+            let mut task = swept.janitor().task();
+            if let Some(next) = next_wake(&**swept, now) {
+                swept.janitor().send(&mut task, swept, next);
+            }
+        }
+    }
+
+    /// Puts a task in the place of the one that there is. Without a runtime there is none, and whoever passes by when the
+    /// sweep is due does it.
+    fn send(&self, task: &mut Option<AbortHandle>, swept: &Arc<impl Sweep>, first: Instant) {
         if let Some(late) = task.take() {
             late.abort();
         }
-        let first = later(now, swept.shortest_life());
-        own.is_due_at(first);
-        *task = Some(runtime.spawn(tend(Arc::downgrade(swept), first)).abort_handle());
-    }
-
-    /// Sweeps if nobody did in time. Costs one look at a number otherwise.
-    pub fn pass_by(swept: &Arc<impl Sweep>, now: Instant) {
-        if swept.janitor().is_overdue(now) {
-            swept.sweep(now);
-            swept.janitor().is_due_at(later(now, LEAST_PAUSE));
-            Self::tend(swept);
+        self.is_due_at(first);
+        if let Ok(runtime) = Handle::try_current() {
+            *task = Some(runtime.spawn(tend(Arc::downgrade(swept), first)).abort_handle());
         }
     }
+}
+
+/// When to sweep next; `None` when there is nothing to keep.
+fn next_wake(swept: &impl Sweep, now: Instant) -> Option<Instant> {
+    let longest = later(now, swept.shortest_life());
+    let next = swept.next_sweep(now)?;
+    Some(next.min(longest).max(later(now, LEAST_PAUSE)))
 }
 
 impl Drop for Janitor {
@@ -134,13 +148,12 @@ async fn tend(swept: Weak<impl Sweep>, first: Instant) {
         // Held while deciding, so that a load that begins at this moment finds either this task or none.
         let own = swept.janitor();
         let mut task = own.task();
-        let Some(next) = swept.next_sweep(now) else {
+        let Some(next) = next_wake(&*swept, now) else {
             own.due.store(NEVER, Ordering::Relaxed);
             *task = None;
             return;
         };
-        let longest = later(now, swept.shortest_life());
-        wake = next.min(longest).max(later(now, LEAST_PAUSE));
+        wake = next;
         own.is_due_at(wake);
     }
 }

@@ -73,7 +73,7 @@ pub trait Source: Send + Sync + 'static {
         "".into()
     }
 
-    /// One attempt. Its future may be dropped at any point, and another one begun elsewhere; it is polled by one task or
+    /// One attempt, asked for when its turn has come. Its future may be dropped at any point, and another one begun elsewhere; it is polled by one task or
     /// another, and never again after a panic.
     fn load(&self, key: &Self::Key) -> impl Future<Output = Result<Self::Loaded, Self::Error>> + Send;
 

@@ -1,0 +1,8 @@
+//! Loads by themselves, without a keyring around them, one idea a module.
+
+mod flights;
+mod forks;
+mod gate;
+mod janitor;
+mod runtimes;
+mod scripted;
