@@ -56,7 +56,9 @@ impl Plan {
     }
 
     fn policy(&self) -> Policy {
-        let backoff = Backoff::full(self.seconds(0.05), self.seconds(1.0));
+        let backoff = Backoff::full()
+            .with_base(self.seconds(0.05))
+            .with_cap(self.seconds(1.0));
         Policy::default()
             .without_breaker()
             .with_deadline(self.seconds(2.0))

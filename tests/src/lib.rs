@@ -7,6 +7,7 @@ pub mod envelope_cases;
 pub mod envelope_fuzz;
 pub mod envelope_parts;
 pub mod envelope_vectors;
+pub mod errors;
 pub mod fake_kms;
 pub mod keyring;
 pub mod keyrings;

@@ -51,15 +51,25 @@ pub const BENCHES: [Bench; 2] = [
             strategy("no backoff", None, 2422.0, 2.03),
             strategy(
                 "without jitter",
-                Some(Backoff::without_jitter(BASE, CAP)),
+                Some(Backoff::without_jitter().with_base(BASE).with_cap(CAP)),
                 1865.0,
                 63.9,
             ),
-            strategy("equal", Some(Backoff::equal(BASE, CAP)), 812.0, 6.74),
-            strategy("full", Some(Backoff::full(BASE, CAP)), 795.0, 4.84),
+            strategy(
+                "equal",
+                Some(Backoff::equal().with_base(BASE).with_cap(CAP)),
+                812.0,
+                6.74,
+            ),
+            strategy(
+                "full",
+                Some(Backoff::full().with_base(BASE).with_cap(CAP)),
+                795.0,
+                4.84,
+            ),
             strategy(
                 "decorrelated",
-                Some(Backoff::decorrelated(BASE, CAP)),
+                Some(Backoff::decorrelated().with_base(BASE).with_cap(CAP)),
                 1000.0,
                 4.61,
             ),
@@ -71,13 +81,28 @@ pub const BENCHES: [Bench; 2] = [
             strategy("no backoff", None, 2188.0, 1.9),
             strategy(
                 "without jitter",
-                Some(Backoff::without_jitter(BASE, CAP)),
+                Some(Backoff::without_jitter().with_base(BASE).with_cap(CAP)),
                 1465.0,
                 46.8,
             ),
-            strategy("equal", Some(Backoff::equal(BASE, CAP)), 789.0, 6.3),
-            strategy("full", Some(Backoff::full(BASE, CAP)), 783.0, 4.8),
-            strategy("decorrelated", Some(Backoff::decorrelated(BASE, CAP)), 974.0, 4.4),
+            strategy(
+                "equal",
+                Some(Backoff::equal().with_base(BASE).with_cap(CAP)),
+                789.0,
+                6.3,
+            ),
+            strategy(
+                "full",
+                Some(Backoff::full().with_base(BASE).with_cap(CAP)),
+                783.0,
+                4.8,
+            ),
+            strategy(
+                "decorrelated",
+                Some(Backoff::decorrelated().with_base(BASE).with_cap(CAP)),
+                974.0,
+                4.4,
+            ),
         ],
     },
 ];
@@ -109,7 +134,7 @@ pub fn contend(bench: &Bench, backoff: Option<Backoff>, clients: usize, seed: u6
             // The model counts steps from one: the first wait is that of the second step.
             backoff.map(|backoff| {
                 let mut delays = backoff.delays(random);
-                if backoff != Backoff::decorrelated(BASE, CAP) {
+                if backoff != Backoff::decorrelated().with_base(BASE).with_cap(CAP) {
                     let _skipped = delays.next();
                 }
                 delays

@@ -1,6 +1,6 @@
 //! Several providers as one: for regions, and for hand-overs between accounts.
 use alloc::{boxed::Box, vec::Vec};
-use core::fmt;
+use core::{error::Error, fmt};
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -52,17 +52,28 @@ impl SeveralError {
     }
 }
 
+/// Each failure by what tells it from the others: its class, code and key, and what caused it.
 impl fmt::Display for SeveralError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} providers were asked and none could", self.failures.len())?;
         for failure in &self.failures {
-            write!(f, "; {failure}")?;
+            write!(f, "; {}", failure.class().as_str())?;
+            match (failure.code(), failure.key_id()) {
+                (Some(code), Some(key_id)) => write!(f, " ({code}, key {key_id})")?,
+                (Some(text), None) | (None, Some(text)) => write!(f, " ({text})")?,
+                (None, None) => {}
+            }
+            let mut cause = failure.source();
+            while let Some(error) = cause {
+                write!(f, ": {error}")?;
+                cause = error.source();
+            }
         }
         Ok(())
     }
 }
 
-impl core::error::Error for SeveralError {}
+impl Error for SeveralError {}
 
 impl<P> Several<P> {
     /// Takes the providers; the first one generates.

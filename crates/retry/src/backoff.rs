@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use rand::Rng;
 
+use crate::defaults;
+
 /// How long to wait before each retry: a kind of jitter, a base and a cap.
 ///
 /// The wait before retry `n` (counted from 0) grows from `v = min(cap, base * 2^n)`. The cap applies before the
@@ -24,7 +26,7 @@ use rand::Rng;
 /// use datakey_retry::Backoff;
 /// use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
 ///
-/// let backoff = Backoff::full(Duration::from_millis(100), Duration::from_secs(1));
+/// let backoff = Backoff::full().with_base(Duration::from_millis(100)).with_cap(Duration::from_secs(1));
 /// let random = Xoshiro256PlusPlus::seed_from_u64(7);
 /// let waits: Vec<Duration> = backoff.delays(random).take(4).collect();
 /// for (wait, at_most) in waits.iter().zip([100, 200, 400, 800]) {
@@ -48,44 +50,50 @@ enum Kind {
 }
 
 impl Backoff {
+    const fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            base: defaults::TRANSIENT_BASE,
+            cap: defaults::TRANSIENT_CAP,
+        }
+    }
+
     /// From nothing to `min(cap, base * 2^n)`.
     #[must_use]
-    pub const fn full(base: Duration, cap: Duration) -> Self {
-        Self {
-            kind: Kind::Full,
-            base,
-            cap,
-        }
+    pub const fn full() -> Self {
+        Self::of(Kind::Full)
     }
 
     /// From half of `min(cap, base * 2^n)` to the whole.
     #[must_use]
-    pub const fn equal(base: Duration, cap: Duration) -> Self {
-        Self {
-            kind: Kind::Equal,
-            base,
-            cap,
-        }
+    pub const fn equal() -> Self {
+        Self::of(Kind::Equal)
     }
 
     /// From `base` to three times the previous wait, at most `cap`.
     #[must_use]
-    pub const fn decorrelated(base: Duration, cap: Duration) -> Self {
-        Self {
-            kind: Kind::Decorrelated,
-            base,
-            cap,
-        }
+    pub const fn decorrelated() -> Self {
+        Self::of(Kind::Decorrelated)
     }
 
     /// Exactly `min(cap, base * 2^n)`.
     #[must_use]
-    pub const fn without_jitter(base: Duration, cap: Duration) -> Self {
-        Self {
-            kind: Kind::WithoutJitter,
-            base,
-            cap,
-        }
+    pub const fn without_jitter() -> Self {
+        Self::of(Kind::WithoutJitter)
+    }
+
+    /// Sets the first ceiling, which doubles with each retry: [50 ms](defaults::TRANSIENT_BASE) unless said otherwise.
+    #[must_use]
+    pub const fn with_base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// Sets the longest ceiling: [5 s](defaults::TRANSIENT_CAP) unless said otherwise. A longer base counts as this.
+    #[must_use]
+    pub const fn with_cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
     }
 
     /// The same wait each time; zero retries at once.
@@ -114,7 +122,7 @@ impl Backoff {
     /// ```
     /// # use datakey_retry::Backoff;
     /// # use std::time::Duration;
-    /// let backoff = Backoff::equal(Duration::from_millis(100), Duration::from_secs(1));
+    /// let backoff = Backoff::equal().with_base(Duration::from_millis(100)).with_cap(Duration::from_secs(1));
     /// assert_eq!(backoff.delay(1, None, 0), Duration::from_millis(100));
     /// assert_eq!(backoff.delay(1, None, u64::MAX), Duration::from_millis(200));
     /// assert_eq!(backoff.delay(10_000, None, u64::MAX), Duration::from_secs(1));

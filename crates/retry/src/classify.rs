@@ -1,9 +1,9 @@
 //! What an error must say of itself to be retried, or not.
 use std::time::Duration;
 
-use datakey_provider::{ErrorClass, ProviderError, SeveralError};
+use datakey_provider::ErrorClass;
 
-use crate::GaveUp;
+use crate::last_failure::LastFailure;
 
 /// An error that says what kind of failure it is.
 ///
@@ -42,27 +42,40 @@ pub trait Classify {
     fn is_final(&self) -> bool {
         !self.class().is_retryable()
     }
-}
 
-impl Classify for ProviderError {
-    fn class(&self) -> ErrorClass {
-        self.class()
+    /// Whether anything was sent to the service. What was refused without a call says nothing of it, so a breaker does not
+    /// count it.
+    fn was_sent(&self) -> bool {
+        true
     }
 
-    fn delay(&self) -> Option<Duration> {
-        self.delay()
-    }
-
-    fn is_final(&self) -> bool {
-        if !self.class().is_retryable() {
-            return true;
-        }
-        let Some(source) = std::error::Error::source(self) else {
-            return false;
-        };
-        source.is::<GaveUp<Self>>()
-            || source
-                .downcast_ref::<SeveralError>()
-                .is_some_and(|several| several.failures().iter().all(Classify::is_final))
+    /// What to keep of it, for the errors of calls that a breaker refuses because of it. By default the class alone; an error
+    /// that can be cloned is worth keeping whole.
+    ///
+    /// ```
+    /// # use datakey_provider::ErrorClass;
+    /// use datakey_retry::{Classify, LastFailure};
+    ///
+    /// #[derive(Debug, Clone)]
+    /// struct Unavailable { host: String }
+    /// # impl std::error::Error for Unavailable {}
+    /// # impl std::fmt::Display for Unavailable {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// #         write!(f, "{} is not available", self.host)
+    /// #     }
+    /// # }
+    ///
+    /// impl Classify for Unavailable {
+    ///     fn class(&self) -> ErrorClass {
+    ///         ErrorClass::Transient
+    ///     }
+    ///     fn kept(&self) -> LastFailure {
+    ///         LastFailure::with_error(self.class(), self.clone())
+    ///     }
+    /// }
+    /// # assert_eq!(Unavailable { host: "kms".into() }.kept().to_string(), "kms is not available");
+    /// ```
+    fn kept(&self) -> LastFailure {
+        LastFailure::of_class(self.class())
     }
 }

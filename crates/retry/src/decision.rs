@@ -26,8 +26,12 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            throttled: Backoff::full(defaults::THROTTLED_BASE, defaults::THROTTLED_CAP),
-            transient: Backoff::full(defaults::TRANSIENT_BASE, defaults::TRANSIENT_CAP),
+            throttled: Backoff::full()
+                .with_base(defaults::THROTTLED_BASE)
+                .with_cap(defaults::THROTTLED_CAP),
+            transient: Backoff::full()
+                .with_base(defaults::TRANSIENT_BASE)
+                .with_cap(defaults::TRANSIENT_CAP),
             max_attempts: defaults::MAX_ATTEMPTS,
             deadline: Some(defaults::DEADLINE),
             attempt_timeout: Some(defaults::ATTEMPT_TIMEOUT),
@@ -133,7 +137,12 @@ impl Rules {
     ) -> Decision {
         progress.attempts = progress.attempts.saturating_add(1);
         if outcome.is_final {
-            return Decision::GiveUp(Reason::Permanent);
+            let below = outcome.class.is_retryable();
+            return Decision::GiveUp(if below {
+                Reason::GivenUpBelow
+            } else {
+                Reason::Permanent
+            });
         }
         if progress.attempts >= self.max_attempts.get() {
             return Decision::GiveUp(Reason::Attempts);

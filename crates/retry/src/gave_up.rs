@@ -1,9 +1,9 @@
 //! The error of a call that was given up: after how many attempts, how long a wait, and why.
 use std::{error::Error, fmt, time::Duration};
 
-use datakey_provider::{ErrorClass, Operation, ProviderError};
+use datakey_provider::ErrorClass;
 
-use crate::{CircuitOpen, Classify};
+use crate::{CircuitOpen, Classify, LastFailure, rounded::rounded};
 
 /// What ended a call without success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +19,10 @@ pub enum Reason {
     Budget,
     /// The breaker is open: the service is down.
     CircuitOpen,
+    /// The last error is one that another retry or breaker below has given up on: retries above retries multiply.
+    GivenUpBelow,
+    /// The service did not become ready to take the request, so that no attempt was made.
+    NotReady,
 }
 
 impl Reason {
@@ -31,6 +35,8 @@ impl Reason {
             Self::Deadline => "deadline",
             Self::Budget => "budget",
             Self::CircuitOpen => "circuit_open",
+            Self::GivenUpBelow => "given_up_below",
+            Self::NotReady => "not_ready",
         }
     }
 }
@@ -43,12 +49,14 @@ impl fmt::Display for Reason {
             Self::Deadline => "the deadline leaves no time for another attempt",
             Self::Budget => "the retry budget is empty",
             Self::CircuitOpen => "the circuit breaker is open",
+            Self::GivenUpBelow => "a layer below has given up",
+            Self::NotReady => "the service did not become ready",
         })
     }
 }
 
 /// How the last attempt of a call failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Failure<E> {
     /// It returned this error.
@@ -61,8 +69,28 @@ pub enum Failure<E> {
     CircuitOpen(CircuitOpen),
 }
 
+impl<E: Classify> Failure<E> {
+    /// The kind of failure.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Returned(error) => error.class(),
+            Self::TimedOut(_) => ErrorClass::Timeout,
+            Self::NeverSent => ErrorClass::Throttled,
+            Self::CircuitOpen(open) => open.class(),
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.class().is_retryable()
+    }
+}
+
 /// A call that was given up: attempts made, time waited, the reason, and the last failure, which is also the
-/// [`source`](Error::source).
+/// [`source`](Error::source). As the source of a `ProviderError` that says of the last failure what it said itself, it goes on
+/// with what caused that.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
@@ -86,9 +114,35 @@ pub struct GaveUp<E> {
     pub(crate) attempts: u32,
     pub(crate) waited: Duration,
     pub(crate) failure: Failure<E>,
+    /// Whether an error around this one says all that the text of the last one does.
+    pub(crate) is_told: bool,
 }
 
 impl<E> GaveUp<E> {
+    pub(crate) const fn new(reason: Reason, attempts: u32, waited: Duration, failure: Failure<E>) -> Self {
+        Self {
+            reason,
+            attempts,
+            waited,
+            failure,
+            is_told: false,
+        }
+    }
+
+    /// A request that a service did not become ready to take. Of the class of its error, and final only if that is.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{GaveUp, Reason};
+    ///
+    /// let gave_up = GaveUp::not_ready(ProviderError::new(ErrorClass::Transient, Operation::Decrypt));
+    /// assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::NotReady, 0));
+    /// assert!(gave_up.is_retryable());
+    /// ```
+    pub const fn not_ready(error: E) -> Self {
+        Self::new(Reason::NotReady, 0, Duration::ZERO, Failure::Returned(error))
+    }
+
     /// What ended the call.
     #[must_use]
     pub const fn reason(&self) -> Reason {
@@ -133,15 +187,18 @@ impl<E> GaveUp<E> {
     }
 }
 
+impl<E: Classify> GaveUp<E> {
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.failure.is_retryable()
+    }
+}
+
 /// A call that was given up is final for whoever retries above, and keeps the class of its last failure.
 impl<E: Classify> Classify for GaveUp<E> {
     fn class(&self) -> ErrorClass {
-        match &self.failure {
-            Failure::Returned(error) => error.class(),
-            Failure::TimedOut(_) => ErrorClass::Timeout,
-            Failure::NeverSent => ErrorClass::Throttled,
-            Failure::CircuitOpen(open) => open.class(),
-        }
+        self.failure.class()
     }
 
     fn delay(&self) -> Option<Duration> {
@@ -151,32 +208,45 @@ impl<E: Classify> Classify for GaveUp<E> {
         }
     }
 
+    /// Not where the service did not become ready: nothing has been tried then.
     fn is_final(&self) -> bool {
-        true
+        match &self.failure {
+            Failure::Returned(error) if self.reason == Reason::NotReady => error.is_final(),
+            _ => true,
+        }
     }
-}
 
-/// To three digits, for people.
-pub(crate) fn rounded(duration: Duration) -> Duration {
-    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    let (mut unit, mut digits) = (1_u64, nanos);
-    while digits >= 1000 {
-        unit = unit.saturating_mul(10);
-        digits = nanos.saturating_add(unit / 2).checked_div(unit).unwrap_or(0);
+    fn was_sent(&self) -> bool {
+        match &self.failure {
+            Failure::Returned(error) if self.attempts == 1 => error.was_sent(),
+            _ => self.attempts > 0,
+        }
     }
-    Duration::from_nanos(digits.saturating_mul(unit))
+
+    fn kept(&self) -> LastFailure {
+        match &self.failure {
+            Failure::Returned(error) => error.kept(),
+            Failure::TimedOut(after) => LastFailure::timed_out(*after),
+            Failure::NeverSent => LastFailure::of_class(self.class()),
+            Failure::CircuitOpen(open) => open.last().clone(),
+        }
+    }
 }
 
 impl<E> fmt::Display for GaveUp<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.attempts == 1 { "" } else { "s" };
-        write!(
-            f,
-            "gave up after {} attempt{plural} and {:?} of waiting: {}",
-            self.attempts,
-            rounded(self.waited),
-            self.reason
-        )?;
+        let (waited, reason) = (rounded(self.waited), self.reason);
+        match self.attempts {
+            0 => write!(
+                f,
+                "gave up before any attempt, after {waited:?} of waiting: {reason}"
+            )?,
+            1 => write!(f, "gave up after 1 attempt and {waited:?} of waiting: {reason}")?,
+            more => write!(
+                f,
+                "gave up after {more} attempts and {waited:?} of waiting: {reason}"
+            )?,
+        }
         match &self.failure {
             Failure::Returned(_) | Failure::CircuitOpen(_) => Ok(()),
             Failure::TimedOut(limit) => {
@@ -190,59 +260,10 @@ impl<E> fmt::Display for GaveUp<E> {
 impl<E: Error + 'static> Error for GaveUp<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.failure {
+            Failure::Returned(error) if self.is_told => error.source(),
             Failure::Returned(error) => Some(error),
             Failure::CircuitOpen(open) => Some(open),
             Failure::TimedOut(_) | Failure::NeverSent => None,
         }
-    }
-}
-
-impl GaveUp<ProviderError> {
-    /// The provider error to report: the last one as it is if it was permanent and the only one, otherwise one of the
-    /// same class, operation, key id, code and delay with this as its source.
-    #[must_use]
-    pub fn into_provider_error(self, operation: Operation, key_id: Option<&str>) -> ProviderError {
-        let last = match self.failure {
-            Failure::Returned(last) if self.reason == Reason::Permanent && self.attempts == 1 => return last,
-            Failure::Returned(ref last) => last.clone(),
-            Failure::TimedOut(_) | Failure::NeverSent => ProviderError::new(self.class(), operation),
-            Failure::CircuitOpen(open) => {
-                ProviderError::new(open.class(), operation).with_delay(open.probe_in())
-            }
-        };
-        let mut error = ProviderError::new(last.class(), last.operation());
-        if let Some(key_id) = last.key_id().or(key_id) {
-            error = error.with_key_id(key_id);
-        }
-        if let Some(code) = last.code() {
-            error = error.with_code(code);
-        }
-        if let Some(delay) = last.delay() {
-            error = error.with_delay(delay);
-        }
-        error.with_source(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_told_to_three_digits() {
-        for (nanos, text) in [
-            (0, "0ns"),
-            (999, "999ns"),
-            (1_234, "1.23µs"),
-            (98_765_432, "98.8ms"),
-            (999_499_999, "999ms"),
-            (999_500_000, "1s"),
-            (12_933_096_637, "12.9s"),
-            (60_000_000_000, "60s"),
-            (3_599_123_456_789, "3600s"),
-        ] {
-            assert_eq!(format!("{:?}", rounded(Duration::from_nanos(nanos))), text);
-        }
-        assert!(rounded(Duration::MAX) > Duration::from_secs(1 << 33));
     }
 }

@@ -5,8 +5,8 @@ use datakey_provider::ErrorClass;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    Breaker, Budget, CircuitOpen, Classify, Decision, Event, Failure, GaveUp, Outcome, Policy, Priority,
-    Progress, Reason, breaker::Passage, budget::Withdrawals,
+    Breaker, Budget, CircuitOpen, Classify, Decision, Event, Failure, GaveUp, LastFailure, Outcome, Policy,
+    Priority, Progress, Reason, breaker::Passage, budget::Withdrawals,
 };
 
 /// Calls `op` until it succeeds or the policy gives up.
@@ -200,20 +200,14 @@ impl<'a> Call<'a> {
     fn failed<E: Classify>(&mut self, failure: &Failure<E>, passage: Option<Passage<'_>>) -> Decision {
         let outcome = match failure {
             Failure::Returned(error) => Outcome::from_error(error),
-            _ => Outcome::of(ErrorClass::Timeout),
+            _ => Outcome::of(failure.class()),
         };
         let (now, class) = (Instant::now(), outcome.class);
         let attempt = self.next();
         self.tell(Event::Failed { attempt, class });
         self.teach(class, now);
-        match (passage, class) {
-            (Some(passage), ErrorClass::Transient | ErrorClass::Timeout) => {
-                if passage.failed(class) {
-                    self.tell(Event::Opened { class });
-                }
-            }
-            (Some(passage), _) => passage.answered(),
-            (None, _) => {}
+        if passage.is_some_and(|passage| ended(passage, failure)) {
+            self.tell(Event::Opened { class });
         }
         let remaining = self
             .deadline
@@ -262,12 +256,7 @@ impl<'a> Call<'a> {
     }
 
     fn gave_up<E: Classify>(self, reason: Reason, failure: Failure<E>) -> GaveUp<E> {
-        let gave_up = GaveUp {
-            reason,
-            attempts: self.progress.attempts,
-            waited: self.waited,
-            failure,
-        };
+        let gave_up = GaveUp::new(reason, self.progress.attempts, self.waited, failure);
         self.tell(Event::GaveUp {
             attempts: gave_up.attempts,
             waited: gave_up.waited,
@@ -275,6 +264,15 @@ impl<'a> Call<'a> {
             class: gave_up.class(),
         });
         gave_up
+    }
+}
+
+/// Tells the breaker how an attempt failed. True if that opened it.
+fn ended<E: Classify>(passage: Passage<'_>, failure: &Failure<E>) -> bool {
+    match failure {
+        Failure::Returned(error) => passage.returned(error),
+        Failure::TimedOut(after) => passage.failed(LastFailure::timed_out(*after)),
+        Failure::NeverSent | Failure::CircuitOpen(_) => false,
     }
 }
 

@@ -4,13 +4,12 @@ use std::{
     mem,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Classify, Failure, GaveUp, Policy, Reason, retry};
+use crate::{Classify, GaveUp, Policy, retry};
 
 /// Puts a [`Policy`] around a service: each request is sent as often as the policy says.
 ///
@@ -118,12 +117,7 @@ where
     /// Ready when the inner service is, so that its back pressure reaches the caller. A service that fails to become ready
     /// is not retried here; within a request it is.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(|error| GaveUp {
-            reason: Reason::Permanent,
-            attempts: 0,
-            waited: Duration::ZERO,
-            failure: Failure::Returned(error),
-        })
+        self.inner.poll_ready(cx).map_err(GaveUp::not_ready)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {

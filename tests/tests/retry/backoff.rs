@@ -17,7 +17,7 @@ fn millis(backoff: Backoff, retry: u32, previous: Option<u64>) -> [u128; 3] {
 
 #[test]
 fn full_reaches_from_nothing_to_the_ceiling() {
-    let backoff = Backoff::full(BASE, CAP);
+    let backoff = Backoff::full().with_base(BASE).with_cap(CAP);
     assert_eq!(millis(backoff, 0, None), [0, 50, 100]);
     assert_eq!(millis(backoff, 1, None), [0, 100, 200]);
     assert_eq!(millis(backoff, 3, None), [0, 400, 800]);
@@ -26,7 +26,7 @@ fn full_reaches_from_nothing_to_the_ceiling() {
 
 #[test]
 fn equal_reaches_from_half_the_ceiling_to_the_whole() {
-    let backoff = Backoff::equal(BASE, CAP);
+    let backoff = Backoff::equal().with_base(BASE).with_cap(CAP);
     assert_eq!(millis(backoff, 0, None), [50, 75, 100]);
     assert_eq!(millis(backoff, 3, None), [400, 600, 800]);
     assert_eq!(millis(backoff, 4, None), [500, 750, 1000]);
@@ -34,7 +34,7 @@ fn equal_reaches_from_half_the_ceiling_to_the_whole() {
 
 #[test]
 fn decorrelated_reaches_from_the_base_to_thrice_the_previous_wait() {
-    let backoff = Backoff::decorrelated(BASE, CAP);
+    let backoff = Backoff::decorrelated().with_base(BASE).with_cap(CAP);
     assert_eq!(millis(backoff, 0, None), [100, 200, 300]);
     assert_eq!(millis(backoff, 7, Some(200)), [100, 350, 600]);
     assert_eq!(
@@ -47,8 +47,14 @@ fn decorrelated_reaches_from_the_base_to_thrice_the_previous_wait() {
 
 #[test]
 fn without_jitter_and_constant_do_not_look_at_the_draw() {
-    assert_eq!(millis(Backoff::without_jitter(BASE, CAP), 2, None), [400; 3]);
-    assert_eq!(millis(Backoff::without_jitter(BASE, CAP), 9, None), [1000; 3]);
+    assert_eq!(
+        millis(Backoff::without_jitter().with_base(BASE).with_cap(CAP), 2, None),
+        [400; 3]
+    );
+    assert_eq!(
+        millis(Backoff::without_jitter().with_base(BASE).with_cap(CAP), 9, None),
+        [1000; 3]
+    );
     assert_eq!(millis(Backoff::constant(BASE), 9, None), [100; 3]);
     assert_eq!(millis(Backoff::constant(Duration::ZERO), 9, None), [0; 3]);
 }
@@ -57,9 +63,17 @@ fn without_jitter_and_constant_do_not_look_at_the_draw() {
 fn nothing_overflows() {
     let longest = Duration::from_nanos(u64::MAX);
     for retry in [31, 32, 63, 64, 65, 127, 128, 10_000, u32::MAX] {
-        assert_eq!(Backoff::full(BASE, CAP).delay(retry, None, u64::MAX), CAP);
         assert_eq!(
-            Backoff::without_jitter(Duration::from_nanos(3), CAP)
+            Backoff::full()
+                .with_base(BASE)
+                .with_cap(CAP)
+                .delay(retry, None, u64::MAX),
+            CAP
+        );
+        assert_eq!(
+            Backoff::without_jitter()
+                .with_base(Duration::from_nanos(3))
+                .with_cap(CAP)
                 .delay(retry, None, 0)
                 .min(CAP),
             {
@@ -71,24 +85,36 @@ fn nothing_overflows() {
             }
         );
         assert_eq!(
-            Backoff::without_jitter(Duration::ZERO, CAP).delay(retry, None, 0),
+            Backoff::without_jitter()
+                .with_base(Duration::ZERO)
+                .with_cap(CAP)
+                .delay(retry, None, 0),
             Duration::ZERO
         );
         assert_eq!(
-            Backoff::full(Duration::MAX, Duration::MAX).delay(retry, None, u64::MAX),
+            Backoff::full()
+                .with_base(Duration::MAX)
+                .with_cap(Duration::MAX)
+                .delay(retry, None, u64::MAX),
             longest
         );
         assert_eq!(
-            Backoff::equal(Duration::MAX, Duration::MAX).delay(retry, None, u64::MAX),
+            Backoff::equal()
+                .with_base(Duration::MAX)
+                .with_cap(Duration::MAX)
+                .delay(retry, None, u64::MAX),
             longest
         );
         let most = Some(Duration::MAX);
         assert_eq!(
-            Backoff::decorrelated(BASE, Duration::MAX).delay(retry, most, u64::MAX),
+            Backoff::decorrelated()
+                .with_base(BASE)
+                .with_cap(Duration::MAX)
+                .delay(retry, most, u64::MAX),
             longest
         );
     }
-    let above_cap = Backoff::decorrelated(CAP * 2, CAP);
+    let above_cap = Backoff::decorrelated().with_base(CAP * 2).with_cap(CAP);
     assert_eq!(
         millis(above_cap, 0, None),
         [1000; 3],
@@ -99,7 +125,9 @@ fn nothing_overflows() {
 #[test]
 fn the_iterator_counts_draws_and_never_ends() {
     let random = Xoshiro256PlusPlus::seed_from_u64(1);
-    let by_iterator: Vec<_> = Backoff::decorrelated(BASE, CAP)
+    let by_iterator: Vec<_> = Backoff::decorrelated()
+        .with_base(BASE)
+        .with_cap(CAP)
         .delays(random.clone())
         .take(50)
         .collect();
@@ -109,12 +137,23 @@ fn the_iterator_counts_draws_and_never_ends() {
         let retry = u32::try_from(retry).unwrap();
         assert_eq!(
             wait,
-            Backoff::decorrelated(BASE, CAP).delay(retry, previous, draw)
+            Backoff::decorrelated()
+                .with_base(BASE)
+                .with_cap(CAP)
+                .delay(retry, previous, draw)
         );
         previous = Some(wait);
     }
     let random = Xoshiro256PlusPlus::seed_from_u64(1);
-    assert!(Backoff::full(BASE, CAP).delays(random).nth(10_000).unwrap() <= CAP);
+    assert!(
+        Backoff::full()
+            .with_base(BASE)
+            .with_cap(CAP)
+            .delays(random)
+            .nth(10_000)
+            .unwrap()
+            <= CAP
+    );
 }
 
 /// Kolmogorov's distance between the sample and the uniform distribution over `low..=high` milliseconds.
@@ -150,9 +189,9 @@ fn waits_are_uniform_over_their_range() {
             })
             .collect()
     };
-    let full = sample(Backoff::full(BASE, CAP), 0);
-    let equal = sample(Backoff::equal(BASE, CAP), 0);
-    let decorrelated = sample(Backoff::decorrelated(BASE, CAP), 250);
+    let full = sample(Backoff::full().with_base(BASE).with_cap(CAP), 0);
+    let equal = sample(Backoff::equal().with_base(BASE).with_cap(CAP), 0);
+    let decorrelated = sample(Backoff::decorrelated().with_base(BASE).with_cap(CAP), 250);
     assert!(distance_from_uniform(full.clone(), 0.0, 400.0) < bound);
     assert!(distance_from_uniform(equal.clone(), 200.0, 400.0) < bound);
     assert!(distance_from_uniform(decorrelated, 100.0, 750.0) < bound);

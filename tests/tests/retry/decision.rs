@@ -10,8 +10,8 @@ const fn ms(millis: u64) -> Duration {
 
 fn rules() -> Rules {
     let mut rules = Rules::default();
-    rules.throttled = Backoff::full(ms(1000), ms(8000));
-    rules.transient = Backoff::full(ms(100), ms(800));
+    rules.throttled = Backoff::full().with_base(ms(1000)).with_cap(ms(8000));
+    rules.transient = Backoff::full().with_base(ms(100)).with_cap(ms(800));
     rules.max_attempts = 5.try_into().unwrap();
     rules.server_delay_cap = ms(3000);
     rules
@@ -90,8 +90,8 @@ fn one_failed_attempt_decided() {
             0,
             gives_up(Reason::Deadline),
         ),
-        (last, None, false, 0, gives_up(Reason::Permanent)),
-        (last, Some(ms(0)), false, 0, gives_up(Reason::Permanent)),
+        (last, None, false, 0, gives_up(Reason::GivenUpBelow)),
+        (last, Some(ms(0)), false, 0, gives_up(Reason::GivenUpBelow)),
     ];
     for (row, (outcome, remaining, paced, draw, expected)) in table.into_iter().enumerate() {
         let decision = rules.decide(&mut Progress::default(), outcome, remaining, paced, draw);
@@ -132,8 +132,16 @@ fn the_defaults_are_as_documented() {
     assert_eq!(rules.max_attempts.get(), 32);
     assert_eq!(rules.deadline, Some(Duration::from_secs(60)));
     assert_eq!(rules.attempt_timeout, Some(Duration::from_secs(5)));
-    assert_eq!(rules.throttled, Backoff::full(ms(500), Duration::from_secs(20)));
-    assert_eq!(rules.transient, Backoff::full(ms(50), Duration::from_secs(5)));
+    assert_eq!(
+        rules.throttled,
+        Backoff::full()
+            .with_base(ms(500))
+            .with_cap(Duration::from_secs(20))
+    );
+    assert_eq!(
+        rules.transient,
+        Backoff::full().with_base(ms(50)).with_cap(Duration::from_secs(5))
+    );
     assert_eq!(rules.server_delay_cap, Duration::from_secs(20));
     let budget = Policy::default().budget().state();
     assert_eq!(

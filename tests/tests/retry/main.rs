@@ -4,6 +4,7 @@ mod backoff;
 mod breaker;
 mod cancel;
 mod decision;
+mod errors;
 mod fleet;
 mod jitter;
 mod observer;

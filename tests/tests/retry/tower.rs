@@ -122,7 +122,7 @@ async fn readiness_is_the_inner_services() {
     inner.shared.unready.store(1, Ordering::Relaxed);
     let mut service = RetryLayer::new(seeded(1)).layer(inner);
     let gave_up = ready(&mut service).await.unwrap_err();
-    assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::Permanent, 0));
+    assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::NotReady, 0));
     assert!(matches!(gave_up.failure(), Failure::Returned(_)));
 
     // Within a request it is retried like a failed attempt.

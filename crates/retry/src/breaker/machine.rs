@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use datakey_provider::ErrorClass;
 
-use crate::defaults;
+use crate::{defaults, last_failure::LastFailure};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -26,8 +26,7 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) state: State,
-    /// Of the last failure.
-    pub(super) class: ErrorClass,
+    pub(super) last: LastFailure,
 }
 
 const CLOSED: State = State::Closed {
@@ -39,7 +38,7 @@ impl Machine {
     pub(super) const fn new() -> Self {
         Self {
             state: CLOSED,
-            class: ErrorClass::Transient,
+            last: LastFailure::of_class(ErrorClass::Transient),
         }
     }
 
@@ -69,12 +68,12 @@ impl Machine {
     }
 
     /// An attempt failed for the moment or had no answer. True if that opened the breaker.
-    pub(super) fn failed(&mut self, now: Duration, class: ErrorClass, probe: bool) -> bool {
+    pub(super) fn failed(&mut self, now: Duration, last: LastFailure, probe: bool) -> bool {
         let wait = match self.state {
             State::Closed { failures, since } => {
                 let since = if failures == 0 { now } else { since };
-                let failures = failures.saturating_add(weight(class));
-                self.class = class;
+                let failures = failures.saturating_add(weight(last.class()));
+                self.last = last;
                 self.state = State::Closed { failures, since };
                 let long = now.saturating_sub(since) >= defaults::BREAKER_AFTER;
                 if failures < defaults::BREAKER_FAILURES || !long {
@@ -82,11 +81,13 @@ impl Machine {
                 }
                 defaults::BREAKER_WAIT
             }
-            State::HalfOpen { wait, .. } if probe => wait.saturating_mul(2).min(defaults::BREAKER_WAIT_CAP),
+            State::HalfOpen { wait, .. } if probe => {
+                self.last = last;
+                wait.saturating_mul(2).min(defaults::BREAKER_WAIT_CAP)
+            }
             // Calls that were under way when it opened tell nothing new.
             State::Open { .. } | State::HalfOpen { .. } => return false,
         };
-        self.class = class;
         let until = now.saturating_add(wait);
         self.state = State::Open { until, wait };
         true
@@ -203,7 +204,7 @@ mod tests {
                 }
                 Failed { probe, opens } => {
                     assert_eq!(
-                        machine.failed(ms(now), ErrorClass::Transient, probe),
+                        machine.failed(ms(now), LastFailure::of_class(ErrorClass::Transient), probe),
                         opens,
                         "row {row}"
                     );
@@ -218,9 +219,12 @@ mod tests {
     fn a_timeout_counts_for_several_failures() {
         let mut machine = Machine::new();
         for (now, opens) in [(5000, false), (10_000, false), (15_000, true)] {
-            assert_eq!(machine.failed(ms(now), ErrorClass::Timeout, false), opens);
+            assert_eq!(
+                machine.failed(ms(now), LastFailure::timed_out(ms(5000)), false),
+                opens
+            );
         }
         assert_eq!(machine.state, open(15_500, 500));
-        assert_eq!(machine.class, ErrorClass::Timeout);
+        assert_eq!(machine.last.class(), ErrorClass::Timeout);
     }
 }

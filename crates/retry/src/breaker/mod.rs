@@ -1,9 +1,9 @@
 //! Failing at once while a service is down.
+mod circuit_open;
 mod machine;
 mod scopes;
 
 use std::{
-    error::Error,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -18,7 +18,9 @@ use tokio::time::Instant;
 use machine::{Entry, Machine, State};
 use scopes::Scopes;
 
-use crate::gave_up::rounded;
+pub use circuit_open::CircuitOpen;
+
+use crate::{Classify, LastFailure};
 
 /// Fails calls at once while a service is down, so that an outage costs callers microseconds and not timeouts. Clones
 /// share it, and so should all clients of one service.
@@ -100,41 +102,6 @@ pub struct BreakerState {
     pub refused: u64,
 }
 
-/// A call that a [`Breaker`] failed at once, as the service is down.
-///
-/// It is the [`source`](Error::source) of the [`GaveUp`](crate::GaveUp) of such a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CircuitOpen {
-    class: ErrorClass,
-    probe_in: Duration,
-}
-
-impl CircuitOpen {
-    /// The kind of the failures that opened the breaker.
-    #[must_use]
-    pub const fn class(&self) -> ErrorClass {
-        self.class
-    }
-
-    /// After how long the next call may try whether the service is back.
-    #[must_use]
-    pub const fn probe_in(&self) -> Duration {
-        self.probe_in
-    }
-}
-
-impl fmt::Display for CircuitOpen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the service is down; the next call to it may go out in {:?}",
-            rounded(self.probe_in)
-        )
-    }
-}
-
-impl Error for CircuitOpen {}
-
 impl Breaker {
     /// A closed one.
     #[must_use]
@@ -200,10 +167,7 @@ impl Breaker {
         let scopes = self.0.lock();
         let machine = scopes.get(scope)?;
         match machine.peek(self.0.now()) {
-            Entry::Refuse { probe_in } => Some(CircuitOpen {
-                class: machine.class,
-                probe_in,
-            }),
+            Entry::Refuse { probe_in } => Some(CircuitOpen::new(machine.last.clone(), probe_in)),
             Entry::Pass | Entry::Probe => None,
         }
     }
@@ -229,8 +193,8 @@ impl Breaker {
         {
             match machine.enter(self.0.now()) {
                 Entry::Refuse { probe_in } => {
-                    let class = machine.class;
-                    return Err(self.0.refused(CircuitOpen { class, probe_in }));
+                    let open = CircuitOpen::new(machine.last.clone(), probe_in);
+                    return Err(self.0.refused(open));
                 }
                 entry => probe = entry == Entry::Probe,
             }
@@ -296,12 +260,26 @@ impl Passage<'_> {
         }
     }
 
+    /// The attempt ended with this error. True if that opened the breaker.
+    pub(crate) fn returned(self, error: &impl Classify) -> bool {
+        if !error.was_sent() {
+            return false;
+        }
+        match error.class() {
+            ErrorClass::Transient | ErrorClass::Timeout => self.failed(error.kept()),
+            _ => {
+                self.answered();
+                false
+            }
+        }
+    }
+
     /// The attempt failed for the moment or had no answer. True if that opened the breaker.
-    pub(crate) fn failed(mut self, class: ErrorClass) -> bool {
+    pub(crate) fn failed(mut self, last: LastFailure) -> bool {
         let probe = core::mem::take(&mut self.probe);
         let now = self.shared.now();
         let mut scopes = self.shared.lock();
-        let opened = scopes.failing(self.scope).failed(now, class, probe);
+        let opened = scopes.failing(self.scope).failed(now, last, probe);
         self.shared.settle(&scopes);
         if opened {
             self.shared.opened.fetch_add(1, Ordering::Relaxed);

@@ -1,0 +1,116 @@
+//! How retrying takes a provider's error, and which one it answers when it gives up.
+use std::error::Error as _;
+
+use datakey_provider::{ErrorClass, Operation, ProviderError, SeveralError};
+
+use crate::{CircuitOpen, Classify, Failure, GaveUp, LastFailure, Reason};
+
+/// What stands behind a provider's error that a layer of this crate below made.
+enum Below<'a> {
+    GaveUp(&'a GaveUp<ProviderError>),
+    Refused,
+    Several(&'a [ProviderError]),
+    Nothing,
+}
+
+fn below(error: &ProviderError) -> Below<'_> {
+    let Some(source) = error.source() else {
+        return Below::Nothing;
+    };
+    if let Some(gave_up) = source.downcast_ref() {
+        Below::GaveUp(gave_up)
+    } else if source.is::<CircuitOpen>() {
+        Below::Refused
+    } else if let Some(several) = source.downcast_ref::<SeveralError>() {
+        Below::Several(several.failures())
+    } else {
+        Below::Nothing
+    }
+}
+
+impl Classify for ProviderError {
+    fn class(&self) -> ErrorClass {
+        self.class()
+    }
+
+    fn delay(&self) -> Option<std::time::Duration> {
+        self.delay()
+    }
+
+    fn is_final(&self) -> bool {
+        !self.class().is_retryable()
+            || match below(self) {
+                Below::GaveUp(gave_up) => gave_up.is_final(),
+                Below::Refused => true,
+                Below::Several(failures) => failures.iter().all(Self::is_final),
+                Below::Nothing => false,
+            }
+    }
+
+    fn was_sent(&self) -> bool {
+        match below(self) {
+            Below::GaveUp(gave_up) => gave_up.was_sent(),
+            Below::Refused => false,
+            Below::Several(failures) => failures.iter().any(Self::was_sent),
+            Below::Nothing => true,
+        }
+    }
+
+    fn kept(&self) -> LastFailure {
+        LastFailure::with_error(self.class(), self.clone())
+    }
+}
+
+impl CircuitOpen {
+    /// The provider error of a call that was refused: of the class of the last failure, with this as its source.
+    #[must_use]
+    pub fn into_provider_error(self, operation: Operation, key_id: Option<&str>) -> ProviderError {
+        refused(&self, operation, key_id).with_source(self)
+    }
+}
+
+fn refused(open: &CircuitOpen, operation: Operation, key_id: Option<&str>) -> ProviderError {
+    with_key_id(ProviderError::new(open.class(), operation), key_id).with_delay(open.probe_in())
+}
+
+fn with_key_id(error: ProviderError, key_id: Option<&str>) -> ProviderError {
+    match key_id {
+        Some(key_id) => error.with_key_id(key_id),
+        None => error,
+    }
+}
+
+impl GaveUp<ProviderError> {
+    /// The provider error to report: the last one as it is if it was final and the only one, otherwise one of the same class,
+    /// operation, key id, code and delay with this as its source.
+    #[must_use]
+    pub fn into_provider_error(mut self, operation: Operation, key_id: Option<&str>) -> ProviderError {
+        let error = match self.failure {
+            Failure::Returned(last)
+                if self.attempts == 1 && matches!(self.reason, Reason::Permanent | Reason::GivenUpBelow) =>
+            {
+                return last;
+            }
+            Failure::Returned(ref last) => {
+                let error = with_key_id(
+                    ProviderError::new(last.class(), last.operation()),
+                    last.key_id().or(key_id),
+                );
+                let error = match last.code() {
+                    Some(code) => error.with_code(code),
+                    None => error,
+                };
+                match last.delay() {
+                    Some(delay) => error.with_delay(delay),
+                    None => error,
+                }
+            }
+            Failure::CircuitOpen(ref open) => refused(open, operation, key_id),
+            Failure::TimedOut(_) | Failure::NeverSent => {
+                with_key_id(ProviderError::new(self.class(), operation), key_id)
+            }
+        };
+        self.is_told = true;
+        error.with_source(self)
+    }
+}
