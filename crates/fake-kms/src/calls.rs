@@ -103,7 +103,7 @@ impl FakeKms {
     fn decide<T>(&self, call: Call, work: impl FnOnce(&Engine) -> Result<T, KmsError>) -> Decision<T> {
         let now = self.engine().clock().since_start();
         let wait = self.latency().sample();
-        let fault = if self.limits().admit(call.operation, now) {
+        let fault = if self.admission().admit(call.operation, now) {
             self.faults().pick(now, call.operation, call.key.as_deref())
         } else {
             Some(KmsErrorCode::Throttling.into())

@@ -214,6 +214,16 @@ impl fmt::Display for KmsError {
 
 impl std::error::Error for KmsError {}
 
+/// A `ValidationException` in the words that the AWS front ends use.
+pub(crate) fn constraint(member: &str, value: &str, rule: &str) -> KmsError {
+    KmsError::with_message(
+        KmsErrorCode::Validation,
+        format!(
+            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
+        ),
+    )
+}
+
 impl From<KmsErrorCode> for KmsError {
     fn from(code: KmsErrorCode) -> Self {
         Self::new(code)

@@ -1,20 +1,21 @@
 //! The fake as its owner holds it.
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
 use thiserror::Error;
 
 use crate::{
-    FakeKmsBuilder, FakeKmsProvider, FaultId, FaultRule, KeyMetadata, KmsError, KmsErrorCode, KmsOperation,
+    BuildError, FakeKmsBuilder, FaultId, FaultRule, KeyMetadata, KmsError, KmsErrorCode, KmsOperation,
     Latency, Ledger, NewKey, Principal, Quota,
     access::Asker,
+    admission::Admission,
     arn::is_region,
     engine::Engine,
     fault::Faults,
     latency::Sampler,
-    quotas::Limits,
+    locks::lock,
     world::{MAX_REGIONS, Region, World},
 };
 
@@ -85,7 +86,7 @@ impl FakeKms {
         FakeKmsBuilder::default()
     }
 
-    pub(crate) fn from_builder(builder: &FakeKmsBuilder) -> Self {
+    fn from_builder(builder: &FakeKmsBuilder) -> Self {
         let (world, region) = World::new(builder);
         Self {
             world,
@@ -197,8 +198,8 @@ impl FakeKms {
         &self.region.engine
     }
 
-    pub(crate) fn limits(&self) -> MutexGuard<'_, Limits> {
-        lock(&self.region.limits)
+    pub(crate) fn admission(&self) -> MutexGuard<'_, Admission> {
+        lock(&self.region.admission)
     }
 
     pub(crate) fn latency(&self) -> MutexGuard<'_, Sampler> {
@@ -227,27 +228,18 @@ impl FakeKms {
         &self.engine().place().account
     }
 
-    /// The fake as a provider that seals under a key and opens what was sealed under it.
-    ///
-    /// The key is named by id, ARN or alias; as a client would, the provider finds out whether it exists when it is
-    /// used. An alias is followed once, here.
-    #[must_use]
-    pub fn provider(&self, key_id: &str) -> FakeKmsProvider {
-        FakeKmsProvider::new(self.clone(), self.engine().name_of(key_id))
-    }
-
     /// Changes the quota that all cryptographic operations share, for all calls from here on, with an empty window or a
     /// full bucket.
     pub fn set_quota(&self, quota: Quota) {
         let now = self.engine().clock().since_start();
-        self.limits().set_shared(quota, now);
+        self.admission().set_shared(quota, now);
     }
 
     /// Changes the quota of one operation that has one of its own, likewise. A cryptographic operation has none: what
     /// is set for it bounds it on top of the shared one.
     pub fn set_operation_quota(&self, operation: KmsOperation, quota: Quota) {
         let now = self.engine().clock().since_start();
-        self.limits().set_own(operation, quota, now);
+        self.admission().set_own(operation, quota, now);
     }
 
     /// Changes the latency for all calls from here on.
@@ -379,8 +371,15 @@ impl FakeKms {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl FakeKmsBuilder {
+    /// Starts the fake.
+    ///
+    /// # Errors
+    /// [`BuildError`] when Region or account are not such.
+    pub fn build(self) -> Result<FakeKms, BuildError> {
+        self.check()?;
+        Ok(FakeKms::from_builder(&self))
+    }
 }
 
 impl Default for FakeKms {

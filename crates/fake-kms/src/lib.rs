@@ -86,24 +86,28 @@
 )]
 
 mod access;
+mod admission;
 mod arn;
 mod builder;
 mod calls;
+mod clock;
 mod context;
 mod engine;
 mod error;
 mod fake;
 mod fault;
+mod hex;
 #[cfg(feature = "http")]
 mod http;
 mod latency;
 mod ledger;
+mod limiter;
+mod locks;
 mod operation;
 mod parse;
 mod plaintext;
 mod provider;
 mod quota;
-mod quotas;
 #[cfg(feature = "http")]
 mod state;
 mod times;

@@ -52,6 +52,17 @@ pub enum NotADataKey {
     Length(usize),
 }
 
+impl FakeKms {
+    /// The fake as a provider that seals under a key and opens what was sealed under it.
+    ///
+    /// The key is named by id, ARN or alias; as a client would, the provider finds out whether it exists when it is
+    /// used. An alias is followed once, here.
+    #[must_use]
+    pub fn provider(&self, key_id: &str) -> FakeKmsProvider {
+        FakeKmsProvider::new(self.clone(), self.engine().name_of(key_id))
+    }
+}
+
 impl FakeKmsProvider {
     pub(crate) fn new(fake: FakeKms, key: Arc<str>) -> Self {
         Self {

@@ -1,7 +1,5 @@
-//! The request quota that all cryptographic operations share.
-use std::time::Duration;
-
-const NANOS: u128 = 1_000_000_000;
+//! How many calls are answered, and what KMS gives a new account.
+use crate::KmsOperation;
 
 /// How many cryptographic calls are answered; the rest get `ThrottlingException`.
 ///
@@ -18,10 +16,10 @@ const NANOS: u128 = 1_000_000_000;
 /// assert_eq!(Quota::default(), Quota::UNLIMITED);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quota(Kind);
+pub struct Quota(pub(crate) Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Kind {
+pub(crate) enum Kind {
     #[default]
     Unlimited,
     PerSecond {
@@ -50,118 +48,57 @@ impl Quota {
     }
 }
 
-/// A quota in use. Counts in whole calls and in billionths of a token, so that nothing is rounded away.
-#[derive(Debug)]
-pub(crate) struct Limiter {
-    quota: Quota,
-    window: u64,
-    used: u64,
-    level: u128,
-    filled_at: Duration,
-}
-
-impl Limiter {
-    /// Starts afresh: an empty window, or a full bucket.
-    pub(crate) fn new(quota: Quota, now: Duration) -> Self {
-        let level = match quota.0 {
-            Kind::TokenBucket { burst, .. } => u128::from(burst).saturating_mul(NANOS),
-            Kind::Unlimited | Kind::PerSecond { .. } => 0,
-        };
-        Self {
-            quota,
-            window: now.as_secs(),
-            used: 0,
-            level,
-            filled_at: now,
-        }
-    }
-
-    /// Whether a call at `now`, the time since the start of the fake, is within the quota; if so, it is counted.
-    pub(crate) fn admit(&mut self, now: Duration) -> bool {
-        match self.quota.0 {
-            Kind::Unlimited => true,
-            Kind::PerSecond { calls } => self.admit_in_window(now, calls),
-            Kind::TokenBucket { rate, burst } => self.admit_from_bucket(now, rate, burst),
-        }
-    }
-
-    fn admit_in_window(&mut self, now: Duration, calls: u64) -> bool {
-        // Callers read the clock before they take the lock, so that `now` may be a little behind: never go back.
-        if now.as_secs() > self.window {
-            self.window = now.as_secs();
-            self.used = 0;
-        }
-        let admitted = self.used < calls;
-        if admitted {
-            self.used = self.used.saturating_add(1);
-        }
-        admitted
-    }
-
-    fn admit_from_bucket(&mut self, now: Duration, rate: u64, burst: u64) -> bool {
-        let elapsed = now.saturating_sub(self.filled_at);
-        self.filled_at = self.filled_at.max(now);
-        let gained = elapsed.as_nanos().saturating_mul(u128::from(rate));
-        let full = u128::from(burst).saturating_mul(NANOS);
-        self.level = self.level.saturating_add(gained).min(full);
-        match self.level.checked_sub(NANOS) {
-            Some(rest) => {
-                self.level = rest;
-                true
-            }
-            None => false,
-        }
+impl Quota {
+    /// The quota that KMS gives an operation by default, in a Region; that of any cryptographic operation is the one
+    /// that all of them share.
+    ///
+    /// Source: "Request quotas" in the AWS KMS Developer Guide.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{KmsOperation, Quota};
+    ///
+    /// assert_eq!(Quota::of_kms(KmsOperation::Decrypt, "eu-west-1"), Quota::per_second(100_000));
+    /// assert_eq!(Quota::of_kms(KmsOperation::Decrypt, "eu-west-3"), Quota::per_second(10_000));
+    /// assert_eq!(Quota::of_kms(KmsOperation::CreateKey, "eu-west-1"), Quota::per_second(5));
+    /// ```
+    #[must_use]
+    pub fn of_kms(operation: KmsOperation, region: &str) -> Self {
+        use KmsOperation as Op;
+        Self::per_second(match operation {
+            Op::GenerateDataKey
+            | Op::GenerateDataKeyWithoutPlaintext
+            | Op::Encrypt
+            | Op::Decrypt
+            | Op::ReEncrypt
+            | Op::GenerateRandom => cryptographic(region),
+            Op::CreateKey
+            | Op::CreateAlias
+            | Op::UpdateAlias
+            | Op::EnableKey
+            | Op::DisableKey
+            | Op::CancelKeyDeletion
+            | Op::RotateKeyOnDemand
+            | Op::DisableKeyRotation
+            | Op::ReplicateKey
+            | Op::UpdatePrimaryRegion
+            | Op::UpdateKeyDescription
+            | Op::UntagResource => 5,
+            Op::TagResource => 10,
+            Op::DeleteAlias | Op::ScheduleKeyDeletion | Op::EnableKeyRotation | Op::PutKeyPolicy => 15,
+            Op::CreateGrant | Op::RetireGrant | Op::RevokeGrant => 50,
+            Op::ListGrants | Op::ListRetirableGrants | Op::ListKeyPolicies | Op::ListKeyRotations => 100,
+            Op::ListKeys | Op::ListAliases => 500,
+            Op::GetKeyPolicy | Op::GetKeyRotationStatus => 1_000,
+            Op::DescribeKey | Op::ListResourceTags => 2_000,
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn admitted(limiter: &mut Limiter, at: Duration, tries: u32) -> usize {
-        (0..tries).filter(|_| limiter.admit(at)).count()
-    }
-
-    #[test]
-    fn a_window_is_exact_to_one_call() {
-        let mut limiter = Limiter::new(Quota::per_second(3), Duration::ZERO);
-        let last = SECOND.saturating_sub(Duration::from_nanos(1));
-        assert_eq!(admitted(&mut limiter, Duration::ZERO, 2), 2);
-        assert_eq!(admitted(&mut limiter, last, 5), 1);
-        assert_eq!(admitted(&mut limiter, SECOND, 5), 3);
-        assert_eq!(
-            admitted(&mut limiter, last, 5),
-            0,
-            "a clock read late opens no old window"
-        );
-        assert_eq!(admitted(&mut limiter, SECOND.saturating_mul(9), 5), 3);
-        let mut none = Limiter::new(Quota::per_second(0), Duration::ZERO);
-        assert_eq!(admitted(&mut none, SECOND, 5), 0);
-    }
-
-    #[test]
-    fn a_bucket_is_exact_to_one_nanosecond() {
-        let mut limiter = Limiter::new(Quota::token_bucket(3, 5), Duration::ZERO);
-        assert_eq!(admitted(&mut limiter, Duration::ZERO, 9), 5);
-        // A third of a second is no whole number of nanoseconds: the token is there with the next one.
-        let (before, after) = (
-            Duration::from_nanos(333_333_333),
-            Duration::from_nanos(333_333_334),
-        );
-        assert_eq!(admitted(&mut limiter, before, 9), 0);
-        assert_eq!(admitted(&mut limiter, after, 9), 1);
-        assert_eq!(admitted(&mut limiter, Duration::from_nanos(999_999_999), 9), 1);
-        assert_eq!(
-            admitted(&mut limiter, SECOND, 9),
-            1,
-            "nothing is rounded away: 3 in a second"
-        );
-        assert_eq!(
-            admitted(&mut limiter, SECOND.saturating_mul(60), 9),
-            5,
-            "never more than the burst"
-        );
+fn cryptographic(region: &str) -> u64 {
+    match region {
+        "us-east-1" | "us-west-2" | "eu-west-1" => 100_000,
+        "us-east-2" | "ap-southeast-1" | "ap-southeast-2" | "ap-northeast-1" | "eu-central-1"
+        | "eu-west-2" => 20_000,
+        _ => 10_000,
     }
 }

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::{
     FakeKms,
     engine::{Families, RegionRecord, restore_families},
+    hex::hex,
 };
 
 const MAGIC: &str = "datakey-fake-kms-state-1";
@@ -231,8 +232,4 @@ fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (line, rest) = bytes.split_at_checked(end)?;
     let (magic, digest) = core::str::from_utf8(line).ok()?.split_once(' ')?;
     (magic == MAGIC).then_some((digest, rest.get(1..)?))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,7 @@
 //! What the Regions of one fake have in common.
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, RwLock},
     time::Duration,
 };
 
@@ -9,11 +9,13 @@ use tokio::time::Instant;
 
 use crate::{
     FakeKmsBuilder, Ledger, Principal,
+    admission::Admission,
     arn::Place,
-    engine::{Clock, Engine},
+    clock::Clock,
+    engine::Engine,
     fault::Faults,
     latency::Sampler,
-    quotas::Limits,
+    locks::{read, write},
 };
 
 /// How many Regions a fake has at most; AWS has fewer.
@@ -30,7 +32,7 @@ pub(crate) struct World {
 /// One Region: its keys, and how it behaves.
 pub(crate) struct Region {
     pub(crate) engine: Engine,
-    pub(crate) limits: Mutex<Limits>,
+    pub(crate) admission: Mutex<Admission>,
     pub(crate) latency: Mutex<Sampler>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) ledger: Ledger,
@@ -52,7 +54,7 @@ impl Region {
         let (latency_seed, fault_seed) = (seed, !seed);
         Self {
             engine: Engine::new(place, clock),
-            limits: Mutex::new(Limits::new(settings, name, Duration::ZERO)),
+            admission: Mutex::new(Admission::new(settings, name, Duration::ZERO)),
             latency: Mutex::new(Sampler::new(settings.latency, latency_seed)),
             faults: Mutex::new(Faults::new(fault_seed)),
             ledger: Ledger::new(settings.ledger_capacity),
@@ -88,16 +90,11 @@ impl World {
 
     /// A Region, made when it is first asked for; nothing when there are [`MAX_REGIONS`] others.
     pub(crate) fn region(&self, name: &str) -> Option<Arc<Region>> {
-        let found = self
-            .regions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned();
+        let found = read(&self.regions).get(name).cloned();
         if found.is_some() {
             return found;
         }
-        let mut regions = self.regions.write().unwrap_or_else(PoisonError::into_inner);
+        let mut regions = write(&self.regions);
         if !regions.contains_key(name) && regions.len() >= MAX_REGIONS {
             return None;
         }
@@ -108,12 +105,7 @@ impl World {
 
     /// Every Region that was used, by name.
     pub(crate) fn regions(&self) -> Vec<Arc<Region>> {
-        self.regions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+        read(&self.regions).values().cloned().collect()
     }
 
     pub(crate) fn home(&self) -> &Arc<str> {
@@ -121,23 +113,15 @@ impl World {
     }
 
     pub(crate) fn add_principal(&self, principal: Principal) {
-        let mut principals = self.principals.write().unwrap_or_else(PoisonError::into_inner);
+        let mut principals = write(&self.principals);
         principals.insert(principal.access_key_id().into(), Arc::new(principal));
     }
 
     pub(crate) fn principal(&self, access_key_id: &str) -> Option<Arc<Principal>> {
-        self.principals
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(access_key_id)
-            .cloned()
+        read(&self.principals).get(access_key_id).cloned()
     }
 
     pub(crate) fn has_principals(&self) -> bool {
-        !self
-            .principals
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+        !read(&self.principals).is_empty()
     }
 }

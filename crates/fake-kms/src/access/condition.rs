@@ -1,5 +1,5 @@
 //! The conditions of statements.
-use super::{Inquiry, pattern::fits};
+use super::{facts::Facts, pattern::fits};
 
 /// One condition: what the values of a condition key must be like.
 #[derive(Debug, Clone)]
@@ -69,8 +69,8 @@ impl Condition {
         })
     }
 
-    pub(super) fn holds(&self, inquiry: &Inquiry<'_>) -> bool {
-        let told = inquiry.values_of(&self.key);
+    pub(super) fn holds(&self, facts: &Facts<'_>) -> bool {
+        let told = facts.values_of(&self.key);
         if self.test == Test::Null {
             return self
                 .values
@@ -92,26 +92,5 @@ impl Condition {
             Test::Like => fits(value, told),
         });
         fits_one != self.negated
-    }
-}
-
-impl Inquiry<'_> {
-    /// The values of a condition key in this request; none when the request has no such key.
-    fn values_of(&self, key: &str) -> Vec<String> {
-        let context = || self.context.into_iter().flat_map(crate::KmsContext::iter);
-        if let Some(name) = key.strip_prefix("kms:encryptioncontext:") {
-            let named = context().filter(|(own, _)| own.eq_ignore_ascii_case(name));
-            return named.map(|(_, value)| value.to_owned()).collect();
-        }
-        match key {
-            "kms:encryptioncontextkeys" => context().map(|(own, _)| own.to_owned()).collect(),
-            "kms:calleraccount" | "aws:principalaccount" => vec![self.principal.account().to_owned()],
-            "aws:principalarn" => vec![self.principal.arn().to_owned()],
-            "aws:requestedregion" => vec![self.region.to_owned()],
-            "kms:keyspec" | "kms:encryptionalgorithm" if self.context.is_some() => {
-                vec!["SYMMETRIC_DEFAULT".to_owned()]
-            }
-            _ => Vec::new(),
-        }
     }
 }

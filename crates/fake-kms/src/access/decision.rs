@@ -1,8 +1,9 @@
 //! Whether a principal may do something.
 use super::{
-    Policy, Principal,
-    document::{Effect, Statement, is_account},
+    document::{Effect, Policy, Statement, is_account},
+    facts::Facts,
     pattern::fits,
+    principal::Principal,
 };
 use crate::{KmsContext, KmsError, KmsErrorCode};
 
@@ -19,6 +20,17 @@ pub(crate) struct Inquiry<'a> {
     /// The account and Region of the key.
     pub(crate) account: &'a str,
     pub(crate) region: &'a str,
+}
+
+impl Inquiry<'_> {
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            account: self.principal.account(),
+            arn: self.principal.arn(),
+            region: self.region,
+            context: self.context,
+        }
+    }
 }
 
 /// What the policies say.
@@ -69,7 +81,7 @@ pub(crate) fn decide(inquiry: &Inquiry<'_>, key_policy: Option<&Policy>) -> Verd
 }
 
 fn weigh(policy: &Policy, inquiry: &Inquiry<'_>, is_about: impl Fn(&Statement) -> bool) -> Option<Effect> {
-    let action = format!("kms:{}", inquiry.action);
+    let (action, facts) = (format!("kms:{}", inquiry.action), inquiry.facts());
     let mut found = None;
     for statement in &policy.statements {
         let applies = is_about(statement)
@@ -80,7 +92,7 @@ fn weigh(policy: &Policy, inquiry: &Inquiry<'_>, is_about: impl Fn(&Statement) -
             && statement
                 .conditions
                 .iter()
-                .all(|condition| condition.holds(inquiry));
+                .all(|condition| condition.holds(&facts));
         match (applies, statement.effect) {
             (true, Effect::Deny) => return Some(Effect::Deny),
             (true, Effect::Allow) => found = Some(Effect::Allow),

@@ -2,6 +2,7 @@
 mod condition;
 mod decision;
 mod document;
+mod facts;
 mod pattern;
 mod principal;
 

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Policy, PolicyError, document::Bearer};
+use super::document::{Bearer, Policy, PolicyError};
 
 /// A user or role that calls the fake, known by its access key.
 ///

@@ -1,12 +1,8 @@
 //! The cryptographic operations.
 use std::sync::Arc;
 
-use super::{
-    Engine, Key, blob,
-    material::Material,
-    store::{Names, constraint},
-};
-use crate::{KmsContext, KmsError, KmsErrorCode, Plaintext, access::Asker};
+use super::{Engine, blob, key::Key, material::Material, store::Names};
+use crate::{KmsContext, KmsError, KmsErrorCode, Plaintext, access::Asker, error::constraint};
 
 /// The most bytes that `Encrypt` takes.
 pub const MAX_PLAINTEXT_LEN: usize = 4096;

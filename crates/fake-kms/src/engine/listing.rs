@@ -1,6 +1,5 @@
 //! Listings in pages.
-use super::constraint;
-use crate::{KmsError, KmsErrorCode};
+use crate::{KmsError, KmsErrorCode, error::constraint};
 
 /// The most entries of one page.
 const MAX_PAGE: i64 = 1000;

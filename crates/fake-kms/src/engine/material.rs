@@ -7,8 +7,12 @@ use std::{
 
 use datakey_provider::DataKey;
 
-use super::{DAY, read, write};
-use crate::{KmsError, KmsErrorCode};
+use crate::{
+    KmsError, KmsErrorCode,
+    clock::DAY,
+    hex::hex,
+    locks::{read, write},
+};
 
 /// How often a key can be rotated on demand: the KMS resource quota.
 const MAX_ON_DEMAND: usize = 25;
@@ -36,7 +40,7 @@ impl Material {
         getrandom::fill(&mut id)?;
         Ok(Arc::new(Self {
             number,
-            id: super::hex(&id).into(),
+            id: hex(&id).into(),
             rotated,
             secret: DataKey::try_init(|bytes| getrandom::fill(bytes))?,
         }))

@@ -5,13 +5,18 @@ use std::{
 };
 
 use super::{
-    Engine, Key, KeyMetadata, NewKey,
-    key::{Inner, Status},
-    read,
+    Engine,
+    key::{Inner, Key, Status},
+    managing::NewKey,
+    metadata::KeyMetadata,
     store::Names,
-    tags, write,
+    tags,
 };
-use crate::{KmsError, KmsErrorCode, access::Asker};
+use crate::{
+    KmsError, KmsErrorCode,
+    access::Asker,
+    locks::{read, write},
+};
 
 /// What `ReplicateKey` answers: the new key, its policy, its tags.
 pub(crate) type Replicated = (KeyMetadata, Box<str>, Vec<(String, String)>);

@@ -1,11 +1,17 @@
 //! Key policies, and who is let do what.
 use std::sync::Arc;
 
-use super::{Engine, Key, Page, Paging, read, store::Names, write};
+use super::{
+    Engine,
+    key::Key,
+    listing::{Page, Paging},
+    store::Names,
+};
 use crate::{
     KmsContext, KmsError, KmsErrorCode,
     access::{Asker, Inquiry, Policy, Principal, Verdict, decide},
     arn::partition_of,
+    locks::{read, write},
 };
 
 /// The only name that a key policy can have.

@@ -1,8 +1,14 @@
 //! New key material, on demand and by the calendar.
 use std::{sync::Arc, time::Duration};
 
-use super::{DAY, Engine, Key, Page, Paging, Schedule, constraint, store::Names};
-use crate::{KmsError, KmsErrorCode, access::Asker};
+use super::{
+    Engine,
+    key::Key,
+    listing::{Page, Paging},
+    material::Schedule,
+    store::Names,
+};
+use crate::{KmsError, KmsErrorCode, access::Asker, clock::DAY, error::constraint};
 
 /// How often key material is replaced unless told otherwise, in days.
 const USUAL_PERIOD: i64 = 365;

@@ -11,12 +11,18 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
-    Alias, Engine, Grant, GrantRequest, Key, Schedule,
-    key::{Inner, Status},
-    material::{Family, Material, Rotation, Shared},
-    read, write,
+    Engine,
+    alias::Alias,
+    grant::{Grant, GrantRequest},
+    key::{Inner, Key, Status},
+    material::{Family, Material, Rotation, Schedule, Shared},
 };
-use crate::{KmsContext, access::Policy, arn::KeyId};
+use crate::{
+    KmsContext,
+    access::Policy,
+    arn::KeyId,
+    locks::{read, write},
+};
 
 /// The keys and aliases of a Region.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,10 +1,12 @@
 //! Finding keys by what requests call them.
 use std::sync::Arc;
 
-use super::{Engine, Key, read, write};
+use super::{Engine, blob, key::Key};
 use crate::{
     KmsError, KmsErrorCode,
     arn::{ArnMismatch, KeyId},
+    error::constraint,
+    locks::{read, write},
 };
 
 const MAX_KEY_ID_TEXT: usize = 2048;
@@ -100,7 +102,7 @@ impl Engine {
 
     /// The ARN of the key that a ciphertext was made under, when it says so and the key is there.
     pub(crate) fn name_in(&self, ciphertext: &[u8]) -> Option<Arc<str>> {
-        let parsed = super::blob::parse(ciphertext)?;
+        let parsed = blob::parse(ciphertext)?;
         self.find_id(parsed.key).ok().map(|key| Arc::clone(&key.arn))
     }
 }
@@ -122,14 +124,4 @@ fn wrong_arn(text: &str, mismatch: &ArnMismatch<'_>) -> KmsError {
 
 fn invalid_id(text: &str) -> KmsError {
     KmsError::with_message(KmsErrorCode::NotFound, format!("Invalid keyId '{text}'"))
-}
-
-/// A `ValidationException` in the words that the AWS front ends use.
-pub(crate) fn constraint(member: &str, value: &str, rule: &str) -> KmsError {
-    KmsError::with_message(
-        KmsErrorCode::Validation,
-        format!(
-            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
-        ),
-    )
 }

@@ -1,8 +1,16 @@
 //! A key's tags.
 use std::collections::BTreeMap;
 
-use super::{Engine, Page, Paging, read, store::Names, write};
-use crate::{KmsError, KmsErrorCode, access::Asker};
+use super::{
+    Engine,
+    listing::{Page, Paging},
+    store::Names,
+};
+use crate::{
+    KmsError, KmsErrorCode,
+    access::Asker,
+    locks::{read, write},
+};
 
 const MAX_TAGS: usize = 50;
 const MAX_KEY_LEN: usize = 128;

@@ -1,54 +1,33 @@
 //! One connection: requests in, answers out.
 use std::{
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::{
     Method, Request as HttpRequest, Response, StatusCode,
-    body::{Body as _, Bytes, Incoming},
+    body::{Bytes, Incoming},
     header::{CONTENT_TYPE, HeaderValue},
-    http::request::Parts,
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
-use tokio::{net::TcpStream, sync::watch, time::timeout};
+use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     answer::Reply,
     body::{AnswerBody, Broken},
-    control, dispatch, observe,
+    control, dispatch,
+    endpoint::Endpoint,
+    observe,
     request::Request,
-    settings::Settings,
-    signature::{self, Authorization},
+    response::{json, refusal, response, too_large},
     wire::Wire,
 };
-use crate::{
-    CallError, FakeKms, KmsContext, KmsError, KmsErrorCode, KmsOperation, Outcome, arn::KeyId,
-    calls::Delivery,
-};
-
-/// The longest body of a request, in bytes: room for a key policy of the greatest length, escaped, and for much more
-/// than all else needs.
-pub const MAX_BODY_LEN: usize = 256 * 1024;
+use crate::{CallError, KmsContext, KmsErrorCode, KmsOperation, Outcome, calls::Delivery};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD_LEN: usize = 64 * 1024;
-
-const CONTENT: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
-
-/// What is behind an address.
-#[derive(Debug, Clone)]
-pub(super) struct Endpoint {
-    pub(super) fake: FakeKms,
-    pub(super) settings: Arc<Settings>,
-}
 
 type Answered = Result<Response<AnswerBody>, Broken>;
 
@@ -114,64 +93,6 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
     deliver(result, delivery, reset)
 }
 
-impl Endpoint {
-    /// The whole body; nothing when it is longer than [`MAX_BODY_LEN`].
-    async fn collect(&self, body: Incoming) -> Result<Option<Bytes>, Broken> {
-        // A length that is claimed is refused before it is waited for; the limit below is for one that is not told.
-        if body.size_hint().lower() > MAX_BODY_LEN as u64 {
-            return Ok(None);
-        }
-        let collected = Limited::new(body, MAX_BODY_LEN).collect();
-        let collected = match self.settings.request_timeout {
-            Some(time) => timeout(time, collected).await.map_err(|_too_slow| Broken)?,
-            None => collected.await,
-        };
-        match collected {
-            Ok(body) => Ok(Some(body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => Ok(None),
-            Err(_lost) => Err(Broken),
-        }
-    }
-
-    /// The fake as the request's signer sees it, in the Region that the request is for.
-    fn admit(&self, head: &Parts, body: &[u8]) -> Result<FakeKms, KmsError> {
-        let who_matters = self.settings.verify_signatures || self.fake.world().has_principals();
-        if !who_matters && !self.settings.regions_by_signature {
-            return Ok(self.fake.clone());
-        }
-        let authorization = match Authorization::of(&head.headers) {
-            Ok(found) => found,
-            Err(error) if who_matters => return Err(error),
-            Err(_nobody_asked) => None,
-        };
-        let Some(authorization) = authorization else {
-            return if who_matters {
-                Err(signature::unsigned())
-            } else {
-                Ok(self.fake.clone())
-            };
-        };
-        let region = if self.settings.regions_by_signature {
-            authorization.region
-        } else {
-            self.fake.region()
-        };
-        let fake = self
-            .fake
-            .in_region(region)
-            .map_err(|_no_such| signature::no_such_region())?;
-        if !who_matters {
-            return Ok(fake);
-        }
-        let principal = authorization.principal(&fake, &head.headers)?;
-        if self.settings.verify_signatures {
-            let now = fake.engine().clock().unix();
-            authorization.verify(&principal, region, now, head, body)?;
-        }
-        Ok(fake.called_by(principal))
-    }
-}
-
 fn operation_of(request: &HttpRequest<Incoming>) -> Option<KmsOperation> {
     let target = request.headers().get("x-amz-target")?.to_str().ok()?;
     let name = target.strip_prefix("TrentService.")?;
@@ -212,53 +133,4 @@ fn deliver(result: Result<Reply, CallError>, delivery: Delivery, reset: &AtomicB
         Delivery::Slow(time) => answer.map(|body| body.slow(time)),
         _ => answer,
     })
-}
-
-#[derive(Serialize)]
-struct Refusal<'a> {
-    #[serde(rename = "__type")]
-    code: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    message: &'a str,
-}
-
-fn refusal(error: &KmsError) -> Response<AnswerBody> {
-    let status = StatusCode::from_u16(error.code().http_status());
-    let body = json(&Refusal {
-        code: error.code().as_str(),
-        message: error.message(),
-    });
-    let mut response = response(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body);
-    if let Some(delay) = error.retry_after() {
-        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        response
-            .headers_mut()
-            .insert("x-amz-retry-after", HeaderValue::from(millis));
-    }
-    response
-}
-
-fn too_large() -> Response<AnswerBody> {
-    let body = json(&Refusal {
-        code: "RequestEntityTooLargeException",
-        message: "The body of the request is too large.",
-    });
-    response(StatusCode::PAYLOAD_TOO_LARGE, body)
-}
-
-pub(super) fn json(value: &impl Serialize) -> Bytes {
-    // Writing strings, numbers and lists of them into memory does not fail.
-    serde_json::to_vec(value).unwrap_or_default().into()
-}
-
-fn response(status: StatusCode, body: Bytes) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::whole(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, CONTENT);
-    let id = KeyId::random(false).map(|id| HeaderValue::try_from(id.to_string()));
-    if let Ok(Ok(id)) = id {
-        headers.insert("x-amzn-requestid", id);
-    }
-    response
 }

@@ -2,7 +2,7 @@
 use hyper::{Method, StatusCode, Uri, body::Bytes};
 use serde_json::json;
 
-use super::connection::{Endpoint, json as to_json};
+use super::{endpoint::Endpoint, response::json as to_json};
 use crate::FaultRule;
 
 /// Answers a request to the path for faults: `POST` adds the rules of the body, one a line, `DELETE` takes all out. Of the

@@ -8,7 +8,8 @@ use crate::{
     FakeKms, KmsError, KmsErrorCode, KmsOperation,
     access::Asker,
     arn::is_region,
-    engine::{GrantChoice, GrantFilter, POLICY_NAME, constraint},
+    engine::{GrantChoice, GrantFilter, POLICY_NAME},
+    error::constraint,
 };
 
 const DEFAULT_WAITING_DAYS: i64 = 30;
@@ -123,7 +124,7 @@ fn replicate(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> Answer
 /// Counts a call against the quota of another Region that it concerns.
 fn count_there(there: &FakeKms, operation: KmsOperation) -> Result<(), KmsError> {
     let now = there.engine().clock().since_start();
-    if there.limits().admit(operation, now) {
+    if there.admission().admit(operation, now) {
         Ok(())
     } else {
         Err(KmsErrorCode::Throttling.into())

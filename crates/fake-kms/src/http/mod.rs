@@ -1,12 +1,15 @@
 //! The KMS JSON protocol (`awsJson1_1`) over HTTP/1.1.
 mod answer;
 mod body;
+mod builder;
 mod connection;
 mod control;
 mod dispatch;
+mod endpoint;
 mod manage;
 mod observe;
 mod request;
+mod response;
 mod server;
 mod settings;
 mod signature;
@@ -14,6 +17,6 @@ mod validate;
 mod views;
 mod wire;
 
-pub use connection::MAX_BODY_LEN;
+pub use builder::FakeKmsServerBuilder;
+pub use endpoint::MAX_BODY_LEN;
 pub use server::{FakeKmsServer, MAX_CONNECTIONS, SHUTDOWN_GRACE};
-pub use settings::FakeKmsServerBuilder;

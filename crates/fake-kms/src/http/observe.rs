@@ -8,7 +8,7 @@ use hyper::{
 };
 use serde_json::{Map, Value, json};
 
-use super::connection::{Endpoint, json as to_json};
+use super::{endpoint::Endpoint, response::json as to_json};
 use crate::{FakeKms, KmsErrorCode, KmsOperation, Ledger, LedgerEntry, Outcome, world::Region};
 
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

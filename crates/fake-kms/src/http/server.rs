@@ -8,10 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{
-    connection::{Endpoint, connection},
-    settings::{FakeKmsServerBuilder, Settings},
-};
+use super::{connection::connection, endpoint::Endpoint, settings::Settings};
 use crate::FakeKms;
 
 /// How long [`FakeKmsServer::shutdown`] waits for calls that are being answered.
@@ -46,27 +43,6 @@ pub struct FakeKmsServer {
 }
 
 impl FakeKmsServer {
-    /// A server with settings of its own.
-    pub fn builder(fake: FakeKms) -> FakeKmsServerBuilder {
-        FakeKmsServerBuilder::new(fake)
-    }
-
-    /// Serves on a free port of the loopback interface.
-    ///
-    /// # Errors
-    /// What the operating system says when it gives no port.
-    pub async fn start(fake: FakeKms) -> io::Result<Self> {
-        Self::builder(fake).start().await
-    }
-
-    /// Serves on an address. Whoever reaches it may use every key: keep it on the loopback interface.
-    ///
-    /// # Errors
-    /// What the operating system says when the address is taken or not ours.
-    pub async fn bind(fake: FakeKms, address: SocketAddr) -> io::Result<Self> {
-        Self::builder(fake).bind(address).await
-    }
-
     pub(super) async fn listen(fake: FakeKms, settings: Settings, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;

@@ -1,37 +1,7 @@
-//! The settings of a server.
-use std::{io, net::SocketAddr, time::Duration};
+//! What a connection needs to know.
+use std::time::Duration;
 
-use super::FakeKmsServer;
-use crate::FakeKms;
-
-/// The settings of a [`FakeKmsServer`].
-///
-/// ```
-/// use std::time::Duration;
-/// use datakey_fake_kms::{FakeKms, FakeKmsServer, Principal};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let fake = FakeKms::builder().wall_clock().build()?;
-/// fake.add_principal(Principal::new("AKIASHOP", "its secret", "arn:aws:iam::111122223333:role/shop")?);
-/// let server = FakeKmsServer::builder(fake)
-///     .verify_signatures()
-///     .regions_by_signature()
-///     .metrics_path("/metrics")
-///     .request_timeout(Duration::from_secs(30))
-///     .start()
-///     .await?;
-/// # server.shutdown().await;
-/// # Ok(()) }
-/// ```
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct FakeKmsServerBuilder {
-    fake: FakeKms,
-    pub(super) settings: Settings,
-}
-
-/// What a connection needs to know.
+/// The settings of a server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     pub(super) verify_signatures: bool,
@@ -40,72 +10,4 @@ pub(super) struct Settings {
     pub(super) metrics_path: Option<Box<str>>,
     pub(super) ledger_path: Option<Box<str>>,
     pub(super) faults_path: Option<Box<str>>,
-}
-
-impl FakeKmsServerBuilder {
-    pub(super) fn new(fake: FakeKms) -> Self {
-        Self {
-            fake,
-            settings: Settings::default(),
-        }
-    }
-
-    /// Refuses requests that no principal of the fake signed, for this Region, within five minutes of the fake's
-    /// clock. Default: signatures are not looked at. Real clients sign with the time of day: see
-    /// [`wall_clock`](crate::FakeKmsBuilder::wall_clock).
-    pub fn verify_signatures(mut self) -> Self {
-        self.settings.verify_signatures = true;
-        self
-    }
-
-    /// Answers each request in the Region that its signature is scoped to, as if this were the endpoint of all
-    /// Regions. Default: in the Region of the fake, whatever the signature says.
-    pub fn regions_by_signature(mut self) -> Self {
-        self.settings.regions_by_signature = true;
-        self
-    }
-
-    /// Closes connections that take longer than this for a request's head, or for its body. Default: never, as on a
-    /// paused clock time passes while nothing happens.
-    pub fn request_timeout(mut self, time: Duration) -> Self {
-        self.settings.request_timeout = Some(time);
-        self
-    }
-
-    /// Answers `GET` of this path with metrics, in the text format of Prometheus. Default: none.
-    pub fn metrics_path(mut self, path: &str) -> Self {
-        self.settings.metrics_path = Some(path.into());
-        self
-    }
-
-    /// Answers `GET` of this path with the ledgers of all Regions, in JSON. Default: none.
-    pub fn ledger_path(mut self, path: &str) -> Self {
-        self.settings.ledger_path = Some(path.into());
-        self
-    }
-
-    /// Takes fault rules on this path, for tests in other languages: `POST` adds those of the body, one a line in the form
-    /// that [`FaultRule`](crate::FaultRule) is parsed from, `DELETE` takes all out; of another Region with
-    /// `?region=eu-west-1`. Whoever reaches the endpoint may do so. Default: none.
-    pub fn faults_path(mut self, path: &str) -> Self {
-        self.settings.faults_path = Some(path.into());
-        self
-    }
-
-    /// Serves on a free port of the loopback interface.
-    ///
-    /// # Errors
-    /// What the operating system says when it gives no port.
-    pub async fn start(self) -> io::Result<FakeKmsServer> {
-        self.bind(SocketAddr::from(([127, 0, 0, 1], 0))).await
-    }
-
-    /// Serves on an address. Whoever reaches it may use every key, unless signatures are verified; and plain HTTP hides
-    /// nothing: keep it on the loopback interface.
-    ///
-    /// # Errors
-    /// What the operating system says when the address is taken or not ours.
-    pub async fn bind(self, address: SocketAddr) -> io::Result<FakeKmsServer> {
-        FakeKmsServer::listen(self.fake, self.settings, address).await
-    }
 }

@@ -8,7 +8,7 @@ use hyper::{HeaderMap, Uri, http::request::Parts};
 use sha2::{Digest as _, Sha256};
 use time::{Date, Month, OffsetDateTime};
 
-use crate::{FakeKms, KmsError, KmsErrorCode, Principal};
+use crate::{FakeKms, KmsError, KmsErrorCode, Principal, hex::hex};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "kms";
@@ -311,10 +311,6 @@ fn signing_key(secret: &str, scope: [&str; 4]) -> Vec<u8> {
     scope.into_iter().fold(start, |key, part| {
         mac(&key, part.as_bytes()).finalize().into_bytes().to_vec()
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

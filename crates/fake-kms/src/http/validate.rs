@@ -2,7 +2,7 @@
 use std::borrow::Cow;
 
 use super::request::Request;
-use crate::{KmsError, KmsErrorCode, KmsOperation, engine::constraint};
+use crate::{KmsError, KmsErrorCode, KmsOperation, error::constraint};
 
 const MAX_GRANT_TOKENS: usize = 10;
 const MAX_GRANT_TOKEN_LEN: usize = 8192;

@@ -1,63 +1,25 @@
-//! Grants: leave for a principal to do certain things with a key.
-use std::{sync::Arc, time::Duration};
+//! The operations on grants.
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{Engine, Key, Page, Paging, constraint, hex, read, store::Names, write};
+use super::{
+    Engine,
+    grant::{Grant, GrantRequest, is_grant_id},
+    key::Key,
+    listing::{Page, Paging},
+    store::Names,
+};
 use crate::{
     KmsContext, KmsError, KmsErrorCode,
     access::{Asker, Principal},
-    arn::KeyId,
+    arn::{KeyId, partition_of},
+    hex::hex,
+    locks::{read, write},
 };
 
 const MAX_PER_KEY: usize = 50_000;
 const USUAL_PAGE: i64 = 50;
-/// What grants of symmetric keys can be for.
-const OPERATIONS: [&str; 9] = [
-    "Decrypt",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "CreateGrant",
-    "RetireGrant",
-    "DescribeKey",
-];
-/// What grants of other kinds of keys can be for.
-const OTHER_OPERATIONS: [&str; 10] = [
-    "Sign",
-    "Verify",
-    "GetPublicKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateMac",
-    "VerifyMac",
-    "DeriveSharedSecret",
-    "Encapsulate",
-    "Decapsulate",
-];
-
-/// What a grant says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GrantRequest {
-    pub(crate) grantee: Box<str>,
-    pub(crate) retiring: Option<Box<str>>,
-    pub(crate) operations: Vec<String>,
-    pub(crate) subset: Option<KmsContext>,
-    pub(crate) equals: Option<KmsContext>,
-    pub(crate) name: Option<Box<str>>,
-}
-
-/// A grant.
-#[derive(Debug, Clone)]
-pub(crate) struct Grant {
-    pub(crate) id: Box<str>,
-    pub(crate) created: Duration,
-    pub(crate) issuer: Box<str>,
-    pub(crate) terms: GrantRequest,
-}
-
 /// Which grant is meant: by token, or by key and id.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GrantChoice<'a> {
@@ -225,7 +187,7 @@ impl Engine {
     }
 
     fn root_arn(&self) -> String {
-        let partition = crate::arn::partition_of(&self.place.region);
+        let partition = partition_of(&self.place.region);
         format!("arn:{partition}:iam::{}:root", self.place.account)
     }
 }
@@ -261,60 +223,10 @@ impl Key {
     }
 }
 
-impl GrantRequest {
-    fn check(&self) -> Result<(), KmsError> {
-        for principal in [Some(&self.grantee), self.retiring.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            // Services are principals too, under names such as `s3.amazonaws.com`.
-            if !principal.starts_with("arn:") && !principal.ends_with(".amazonaws.com") {
-                return Err(KmsError::with_message(
-                    KmsErrorCode::InvalidArn,
-                    format!("ARN does not refer to a valid principal: {principal}"),
-                ));
-            }
-        }
-        if self.operations.is_empty() {
-            let rule = "Member must have length greater than or equal to 1";
-            return Err(constraint("operations", "[]", rule));
-        }
-        for operation in &self.operations {
-            if OTHER_OPERATIONS.contains(&operation.as_str()) {
-                let message = format!("{operation} is not an operation of a symmetric encryption key.");
-                return Err(KmsError::with_message(KmsErrorCode::Validation, message));
-            }
-            if !OPERATIONS.contains(&operation.as_str()) {
-                let known = [OPERATIONS.as_slice(), &OTHER_OPERATIONS].concat().join(", ");
-                let rule = format!(
-                    "Member must satisfy constraint: [Member must satisfy enum value set: [{known}]]"
-                );
-                return Err(constraint("operations", &format!("[{operation}]"), &rule));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the constraints let a request through. They are for the operations that have an encryption context.
-    fn fit(&self, context: Option<&KmsContext>) -> bool {
-        let Some(context) = context else { return true };
-        let in_request = |pair: (&str, &str)| context.iter().any(|own| own == pair);
-        self.equals.as_ref().is_none_or(|equals| equals == context)
-            && self
-                .subset
-                .as_ref()
-                .is_none_or(|subset| subset.iter().all(in_request))
-    }
-}
-
 fn token_of(key: KeyId, grant_id: &str) -> String {
     let mut bytes = vec![u8::from(key.is_multi_region())];
     bytes.extend_from_slice(key.as_bytes());
     let digits = grant_id.as_bytes().chunks_exact(2);
     bytes.extend(digits.filter_map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()));
     URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn is_grant_id(id: &str) -> bool {
-    id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

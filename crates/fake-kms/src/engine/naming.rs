@@ -1,21 +1,25 @@
-//! Second names for keys.
-use std::{sync::Arc, time::Duration};
+//! The operations on aliases.
+use std::sync::Arc;
 
-use super::{Engine, Key, Page, Paging, constraint, read, store::Names, write};
-use crate::{KmsError, KmsErrorCode, access::Asker, arn::KeyId};
+use super::{
+    Engine,
+    alias::Alias,
+    key::Key,
+    listing::{Page, Paging},
+    store::Names,
+};
+use crate::{
+    KmsError, KmsErrorCode,
+    access::Asker,
+    arn::KeyId,
+    error::constraint,
+    locks::{read, write},
+};
 
 const PREFIX: &str = "alias/";
 const MAX_LEN: usize = 256;
 const MAX_PER_KEY: usize = 50;
 const USUAL_PAGE: i64 = 50;
-
-/// What is known of an alias.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Alias {
-    pub(crate) target: KeyId,
-    pub(crate) created: Duration,
-    pub(crate) updated: Duration,
-}
 
 impl Engine {
     pub(crate) fn create_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {

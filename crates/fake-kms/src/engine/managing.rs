@@ -5,14 +5,21 @@ use std::{
 };
 
 use super::{
-    Engine, Key, Page, Paging, constraint,
-    key::{Inner, KeyMetadata, Status},
+    Engine,
+    key::{Inner, Key, Status},
+    listing::{Page, Paging},
     material::Shared,
-    read,
+    metadata::KeyMetadata,
     store::Names,
-    tags, write,
+    tags,
 };
-use crate::{KmsError, KmsErrorCode, access::Asker, arn::KeyId};
+use crate::{
+    KmsError, KmsErrorCode,
+    access::Asker,
+    arn::KeyId,
+    error::constraint,
+    locks::{read, write},
+};
 
 const MAX_DESCRIPTION_LEN: usize = 8192;
 /// The resource quota of KMS, which bounds what the fake keeps, too.
