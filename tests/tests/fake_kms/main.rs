@@ -2,6 +2,7 @@
 
 mod access;
 mod dry_runs;
+mod every_operation;
 mod faults;
 mod grants;
 mod http;
@@ -16,3 +17,4 @@ mod shared_quota;
 mod signatures;
 mod state;
 mod wire;
+mod world;

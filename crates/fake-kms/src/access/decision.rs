@@ -1,5 +1,6 @@
 //! Whether a principal may do something.
 use super::{
+    action::Action,
     document::{Effect, Policy, Statement, is_account},
     facts::Facts,
     pattern::fits,
@@ -11,8 +12,7 @@ use crate::{KmsContext, KmsError, KmsErrorCode};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inquiry<'a> {
     pub(crate) principal: &'a Principal,
-    /// As in `Decrypt`, without `kms:`.
-    pub(crate) action: &'static str,
+    pub(crate) action: Action,
     /// The key's ARN, or `*`.
     pub(crate) resource: &'a str,
     /// The encryption context, of the operations that have one.
@@ -81,7 +81,7 @@ pub(crate) fn decide(inquiry: &Inquiry<'_>, key_policy: Option<&Policy>) -> Verd
 }
 
 fn weigh(policy: &Policy, inquiry: &Inquiry<'_>, is_about: impl Fn(&Statement) -> bool) -> Option<Effect> {
-    let (action, facts) = (format!("kms:{}", inquiry.action), inquiry.facts());
+    let (action, facts) = (format!("kms:{}", inquiry.action.as_str()), inquiry.facts());
     let mut found = None;
     for statement in &policy.statements {
         let applies = is_about(statement)
@@ -125,7 +125,7 @@ fn names_account(statement: &Statement, inquiry: &Inquiry<'_>) -> bool {
 impl Verdict {
     /// The error in the words of KMS, unless it is allowed.
     pub(crate) fn into_result(self, inquiry: &Inquiry<'_>) -> Result<(), KmsError> {
-        let action = inquiry.action;
+        let action = inquiry.action.as_str();
         let why = match self {
             Self::Allowed => return Ok(()),
             Self::Denied(kind) => format!("with an explicit deny in {} {kind} policy", article(kind)),

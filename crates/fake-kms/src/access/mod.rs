@@ -1,4 +1,5 @@
 //! Who may do what: principals, key policies, the policies of principals, grants.
+mod action;
 mod condition;
 mod decision;
 mod document;
@@ -6,6 +7,7 @@ mod facts;
 mod pattern;
 mod principal;
 
+pub(crate) use action::Action;
 pub(crate) use decision::{Inquiry, Verdict, decide};
 pub(crate) use document::Policy;
 pub use document::PolicyError;

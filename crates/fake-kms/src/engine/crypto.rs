@@ -2,7 +2,11 @@
 use std::sync::Arc;
 
 use super::{Engine, blob, key::Key, material::Material, store::Names};
-use crate::{KmsContext, KmsError, KmsErrorCode, Plaintext, access::Asker, error::constraint};
+use crate::{
+    KmsContext, KmsError, KmsErrorCode, Plaintext,
+    access::{Action, Asker},
+    error::constraint,
+};
 
 /// The most bytes that `Encrypt` takes.
 pub const MAX_PLAINTEXT_LEN: usize = 4096;
@@ -73,7 +77,7 @@ impl Engine {
     ) -> Result<DataKeyPair, KmsError> {
         let plaintext = random(len)?;
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, "GenerateDataKey", &key, Some(context))?;
+        self.authorize(asker, Action::GenerateDataKey, &key, Some(context))?;
         let made = self.seal(&key, context, plaintext.expose_secret())?;
         Ok(DataKeyPair {
             key_arn: made.key_arn,
@@ -92,12 +96,17 @@ impl Engine {
     ) -> Result<Ciphertext, KmsError> {
         let plaintext = random(len)?;
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, "GenerateDataKeyWithoutPlaintext", &key, Some(context))?;
+        self.authorize(
+            asker,
+            Action::GenerateDataKeyWithoutPlaintext,
+            &key,
+            Some(context),
+        )?;
         self.seal(&key, context, plaintext.expose_secret())
     }
 
     pub(crate) fn generate_random(&self, asker: &Asker<'_>, len: usize) -> Result<Plaintext, KmsError> {
-        self.authorize_account(asker, "GenerateRandom")?;
+        self.authorize_account(asker, Action::GenerateRandom)?;
         random(len)
     }
 
@@ -110,7 +119,7 @@ impl Engine {
     ) -> Result<Ciphertext, KmsError> {
         check_len("plaintext", plaintext.len(), MAX_PLAINTEXT_LEN)?;
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, "Encrypt", &key, Some(context))?;
+        self.authorize(asker, Action::Encrypt, &key, Some(context))?;
         self.seal(&key, context, plaintext)
     }
 
@@ -121,7 +130,7 @@ impl Engine {
         context: &KmsContext,
         ciphertext: &[u8],
     ) -> Result<Decrypted, KmsError> {
-        self.open(asker, "Decrypt", key_id, context, ciphertext)
+        self.open(asker, Action::Decrypt, key_id, context, ciphertext)
     }
 
     /// What `Decrypt` asks before it looks at a ciphertext.
@@ -132,7 +141,7 @@ impl Engine {
         context: &KmsContext,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, "Decrypt", &key, Some(context))?;
+        self.authorize(asker, Action::Decrypt, &key, Some(context))?;
         key.usable()
     }
 
@@ -140,7 +149,7 @@ impl Engine {
     fn open(
         &self,
         asker: &Asker<'_>,
-        action: &'static str,
+        action: Action,
         key_id: Option<&str>,
         context: &KmsContext,
         ciphertext: &[u8],
@@ -184,10 +193,10 @@ impl Engine {
         source: (Option<&str>, &KmsContext),
         destination: (&str, &KmsContext),
     ) -> Result<ReEncrypted, KmsError> {
-        let opened = self.open(asker, "ReEncryptFrom", source.0, source.1, ciphertext)?;
+        let opened = self.open(asker, Action::ReEncryptFrom, source.0, source.1, ciphertext)?;
         // `Encrypt`'s own limit does not apply: what was opened was once below it.
         let key = self.find(destination.0, Names::All)?;
-        self.authorize(asker, "ReEncryptTo", &key, Some(destination.1))?;
+        self.authorize(asker, Action::ReEncryptTo, &key, Some(destination.1))?;
         Ok(ReEncrypted {
             source_key_arn: opened.key_arn,
             source_key_material_id: opened.key_material_id,

@@ -1,20 +1,8 @@
 //! A grant: leave for a principal to do certain things with a key.
 use std::time::Duration;
 
-use crate::{KmsContext, KmsError, KmsErrorCode, error::constraint};
+use crate::{KmsContext, KmsError, KmsErrorCode, access::Action, error::constraint};
 
-/// What grants of symmetric keys can be for.
-const OPERATIONS: [&str; 9] = [
-    "Decrypt",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "CreateGrant",
-    "RetireGrant",
-    "DescribeKey",
-];
 /// What grants of other kinds of keys can be for.
 const OTHER_OPERATIONS: [&str; 10] = [
     "Sign",
@@ -31,14 +19,17 @@ const OTHER_OPERATIONS: [&str; 10] = [
 
 /// What a grant says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GrantRequest {
+pub(crate) struct Terms<O = Action> {
     pub(crate) grantee: Box<str>,
     pub(crate) retiring: Option<Box<str>>,
-    pub(crate) operations: Vec<String>,
+    pub(crate) operations: Vec<O>,
     pub(crate) subset: Option<KmsContext>,
     pub(crate) equals: Option<KmsContext>,
     pub(crate) name: Option<Box<str>>,
 }
+
+/// What a grant is to say, as a request has it.
+pub(crate) type GrantRequest = Terms<String>;
 
 /// A grant.
 #[derive(Debug, Clone)]
@@ -46,11 +37,11 @@ pub(crate) struct Grant {
     pub(crate) id: Box<str>,
     pub(crate) created: Duration,
     pub(crate) issuer: Box<str>,
-    pub(crate) terms: GrantRequest,
+    pub(crate) terms: Terms,
 }
 
 impl GrantRequest {
-    pub(super) fn check(&self) -> Result<(), KmsError> {
+    pub(super) fn check(self) -> Result<Terms, KmsError> {
         for principal in [Some(&self.grantee), self.retiring.as_ref()]
             .into_iter()
             .flatten()
@@ -67,20 +58,41 @@ impl GrantRequest {
             let rule = "Member must have length greater than or equal to 1";
             return Err(constraint("operations", "[]", rule));
         }
-        for operation in &self.operations {
-            if OTHER_OPERATIONS.contains(&operation.as_str()) {
-                let message = format!("{operation} is not an operation of a symmetric encryption key.");
-                return Err(KmsError::with_message(KmsErrorCode::Validation, message));
-            }
-            if !OPERATIONS.contains(&operation.as_str()) {
-                let known = [OPERATIONS.as_slice(), &OTHER_OPERATIONS].concat().join(", ");
-                let rule = format!(
-                    "Member must satisfy constraint: [Member must satisfy enum value set: [{known}]]"
-                );
-                return Err(constraint("operations", &format!("[{operation}]"), &rule));
-            }
-        }
-        Ok(())
+        let operations = self.operations.iter().map(|name| operation(name));
+        Ok(Terms {
+            operations: operations.collect::<Result<_, _>>()?,
+            grantee: self.grantee,
+            retiring: self.retiring,
+            subset: self.subset,
+            equals: self.equals,
+            name: self.name,
+        })
+    }
+}
+
+fn operation(name: &str) -> Result<Action, KmsError> {
+    if OTHER_OPERATIONS.contains(&name) {
+        let message = format!("{name} is not an operation of a symmetric encryption key.");
+        return Err(KmsError::with_message(KmsErrorCode::Validation, message));
+    }
+    let found = Action::from_name(name).filter(|action| action.can_be_granted());
+    found.ok_or_else(|| {
+        let granted = Action::ALL.iter().filter(|action| action.can_be_granted());
+        let known: Vec<&str> = granted
+            .map(|action| action.as_str())
+            .chain(OTHER_OPERATIONS)
+            .collect();
+        let rule = format!(
+            "Member must satisfy constraint: [Member must satisfy enum value set: [{}]]",
+            known.join(", ")
+        );
+        constraint("operations", &format!("[{name}]"), &rule)
+    })
+}
+
+impl Terms {
+    pub(super) fn allow(&self, action: Action) -> bool {
+        self.operations.contains(&action)
     }
 
     /// Whether the constraints let a request through. They are for the operations that have an encryption context.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     KmsContext, KmsError, KmsErrorCode,
-    access::{Asker, Principal},
+    access::{Action, Asker, Principal},
     arn::{KeyId, partition_of},
     hex::hex,
     locks::{read, write},
@@ -43,12 +43,12 @@ impl Engine {
         &self,
         asker: &Asker<'_>,
         key_id: &str,
-        terms: GrantRequest,
+        request: GrantRequest,
         dry_run: bool,
     ) -> Result<(String, Box<str>), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "CreateGrant", &key, None)?;
-        terms.check()?;
+        self.authorize(asker, Action::CreateGrant, &key, None)?;
+        let terms = request.check()?;
         key.usable()?;
         let mut inner = write(&key.inner);
         let same = |grant: &&Arc<Grant>| terms.name.is_some() && grant.terms == terms;
@@ -85,7 +85,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<Page<Listed>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "ListGrants", &key, None)?;
+        self.authorize(asker, Action::ListGrants, &key, None)?;
         let inner = read(&key.inner);
         if filter.id.is_some_and(|id| !is_grant_id(id)) {
             return Err(KmsErrorCode::InvalidGrantId.into());
@@ -107,7 +107,7 @@ impl Engine {
         retiring: &str,
         paging: &Paging<'_>,
     ) -> Result<Page<Listed>, KmsError> {
-        self.authorize_account(asker, "ListRetirableGrants")?;
+        self.authorize_account(asker, Action::ListRetirableGrants)?;
         let keys = read(&self.keys);
         let mut listed: Vec<Listed> = Vec::new();
         for key in keys.values() {
@@ -134,10 +134,7 @@ impl Engine {
         let grant = key.grant(&id)?;
         let retires = |principal: &Principal| {
             let terms = &grant.terms;
-            let may_retire = terms
-                .operations
-                .iter()
-                .any(|operation| operation == "RetireGrant");
+            let may_retire = terms.allow(Action::RetireGrant);
             terms
                 .retiring
                 .as_deref()
@@ -145,7 +142,7 @@ impl Engine {
                 || (may_retire && principal.is_named(&terms.grantee))
         };
         if !asker.principal.is_none_or(retires) {
-            self.authorize(asker, "RetireGrant", &key, None)?;
+            self.authorize(asker, Action::RetireGrant, &key, None)?;
         }
         key.end_grant(&id, dry_run);
         Ok(())
@@ -159,7 +156,7 @@ impl Engine {
         dry_run: bool,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "RevokeGrant", &key, None)?;
+        self.authorize(asker, Action::RevokeGrant, &key, None)?;
         key.grant(grant_id)?;
         key.end_grant(grant_id, dry_run);
         Ok(())
@@ -197,14 +194,12 @@ impl Key {
     pub(super) fn grants_let(
         &self,
         principal: &Principal,
-        action: &str,
+        action: Action,
         context: Option<&KmsContext>,
     ) -> bool {
         read(&self.inner).grants.values().any(|grant| {
             let terms = &grant.terms;
-            terms.operations.iter().any(|operation| operation == action)
-                && principal.is_named(&terms.grantee)
-                && terms.fit(context)
+            terms.allow(action) && principal.is_named(&terms.grantee) && terms.fit(context)
         })
     }
 

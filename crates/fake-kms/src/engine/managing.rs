@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::Asker,
+    access::{Action, Asker},
     arn::KeyId,
     error::constraint,
     locks::{read, write},
@@ -83,7 +83,7 @@ impl NewKey {
 
 impl Engine {
     pub(crate) fn create_key(&self, asker: &Asker<'_>, new: &NewKey) -> Result<KeyMetadata, KmsError> {
-        self.authorize_account(asker, "CreateKey")?;
+        self.authorize_account(asker, Action::CreateKey)?;
         new.check()?;
         let tags = tags::check(&new.tags)?;
         let policy = self.new_policy(asker, None, new.policy.as_deref(), new.bypass_lockout_check)?;
@@ -117,7 +117,7 @@ impl Engine {
 
     pub(crate) fn describe_key(&self, asker: &Asker<'_>, key_id: &str) -> Result<KeyMetadata, KmsError> {
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, "DescribeKey", &key, None)?;
+        self.authorize(asker, Action::DescribeKey, &key, None)?;
         key.metadata(self.clock.unix())
     }
 
@@ -127,7 +127,7 @@ impl Engine {
         asker: &Asker<'_>,
         paging: &Paging<'_>,
     ) -> Result<Page<(String, Arc<str>)>, KmsError> {
-        self.authorize_account(asker, "ListKeys")?;
+        self.authorize_account(asker, Action::ListKeys)?;
         let now = self.clock.unix();
         let keys = read(&self.keys);
         let there = keys.values().filter(|key| !key.is_deleted(now));
@@ -151,7 +151,7 @@ impl Engine {
     ) -> Result<(), KmsError> {
         check_description(description)?;
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "UpdateKeyDescription", &key, None)?;
+        self.authorize(asker, Action::UpdateKeyDescription, &key, None)?;
         key.not_pending_deletion()?;
         write(&key.inner).description = description.into();
         Ok(())
@@ -159,7 +159,11 @@ impl Engine {
 
     pub(crate) fn set_enabled(&self, asker: &Asker<'_>, key_id: &str, enabled: bool) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        let action = if enabled { "EnableKey" } else { "DisableKey" };
+        let action = if enabled {
+            Action::EnableKey
+        } else {
+            Action::DisableKey
+        };
         self.authorize(asker, action, &key, None)?;
         key.set_enabled(enabled)
     }
@@ -180,7 +184,7 @@ impl Engine {
             return Err(constraint("pendingWindowInDays", &days.to_string(), rule));
         };
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "ScheduleKeyDeletion", &key, None)?;
+        self.authorize(asker, Action::ScheduleKeyDeletion, &key, None)?;
         let now = self.clock.unix();
         key.schedule_deletion(now, days)?;
         key.metadata(now)
@@ -188,7 +192,7 @@ impl Engine {
 
     pub(crate) fn cancel_key_deletion(&self, asker: &Asker<'_>, key_id: &str) -> Result<Arc<str>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "CancelKeyDeletion", &key, None)?;
+        self.authorize(asker, Action::CancelKeyDeletion, &key, None)?;
         key.cancel_deletion()?;
         Ok(Arc::clone(&key.arn))
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::Asker,
+    access::{Action, Asker},
     locks::{read, write},
 };
 
@@ -31,8 +31,8 @@ impl Engine {
         there: &Self,
         new: &NewKey,
     ) -> Result<Replicated, KmsError> {
-        let key = self.primary(asker, "ReplicateKey", key_id)?;
-        there.authorize_account(asker, "CreateKey")?;
+        let key = self.primary(asker, Action::ReplicateKey, key_id)?;
+        there.authorize_account(asker, Action::CreateKey)?;
         key.usable()?;
         new.check()?;
         let tags = tags::check(&new.tags)?;
@@ -74,7 +74,7 @@ impl Engine {
         key_id: &str,
         region: &str,
     ) -> Result<(), KmsError> {
-        let key = self.primary(asker, "UpdatePrimaryRegion", key_id)?;
+        let key = self.primary(asker, Action::UpdatePrimaryRegion, key_id)?;
         key.usable()?;
         let now = self.clock.unix();
         let moved = key.shared.change_family(|family| {
@@ -87,7 +87,7 @@ impl Engine {
         })
     }
 
-    fn primary(&self, asker: &Asker<'_>, action: &'static str, key_id: &str) -> Result<Arc<Key>, KmsError> {
+    fn primary(&self, asker: &Asker<'_>, action: Action, key_id: &str) -> Result<Arc<Key>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, action, &key, None)?;
         match key.shared.family() {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::Asker,
+    access::{Action, Asker},
     arn::KeyId,
     error::constraint,
     locks::{read, write},
@@ -25,7 +25,7 @@ impl Engine {
     pub(crate) fn create_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {
         check_name(name)?;
         let key = self.alias_target(target)?;
-        self.authorize(asker, "CreateAlias", &key, None)?;
+        self.authorize(asker, Action::CreateAlias, &key, None)?;
         key.not_pending_deletion()?;
         let now = self.clock.unix();
         let mut aliases = write(&self.aliases);
@@ -54,8 +54,8 @@ impl Engine {
     pub(crate) fn update_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {
         check_name(name)?;
         let key = self.alias_target(target)?;
-        self.authorize(asker, "UpdateAlias", &key, None)?;
-        self.authorize(asker, "UpdateAlias", &*self.find_alias(name)?, None)?;
+        self.authorize(asker, Action::UpdateAlias, &key, None)?;
+        self.authorize(asker, Action::UpdateAlias, &*self.find_alias(name)?, None)?;
         key.not_pending_deletion()?;
         if let Some(alias) = write(&self.aliases).get_mut(name) {
             alias.target = key.id;
@@ -66,7 +66,7 @@ impl Engine {
 
     pub(crate) fn delete_alias(&self, asker: &Asker<'_>, name: &str) -> Result<(), KmsError> {
         check_name(name)?;
-        self.authorize(asker, "DeleteAlias", &*self.find_alias(name)?, None)?;
+        self.authorize(asker, Action::DeleteAlias, &*self.find_alias(name)?, None)?;
         write(&self.aliases).remove(name);
         Ok(())
     }
@@ -77,7 +77,7 @@ impl Engine {
         key_id: Option<&str>,
         paging: &Paging<'_>,
     ) -> Result<Page<(String, Alias)>, KmsError> {
-        self.authorize_account(asker, "ListAliases")?;
+        self.authorize_account(asker, Action::ListAliases)?;
         let key = key_id.map(|text| self.find(text, Names::NoAlias)).transpose()?;
         let now = self.clock.unix();
         let keys = read(&self.keys);

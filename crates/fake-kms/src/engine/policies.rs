@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     KmsContext, KmsError, KmsErrorCode,
-    access::{Asker, Inquiry, Policy, Principal, Verdict, decide},
+    access::{Action, Asker, Inquiry, Policy, Principal, Verdict, decide},
     arn::partition_of,
     locks::{read, write},
 };
@@ -22,7 +22,7 @@ impl Engine {
     pub(super) fn authorize(
         &self,
         asker: &Asker<'_>,
-        action: &'static str,
+        action: Action,
         key: &Key,
         context: Option<&KmsContext>,
     ) -> Result<(), KmsError> {
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// Lets the asker do something that is about no key.
-    pub(super) fn authorize_account(&self, asker: &Asker<'_>, action: &'static str) -> Result<(), KmsError> {
+    pub(super) fn authorize_account(&self, asker: &Asker<'_>, action: Action) -> Result<(), KmsError> {
         let Some(principal) = asker.principal else {
             return Ok(());
         };
@@ -50,7 +50,7 @@ impl Engine {
     fn inquiry<'a>(
         &'a self,
         principal: &'a Principal,
-        action: &'static str,
+        action: Action,
         resource: &'a str,
         context: Option<&'a KmsContext>,
     ) -> Inquiry<'a> {
@@ -83,7 +83,7 @@ impl Engine {
         let root = format!("arn:{partition}:iam::{}:root", self.place.account);
         let owner = Principal::new("OWNER", "", &root).map_err(|_not_so| KmsErrorCode::Internal)?;
         let writer = asker.principal.unwrap_or(&owner);
-        let inquiry = self.inquiry(writer, "PutKeyPolicy", arn.unwrap_or("*"), None);
+        let inquiry = self.inquiry(writer, Action::PutKeyPolicy, arn.unwrap_or("*"), None);
         if decide(&inquiry, Some(&policy)) == Verdict::Allowed {
             Ok(Arc::new(policy))
         } else {
@@ -101,7 +101,7 @@ impl Engine {
         lockout_is_fine: bool,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "PutKeyPolicy", &key, None)?;
+        self.authorize(asker, Action::PutKeyPolicy, &key, None)?;
         let policy = self.new_policy(asker, Some(&key.arn), Some(json), lockout_is_fine)?;
         write(&key.inner).policy = policy;
         Ok(())
@@ -109,7 +109,7 @@ impl Engine {
 
     pub(crate) fn key_policy(&self, asker: &Asker<'_>, key_id: &str) -> Result<Box<str>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "GetKeyPolicy", &key, None)?;
+        self.authorize(asker, Action::GetKeyPolicy, &key, None)?;
         let policy = Arc::clone(&read(&key.inner).policy);
         Ok(policy.text().into())
     }
@@ -121,7 +121,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<Page<String>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "ListKeyPolicies", &key, None)?;
+        self.authorize(asker, Action::ListKeyPolicies, &key, None)?;
         paging.cut(100, [POLICY_NAME.to_owned()], String::clone, |name| {
             name == POLICY_NAME
         })

@@ -8,7 +8,12 @@ use super::{
     material::Schedule,
     store::Names,
 };
-use crate::{KmsError, KmsErrorCode, access::Asker, clock::DAY, error::constraint};
+use crate::{
+    KmsError, KmsErrorCode,
+    access::{Action, Asker},
+    clock::DAY,
+    error::constraint,
+};
 
 /// How often key material is replaced unless told otherwise, in days.
 const USUAL_PERIOD: i64 = 365;
@@ -26,7 +31,7 @@ pub(crate) struct RotationEntry {
 
 impl Engine {
     pub(crate) fn rotate_key(&self, asker: &Asker<'_>, key_id: &str) -> Result<Arc<str>, KmsError> {
-        let key = self.rotatable(asker, "RotateKeyOnDemand", key_id)?;
+        let key = self.rotatable(asker, Action::RotateKeyOnDemand, key_id)?;
         key.shared.rotate(self.clock.unix(), &key.arn)?;
         Ok(Arc::clone(&key.arn))
     }
@@ -46,7 +51,7 @@ impl Engine {
             };
             return Err(constraint("rotationPeriodInDays", &days.to_string(), rule));
         };
-        let key = self.rotatable(asker, "EnableKeyRotation", key_id)?;
+        let key = self.rotatable(asker, Action::EnableKeyRotation, key_id)?;
         let now = self.clock.unix();
         let begun = key.shared.schedule(now)?;
         // Saying it again with the same period changes nothing, as in KMS.
@@ -60,7 +65,7 @@ impl Engine {
     }
 
     pub(crate) fn disable_key_rotation(&self, asker: &Asker<'_>, key_id: &str) -> Result<(), KmsError> {
-        let key = self.rotatable(asker, "DisableKeyRotation", key_id)?;
+        let key = self.rotatable(asker, Action::DisableKeyRotation, key_id)?;
         key.shared.schedule(self.clock.unix())?;
         key.shared.set_schedule(None);
         Ok(())
@@ -72,7 +77,7 @@ impl Engine {
         key_id: &str,
     ) -> Result<(Arc<str>, Option<Schedule>), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "GetKeyRotationStatus", &key, None)?;
+        self.authorize(asker, Action::GetKeyRotationStatus, &key, None)?;
         key.not_pending_deletion()?;
         Ok((Arc::clone(&key.arn), key.shared.schedule(self.clock.unix())?))
     }
@@ -86,7 +91,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<(Arc<str>, Page<RotationEntry>), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "ListKeyRotations", &key, None)?;
+        self.authorize(asker, Action::ListKeyRotations, &key, None)?;
         let materials = key.shared.all(self.clock.unix())?;
         let current = materials.last().map_or(0, |material| material.number);
         let entries = materials
@@ -109,7 +114,7 @@ impl Engine {
     }
 
     /// A key whose rotation may be changed: usable, and of a multi-Region key the primary.
-    fn rotatable(&self, asker: &Asker<'_>, action: &'static str, key_id: &str) -> Result<Arc<Key>, KmsError> {
+    fn rotatable(&self, asker: &Asker<'_>, action: Action, key_id: &str) -> Result<Arc<Key>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, action, &key, None)?;
         key.usable()?;

@@ -13,13 +13,13 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::{
     Engine,
     alias::Alias,
-    grant::{Grant, GrantRequest},
+    grant::{Grant, Terms},
     key::{Inner, Key, Status},
     material::{Family, Material, Rotation, Schedule, Shared},
 };
 use crate::{
     KmsContext,
-    access::Policy,
+    access::{Action, Policy},
     arn::KeyId,
     locks::{read, write},
 };
@@ -347,7 +347,11 @@ impl GrantRecord {
             issuer: grant.issuer.clone(),
             grantee: terms.grantee.clone(),
             retiring: terms.retiring.clone(),
-            operations: terms.operations.clone(),
+            operations: terms
+                .operations
+                .iter()
+                .map(|action| action.as_str().to_owned())
+                .collect(),
             subset: terms.subset.as_ref().map(pairs),
             equals: terms.equals.as_ref().map(pairs),
             name: terms.name.clone(),
@@ -356,15 +360,19 @@ impl GrantRecord {
 
     fn restore(self) -> Result<Grant, String> {
         let context = |pairs: Option<BTreeMap<String, String>>| pairs.map(KmsContext::new).transpose();
+        let operations = self.operations.iter().map(|name| {
+            let found = Action::from_name(name).filter(|action| action.can_be_granted());
+            found.ok_or_else(|| format!("has a grant of {name:?}, which grants cannot be for"))
+        });
         let too_long = |_error| "has a grant whose constraints are too long".to_owned();
         Ok(Grant {
             id: self.id,
             created: self.created,
             issuer: self.issuer,
-            terms: GrantRequest {
+            terms: Terms {
                 grantee: self.grantee,
                 retiring: self.retiring,
-                operations: self.operations,
+                operations: operations.collect::<Result<_, _>>()?,
                 subset: context(self.subset).map_err(too_long)?,
                 equals: context(self.equals).map_err(too_long)?,
                 name: self.name,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::Asker,
+    access::{Action, Asker},
     locks::{read, write},
 };
 
@@ -28,7 +28,7 @@ impl Engine {
         tags: TagList<'_>,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "TagResource", &key, None)?;
+        self.authorize(asker, Action::TagResource, &key, None)?;
         let new = check(tags)?;
         key.not_pending_deletion()?;
         let mut inner = write(&key.inner);
@@ -47,7 +47,7 @@ impl Engine {
         names: &[String],
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "UntagResource", &key, None)?;
+        self.authorize(asker, Action::UntagResource, &key, None)?;
         key.not_pending_deletion()?;
         let mut inner = write(&key.inner);
         for name in names {
@@ -63,7 +63,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<Page<(String, String)>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, "ListResourceTags", &key, None)?;
+        self.authorize(asker, Action::ListResourceTags, &key, None)?;
         let inner = read(&key.inner);
         let tags = inner
             .tags

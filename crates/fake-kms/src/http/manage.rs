@@ -5,96 +5,77 @@ use serde_json::json;
 
 use super::{answer::Reply, request::Request, views};
 use crate::{
-    FakeKms, KmsError, KmsErrorCode, KmsOperation,
+    FakeKms, KeyMetadata, KmsError, KmsErrorCode, KmsOperation,
     access::Asker,
     arn::is_region,
-    engine::{GrantChoice, GrantFilter, POLICY_NAME},
+    engine::{Engine, Grant, GrantChoice, GrantFilter, POLICY_NAME, Page},
     error::constraint,
+    operation::{OnAliases, OnGrants, OnKeys, OnPolicies, OnRegions, OnRotation, OnTags},
 };
 
 const DEFAULT_WAITING_DAYS: i64 = 30;
 
 type Answered = Result<Reply, KmsError>;
 
-/// Does the work of an operation that is not cryptographic.
-pub(super) fn work(
-    fake: &FakeKms,
-    asker: &Asker<'_>,
-    operation: KmsOperation,
-    request: &Request<'_>,
-) -> Answered {
-    use KmsOperation as Op;
-    match operation {
-        Op::CreateAlias | Op::UpdateAlias | Op::DeleteAlias | Op::ListAliases => {
-            on_aliases(fake, asker, operation, request)
-        }
-        Op::RotateKeyOnDemand
-        | Op::EnableKeyRotation
-        | Op::DisableKeyRotation
-        | Op::GetKeyRotationStatus
-        | Op::ListKeyRotations => on_rotation(fake, asker, operation, request),
-        Op::TagResource | Op::UntagResource | Op::ListResourceTags => {
-            on_tags(fake, asker, operation, request)
-        }
-        Op::GetKeyPolicy | Op::PutKeyPolicy | Op::ListKeyPolicies => {
-            on_policies(fake, asker, operation, request)
-        }
-        Op::CreateGrant | Op::ListGrants | Op::ListRetirableGrants | Op::RetireGrant | Op::RevokeGrant => {
-            on_grants(fake, asker, operation, request)
-        }
-        Op::ReplicateKey => replicate(fake, asker, request),
-        _ => on_keys(fake, asker, operation, request),
-    }
-}
-
-fn on_keys(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, request: &Request<'_>) -> Answered {
-    use KmsOperation as Op;
-    let engine = fake.engine();
+pub(super) fn keys(engine: &Engine, asker: &Asker<'_>, operation: OnKeys, request: &Request<'_>) -> Answered {
     let key_id = request.key_id.as_deref().unwrap_or_default();
     match operation {
-        Op::CreateKey | Op::DescribeKey => {
-            let key = if operation == Op::CreateKey {
-                engine.create_key(asker, &request.new_key())?
-            } else {
-                engine.describe_key(asker, key_id)?
-            };
-            Ok(Reply::Other(
-                json!({ "KeyMetadata": views::metadata(&key, engine.place()) }),
-            ))
-        }
-        Op::ListKeys => {
+        OnKeys::CreateKey => Ok(metadata(engine, &engine.create_key(asker, &request.new_key())?)),
+        OnKeys::DescribeKey => Ok(metadata(engine, &engine.describe_key(asker, key_id)?)),
+        OnKeys::ListKeys => {
             let page = engine.list_keys(asker, &request.paging())?;
             let view = |(id, arn): (String, Arc<str>)| json!({ "KeyId": id, "KeyArn": *arn });
             Ok(Reply::Other(views::page("Keys", page, view)))
         }
-        Op::EnableKey | Op::DisableKey => {
-            engine.set_enabled(asker, key_id, operation == Op::EnableKey)?;
-            Ok(Reply::Empty)
-        }
-        Op::ScheduleKeyDeletion => {
+        OnKeys::EnableKey => engine.set_enabled(asker, key_id, true).map(empty),
+        OnKeys::DisableKey => engine.set_enabled(asker, key_id, false).map(empty),
+        OnKeys::ScheduleKeyDeletion => {
             let days = request.pending_window_in_days.unwrap_or(DEFAULT_WAITING_DAYS);
             let key = engine.schedule_key_deletion(asker, key_id, days)?;
             Ok(Reply::Other(views::deletion(&key, days)))
         }
-        Op::CancelKeyDeletion => {
+        OnKeys::CancelKeyDeletion => {
             let arn = engine.cancel_key_deletion(asker, key_id)?;
             Ok(Reply::Other(json!({ "KeyId": *arn })))
         }
-        Op::UpdateKeyDescription => {
+        OnKeys::UpdateKeyDescription => {
             let description = request.description.as_deref().unwrap_or_default();
-            engine.update_key_description(asker, key_id, description)?;
-            Ok(Reply::Empty)
+            engine
+                .update_key_description(asker, key_id, description)
+                .map(empty)
         }
-        Op::UpdatePrimaryRegion => {
-            let region = region_of(request.primary_region.as_deref(), "primaryRegion")?;
-            if let Ok(there) = fake.in_region(region) {
-                count_there(&there, operation)?;
-            }
-            engine.update_primary_region(asker, key_id, region)?;
-            Ok(Reply::Empty)
-        }
-        _ => Err(KmsErrorCode::UnknownOperation.into()),
     }
+}
+
+fn metadata(engine: &Engine, key: &KeyMetadata) -> Reply {
+    Reply::Other(json!({ "KeyMetadata": views::metadata(key, engine.place()) }))
+}
+
+fn empty((): ()) -> Reply {
+    Reply::Empty
+}
+
+pub(super) fn regions(
+    fake: &FakeKms,
+    asker: &Asker<'_>,
+    operation: OnRegions,
+    request: &Request<'_>,
+) -> Answered {
+    match operation {
+        OnRegions::ReplicateKey => replicate(fake, asker, request),
+        OnRegions::UpdatePrimaryRegion => update_primary(fake, asker, request),
+    }
+}
+
+fn update_primary(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> Answered {
+    let key_id = request.key_id.as_deref().unwrap_or_default();
+    let region = region_of(request.primary_region.as_deref(), "primaryRegion")?;
+    if let Ok(there) = fake.in_region(region) {
+        count_there(&there, KmsOperation::UpdatePrimaryRegion)?;
+    }
+    fake.engine()
+        .update_primary_region(asker, key_id, region)
+        .map(empty)
 }
 
 /// As KMS does, this answers before the new key can be used, and says so; here it can, with the next request.
@@ -141,15 +122,19 @@ fn region_of<'a>(name: Option<&'a str>, member: &str) -> Result<&'a str, KmsErro
     Err(constraint(member, &shown, rule))
 }
 
-fn on_aliases(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, request: &Request<'_>) -> Answered {
-    let engine = fake.engine();
+pub(super) fn aliases(
+    engine: &Engine,
+    asker: &Asker<'_>,
+    operation: OnAliases,
+    request: &Request<'_>,
+) -> Answered {
     let name = request.alias_name.as_deref().unwrap_or_default();
     let target = request.target_key_id.as_deref().unwrap_or_default();
     match operation {
-        KmsOperation::CreateAlias => engine.create_alias(asker, name, target)?,
-        KmsOperation::UpdateAlias => engine.update_alias(asker, name, target)?,
-        KmsOperation::DeleteAlias => engine.delete_alias(asker, name)?,
-        _ => {
+        OnAliases::CreateAlias => engine.create_alias(asker, name, target)?,
+        OnAliases::UpdateAlias => engine.update_alias(asker, name, target)?,
+        OnAliases::DeleteAlias => engine.delete_alias(asker, name)?,
+        OnAliases::ListAliases => {
             let page = engine.list_aliases(asker, request.key_id.as_deref(), &request.paging())?;
             let view = |(name, alias): (String, _)| views::alias(&name, &alias, engine.place());
             return Ok(Reply::Other(views::page("Aliases", page, view)));
@@ -158,32 +143,31 @@ fn on_aliases(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, reques
     Ok(Reply::Empty)
 }
 
-fn on_rotation(
-    fake: &FakeKms,
+pub(super) fn rotation(
+    engine: &Engine,
     asker: &Asker<'_>,
-    operation: KmsOperation,
+    operation: OnRotation,
     request: &Request<'_>,
 ) -> Answered {
-    let engine = fake.engine();
     let key_id = request.key_id.as_deref().unwrap_or_default();
     match operation {
-        KmsOperation::RotateKeyOnDemand => {
+        OnRotation::RotateKeyOnDemand => {
             let arn = engine.rotate_key(asker, key_id)?;
             Ok(Reply::Other(json!({ "KeyId": *arn })))
         }
-        KmsOperation::EnableKeyRotation => {
+        OnRotation::EnableKeyRotation => {
             engine.enable_key_rotation(asker, key_id, request.rotation_period_in_days)?;
             Ok(Reply::Empty)
         }
-        KmsOperation::DisableKeyRotation => {
+        OnRotation::DisableKeyRotation => {
             engine.disable_key_rotation(asker, key_id)?;
             Ok(Reply::Empty)
         }
-        KmsOperation::GetKeyRotationStatus => {
+        OnRotation::GetKeyRotationStatus => {
             let (arn, schedule) = engine.key_rotation_status(asker, key_id)?;
             Ok(Reply::Other(views::rotation_status(&arn, schedule)))
         }
-        _ => {
+        OnRotation::ListKeyRotations => {
             let all = match request.include_key_material.as_deref() {
                 None | Some("ROTATIONS_ONLY") => false,
                 Some("ALL_KEY_MATERIAL") => true,
@@ -200,15 +184,14 @@ fn on_rotation(
     }
 }
 
-fn on_tags(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, request: &Request<'_>) -> Answered {
-    let engine = fake.engine();
+pub(super) fn tags(engine: &Engine, asker: &Asker<'_>, operation: OnTags, request: &Request<'_>) -> Answered {
     let key_id = request.key_id.as_deref().unwrap_or_default();
     match operation {
-        KmsOperation::TagResource => engine.tag_resource(asker, key_id, &request.tags())?,
-        KmsOperation::UntagResource => {
+        OnTags::TagResource => engine.tag_resource(asker, key_id, &request.tags())?,
+        OnTags::UntagResource => {
             engine.untag_resource(asker, key_id, request.tag_keys.as_deref().unwrap_or_default())?;
         }
-        _ => {
+        OnTags::ListResourceTags => {
             let page = engine.list_resource_tags(asker, key_id, &request.paging())?;
             let view = |(key, value): (String, String)| json!({ "TagKey": key, "TagValue": value });
             return Ok(Reply::Other(views::page("Tags", page, view)));
@@ -217,28 +200,27 @@ fn on_tags(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, request: 
     Ok(Reply::Empty)
 }
 
-fn on_policies(
-    fake: &FakeKms,
+pub(super) fn policies(
+    engine: &Engine,
     asker: &Asker<'_>,
-    operation: KmsOperation,
+    operation: OnPolicies,
     request: &Request<'_>,
 ) -> Answered {
-    let engine = fake.engine();
     let key_id = request.key_id.as_deref().unwrap_or_default();
     match operation {
-        KmsOperation::GetKeyPolicy => {
+        OnPolicies::GetKeyPolicy => {
             let policy = engine.key_policy(asker, key_id)?;
             Ok(Reply::Other(
                 json!({ "Policy": policy, "PolicyName": POLICY_NAME }),
             ))
         }
-        KmsOperation::PutKeyPolicy => {
+        OnPolicies::PutKeyPolicy => {
             let policy = request.policy.as_deref().unwrap_or_default();
             let lockout_is_fine = request.bypass_policy_lockout_safety_check == Some(true);
             engine.put_key_policy(asker, key_id, policy, lockout_is_fine)?;
             Ok(Reply::Empty)
         }
-        _ => {
+        OnPolicies::ListKeyPolicies => {
             let page = engine.list_key_policies(asker, key_id, &request.paging())?;
             Ok(Reply::Other(views::page(
                 "PolicyNames",
@@ -249,17 +231,21 @@ fn on_policies(
     }
 }
 
-fn on_grants(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, request: &Request<'_>) -> Answered {
-    let engine = fake.engine();
+pub(super) fn grants(
+    engine: &Engine,
+    asker: &Asker<'_>,
+    operation: OnGrants,
+    request: &Request<'_>,
+) -> Answered {
     let key_id = request.key_id.as_deref();
     let (named, dry_run) = (key_id.unwrap_or_default(), request.is_dry_run());
     let grant_id = request.grant_id.as_deref();
     match operation {
-        KmsOperation::CreateGrant => {
+        OnGrants::CreateGrant => {
             let (token, id) = engine.create_grant(asker, named, request.grant()?, dry_run)?;
             Ok(Reply::Other(json!({ "GrantToken": token, "GrantId": id })))
         }
-        KmsOperation::RetireGrant => {
+        OnGrants::RetireGrant => {
             let choice = match (request.grant_token.as_deref(), key_id, grant_id) {
                 (Some(token), None, None) => GrantChoice::Token(token),
                 (None, Some(key_id), Some(grant_id)) => GrantChoice::Id { key_id, grant_id },
@@ -271,25 +257,32 @@ fn on_grants(fake: &FakeKms, asker: &Asker<'_>, operation: KmsOperation, request
             engine.retire_grant(asker, choice, dry_run)?;
             Ok(Reply::Empty)
         }
-        KmsOperation::RevokeGrant => {
+        OnGrants::RevokeGrant => {
             engine.revoke_grant(asker, named, grant_id.unwrap_or_default(), dry_run)?;
             Ok(Reply::Empty)
         }
-        _ => {
-            let paging = request.paging();
-            let page = if operation == KmsOperation::ListGrants {
-                let filter = GrantFilter {
-                    id: grant_id,
-                    grantee: request.grantee_principal.as_deref(),
-                };
-                engine.list_grants(asker, named, filter, &paging)?
-            } else {
-                let retiring = request.retiring_principal.as_deref().unwrap_or_default();
-                engine.list_retirable_grants(asker, retiring, &paging)?
+        OnGrants::ListGrants => {
+            let filter = GrantFilter {
+                id: grant_id,
+                grantee: request.grantee_principal.as_deref(),
             };
-            Ok(Reply::Other(views::page("Grants", page, |(arn, grant)| {
-                views::grant(&arn, &grant)
-            })))
+            Ok(listed(engine.list_grants(
+                asker,
+                named,
+                filter,
+                &request.paging(),
+            )?))
+        }
+        OnGrants::ListRetirableGrants => {
+            let retiring = request.retiring_principal.as_deref().unwrap_or_default();
+            let page = engine.list_retirable_grants(asker, retiring, &request.paging())?;
+            Ok(listed(page))
         }
     }
+}
+
+fn listed(page: Page<(Arc<str>, Arc<Grant>)>) -> Reply {
+    Reply::Other(views::page("Grants", page, |(arn, grant)| {
+        views::grant(&arn, &grant)
+    }))
 }

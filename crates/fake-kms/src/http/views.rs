@@ -157,7 +157,7 @@ pub(super) fn grant(key_arn: &str, grant: &Grant) -> Value {
         "CreationDate": date(grant.created),
         "GranteePrincipal": terms.grantee,
         "IssuingAccount": grant.issuer,
-        "Operations": terms.operations,
+        "Operations": terms.operations.iter().map(|action| action.as_str()).collect::<Vec<_>>(),
     });
     let answer = with(
         answer,
