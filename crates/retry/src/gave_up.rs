@@ -21,8 +21,6 @@ pub enum Reason {
     CircuitOpen,
     /// The last error is one that another retry or breaker below has given up on: retries above retries multiply.
     GivenUpBelow,
-    /// The service did not become ready to take the request, so that no attempt was made.
-    NotReady,
 }
 
 impl Reason {
@@ -36,7 +34,6 @@ impl Reason {
             Self::Budget => "budget",
             Self::CircuitOpen => "circuit_open",
             Self::GivenUpBelow => "given_up_below",
-            Self::NotReady => "not_ready",
         }
     }
 }
@@ -50,7 +47,6 @@ impl fmt::Display for Reason {
             Self::Budget => "the retry budget is empty",
             Self::CircuitOpen => "the circuit breaker is open",
             Self::GivenUpBelow => "a layer below has given up",
-            Self::NotReady => "the service did not become ready",
         })
     }
 }
@@ -63,7 +59,7 @@ pub enum Failure<E> {
     Returned(E),
     /// It gave no answer within this time and was dropped.
     TimedOut(Duration),
-    /// There was none: the deadline came while the first attempt waited for the adaptive rate to admit it.
+    /// There was none: the deadline came while the first attempt waited for its turn, or for a `tower` service to be ready.
     NeverSent,
     /// There was none, or no further one: the breaker is open.
     CircuitOpen(CircuitOpen),
@@ -127,20 +123,6 @@ impl<E> GaveUp<E> {
             failure,
             is_told: false,
         }
-    }
-
-    /// A request that a service did not become ready to take. Of the class of its error, and final only if that is.
-    ///
-    /// ```
-    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
-    /// use datakey_retry::{GaveUp, Reason};
-    ///
-    /// let gave_up = GaveUp::not_ready(ProviderError::new(ErrorClass::Transient, Operation::Decrypt));
-    /// assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::NotReady, 0));
-    /// assert!(gave_up.is_retryable());
-    /// ```
-    pub const fn not_ready(error: E) -> Self {
-        Self::new(Reason::NotReady, 0, Duration::ZERO, Failure::Returned(error))
     }
 
     /// What ended the call.
@@ -208,12 +190,8 @@ impl<E: Classify> Classify for GaveUp<E> {
         }
     }
 
-    /// Not where the service did not become ready: nothing has been tried then.
     fn is_final(&self) -> bool {
-        match &self.failure {
-            Failure::Returned(error) if self.reason == Reason::NotReady => error.is_final(),
-            _ => true,
-        }
+        true
     }
 
     fn was_sent(&self) -> bool {
@@ -252,7 +230,7 @@ impl<E> fmt::Display for GaveUp<E> {
             Failure::TimedOut(limit) => {
                 write!(f, "; the last attempt had no answer within {:?}", rounded(*limit))
             }
-            Failure::NeverSent => f.write_str("; the adaptive rate did not admit the call in time"),
+            Failure::NeverSent => f.write_str("; its turn did not come in time"),
         }
     }
 }

@@ -71,7 +71,7 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
         &self,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        retry_as(&self.policy, Priority::Sealing, "", || {
+        retry_as(&self.policy, Priority::Normal, "", || {
             self.inner.generate_data_key(context)
         })
         .await
@@ -83,7 +83,7 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
-        retry_as(&self.policy, Priority::Sealing, "", || {
+        retry_as(&self.policy, Priority::Normal, "", || {
             self.inner.encrypt(context, data_key)
         })
         .await
@@ -108,7 +108,7 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        retry_as(&self.policy, Priority::Opening, wrapped.key_id(), || {
+        retry_as(&self.policy, Priority::Urgent, wrapped.key_id(), || {
             self.inner.decrypt(context, wrapped)
         })
         .await

@@ -1,19 +1,28 @@
 //! The loop: admit, attempt, decide, wait.
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{
+    future::{poll_fn, ready},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use datakey_provider::ErrorClass;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     Breaker, Budget, CircuitOpen, Classify, Decision, Event, Failure, GaveUp, LastFailure, Outcome, Policy,
-    Priority, Progress, Reason, breaker::Passage, budget::Withdrawals,
+    Priority, Progress, Reason, breaker::Passage, budget::Withdrawals, rate::Turn,
 };
+
+/// How long after its limit an attempt may be found to have ended: what is read later was left lying, and says nothing of
+/// the service at this moment.
+const LEFT_LYING: Duration = Duration::from_millis(100);
 
 /// Calls `op` until it succeeds or the policy gives up.
 ///
 /// Each call of `op` is one attempt. An attempt that outlasts the attempt timeout, or the deadline, is dropped. The error
 /// says of itself what kind it is, see [`Classify`]. Urgency is that of [`Policy::with_priority`], otherwise
-/// [`Priority::Sealing`].
+/// [`Priority::Normal`].
 ///
 /// Dropping the returned future at any point leaves budget, adaptive rate and breaker as if the retry not yet sent had never been
 /// thought of.
@@ -50,7 +59,7 @@ where
     Fut: Future<Output = Result<T, E>>,
     E: Classify,
 {
-    retry_as(policy, Priority::Sealing, "", op).await
+    retry_as(policy, Priority::Normal, "", op).await
 }
 
 /// As [`retry`], with an urgency and a scope that hold unless the policy states others.
@@ -65,6 +74,25 @@ where
     Fut: Future<Output = Result<T, E>>,
     E: Classify,
 {
+    let own = (priority, scope);
+    retry_ready(policy, own, || ready(Ok(())), move |()| op()).await
+}
+
+/// As [`retry_as`], where an attempt needs something to be sent with, which is asked for when its turn has come. How long
+/// that takes counts towards the deadline alone.
+pub(crate) async fn retry_ready<T, E, R, Get, Gets, Go, Goes>(
+    policy: &Policy,
+    (priority, scope): (Priority, &str),
+    mut get: Get,
+    mut send: Go,
+) -> Result<T, GaveUp<E>>
+where
+    Get: FnMut() -> Gets,
+    Gets: Future<Output = Result<R, E>>,
+    Go: FnMut(R) -> Goes,
+    Goes: Future<Output = Result<T, E>>,
+    E: Classify,
+{
     let mut call = Call::new(policy, policy.scope().unwrap_or(scope));
     let priority = policy.priority_or(priority);
     let mut failure = Failure::NeverSent;
@@ -72,14 +100,21 @@ where
         if let Err(open) = call.peek() {
             return Err(call.gave_up(Reason::CircuitOpen, Failure::CircuitOpen(open)));
         }
-        if !call.admitted(priority).await {
+        let Some(turn) = call.turn(priority).await else {
             return Err(call.gave_up(Reason::Deadline, failure));
-        }
+        };
         let passage = match call.enter() {
             Ok(passage) => passage,
             Err(open) => return Err(call.gave_up(Reason::CircuitOpen, Failure::CircuitOpen(open))),
         };
-        match call.attempt(op()).await {
+        let Some(got) = call.got(get()).await else {
+            return Err(call.gave_up(Reason::Deadline, failure));
+        };
+        let answer = match got {
+            Ok(with) => call.attempt(turn, send(with)).await,
+            Err(error) => Err(Failure::Returned(error)),
+        };
+        match answer {
             Ok(value) => {
                 call.succeeded(passage);
                 return Ok(value);
@@ -106,6 +141,9 @@ struct Call<'a> {
     admitted: Instant,
     deadline: Option<Instant>,
     waited: Duration,
+    answered: Instant,
+    /// Whether the outcome of the attempt says something of the service's quota at this moment.
+    telling: bool,
 }
 
 impl<'a> Call<'a> {
@@ -123,23 +161,44 @@ impl<'a> Call<'a> {
                 .deadline
                 .and_then(|deadline| started.checked_add(deadline)),
             waited: Duration::ZERO,
+            answered: started,
+            telling: false,
         }
     }
 
-    /// Waits for the adaptive rate; false if the deadline came first.
-    async fn admitted(&mut self, priority: Priority) -> bool {
+    /// Waits for the adaptive rate; `None` if the deadline came first.
+    async fn turn(&mut self, priority: Priority) -> Option<Turn<'a>> {
+        self.telling = false;
         let Some(rate) = self.policy.adaptive_rate().filter(|rate| rate.is_active()) else {
-            return true;
+            return Some(Turn::free());
         };
         let attempt = self.next();
         self.tell(Event::Turn { attempt });
         let since = Instant::now();
-        let admitted = rate.admit(priority, self.started, self.deadline).await;
+        let turn = rate.admit(priority, self.started, self.deadline).await;
+        self.waited_since(since);
+        turn
+    }
+
+    /// What the attempt is sent with; `None` if the deadline came first.
+    async fn got<R>(&mut self, gets: impl Future<Output = R>) -> Option<R> {
+        let mut gets = pin!(gets);
+        if let Poll::Ready(got) = poll_fn(|cx| Poll::Ready(gets.as_mut().poll(cx))).await {
+            return Some(got);
+        }
+        let since = Instant::now();
+        let limit = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(since));
+        let got = within(limit, gets).await;
+        self.waited_since(since);
+        got
+    }
+
+    fn waited_since(&mut self, since: Instant) {
         self.admitted = Instant::now();
-        self.waited = self
-            .waited
-            .saturating_add(self.admitted.saturating_duration_since(since));
-        admitted
+        let waited = self.admitted.saturating_duration_since(since);
+        self.waited = self.waited.saturating_add(waited);
     }
 
     /// The number of the next attempt, from 1.
@@ -152,7 +211,12 @@ impl<'a> Call<'a> {
     }
 
     /// Makes one attempt, no longer than its timeout and the deadline allow.
-    async fn attempt<T, E>(&mut self, attempt: impl Future<Output = Result<T, E>>) -> Result<T, Failure<E>> {
+    async fn attempt<T, E>(
+        &mut self,
+        turn: Turn<'_>,
+        attempt: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure<E>> {
+        turn.sent();
         self.withdrawals.sent();
         self.tell(Event::Attempt { attempt: self.next() });
         let remaining = self
@@ -163,7 +227,12 @@ impl<'a> Call<'a> {
             (one, other) => one.or(other),
         };
         match within(limit, attempt).await {
-            Some(result) => result.map_err(Failure::Returned),
+            Some(result) => {
+                self.answered = Instant::now();
+                let took = self.answered.saturating_duration_since(self.admitted);
+                self.telling = limit.is_none_or(|limit| took <= limit.saturating_add(LEFT_LYING));
+                result.map_err(Failure::Returned)
+            }
             None => Err(Failure::TimedOut(limit.unwrap_or_default())),
         }
     }
@@ -176,11 +245,7 @@ impl<'a> Call<'a> {
 
     fn enter(&self) -> Result<Option<Passage<'a>>, CircuitOpen> {
         let enter = |breaker: &'a Breaker| breaker.enter(self.scope);
-        let entered = self.policy.breaker().map(enter).transpose();
-        if let (Err(_), Some(rate)) = (&entered, self.policy.adaptive_rate()) {
-            rate.unsent();
-        }
-        entered
+        self.policy.breaker().map(enter).transpose()
     }
 
     fn succeeded(&mut self, passage: Option<Passage<'_>>) {
@@ -188,9 +253,7 @@ impl<'a> Call<'a> {
         if let Some(passage) = passage {
             passage.answered();
         }
-        if let Some(rate) = self.policy.adaptive_rate() {
-            rate.answered(self.admitted, Instant::now());
-        }
+        self.teach(None);
         self.tell(Event::Succeeded {
             attempt: self.next(),
             waited: self.waited,
@@ -205,14 +268,15 @@ impl<'a> Call<'a> {
         let (now, class) = (Instant::now(), outcome.class);
         let attempt = self.next();
         self.tell(Event::Failed { attempt, class });
-        self.teach(class, now);
+        self.teach(Some(class));
         if passage.is_some_and(|passage| ended(passage, failure)) {
             self.tell(Event::Opened { class });
         }
         let remaining = self
             .deadline
             .map(|deadline| deadline.saturating_duration_since(now));
-        let paced = self.policy.adaptive_rate().is_some();
+        // What the rate was not told of it does not space.
+        let paced = self.telling && self.policy.adaptive_rate().is_some();
         let draw = if outcome.is_final {
             0
         } else {
@@ -231,14 +295,16 @@ impl<'a> Call<'a> {
     }
 
     /// Tells the adaptive rate what the service said of its quota: nothing, if it failed or did not answer.
-    fn teach(&self, class: ErrorClass, now: Instant) {
-        let Some(rate) = self.policy.adaptive_rate() else {
+    fn teach(&self, failure: Option<ErrorClass>) {
+        let Some(rate) = self.policy.adaptive_rate().filter(|_| self.telling) else {
             return;
         };
-        match class {
-            ErrorClass::Throttled => rate.throttled(self.admitted, now, self.policy.random().draw()),
-            ErrorClass::Transient | ErrorClass::Timeout => {}
-            _ => rate.answered(self.admitted, now),
+        match failure {
+            Some(ErrorClass::Throttled) => {
+                rate.throttled(self.admitted, self.answered, self.policy.random().draw());
+            }
+            Some(ErrorClass::Transient | ErrorClass::Timeout) => {}
+            _ => rate.answered(self.admitted, self.answered),
         }
     }
 
@@ -248,10 +314,7 @@ impl<'a> Call<'a> {
             self.tell(Event::Wait { attempt, delay });
             let since = Instant::now();
             sleep(after).await;
-            self.admitted = Instant::now();
-            self.waited = self
-                .waited
-                .saturating_add(self.admitted.saturating_duration_since(since));
+            self.waited_since(since);
         }
     }
 

@@ -1,7 +1,6 @@
 //! A `tower` layer that retries a service whose errors classify themselves.
 use std::{
     future::poll_fn,
-    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -9,12 +8,19 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Classify, GaveUp, Policy, retry};
+use crate::{Classify, GaveUp, Policy, Priority, run::retry_ready};
 
 /// Puts a [`Policy`] around a service: each request is sent as often as the policy says.
 ///
 /// The request is cloned for each attempt, and so is the service, as for `tower`'s own retry. Put timeouts and rate limits
 /// of `tower` outside of it, if anywhere: the policy has its own, which know of the retries.
+///
+/// A service is asked whether it is ready when the attempt's turn has come, and not before. So a call that waits for the
+/// adaptive rate or for a backoff holds no permit of a concurrency limit and no slot of a buffer inside. The wait for
+/// readiness counts towards the deadline, and not towards the attempt timeout: nothing is sent yet. A service that fails to
+/// become ready has failed that attempt, and the error says, as for any other failure, whether to try again.
+///
+/// The layer itself is always ready. To bound how many calls wait, put a limit outside of it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
@@ -114,30 +120,24 @@ where
     type Error = GaveUp<S::Error>;
     type Future = ResponseFuture<S::Response, S::Error>;
 
-    /// Ready when the inner service is, so that its back pressure reaches the caller. A service that fails to become ready
-    /// is not retried here; within a request it is.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(GaveUp::not_ready)
+    /// Always ready: the inner service is asked within the request, when its turn has come.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let spare = self.inner.clone();
-        // The one that was polled ready makes the first attempt; clones may not be ready.
-        let mut ready = Some(mem::replace(&mut self.inner, spare.clone()));
-        let policy = self.policy.clone();
+        let (inner, policy) = (self.inner.clone(), self.policy.clone());
         Box::pin(async move {
-            let attempt = move || {
-                let (ready, request) = (ready.take(), request.clone());
-                let is_ready = ready.is_some();
-                let mut service = ready.unwrap_or_else(|| spare.clone());
+            let made_ready = move || {
+                // A clone has no readiness of another's to use up.
+                let mut service = inner.clone();
                 async move {
-                    if !is_ready {
-                        poll_fn(|cx| service.poll_ready(cx)).await?;
-                    }
-                    service.call(request).await
+                    poll_fn(|cx| service.poll_ready(cx)).await?;
+                    Ok(service)
                 }
             };
-            retry(&policy, attempt).await
+            let sent = move |mut service: S| service.call(request.clone());
+            retry_ready(&policy, (Priority::Normal, ""), made_ready, sent).await
         })
     }
 }

@@ -264,25 +264,9 @@ async fn each_error_says_whether_waiting_helps() {
         let gave_up = retry(&policy, async || Err::<(), _>(error())).await.unwrap_err();
         assert_eq!(gave_up.is_retryable(), helps, "{class:?}");
         assert_eq!(gave_up.failure().is_retryable(), helps, "{class:?}");
-        assert_eq!(GaveUp::not_ready(error()).is_retryable(), helps, "{class:?}");
-        assert_eq!(GaveUp::not_ready(error()).is_final(), !helps, "{class:?}");
         assert_eq!(error().kept().is_retryable(), helps, "{class:?}");
     }
     assert!(LastFailure::timed_out(Duration::from_secs(5)).is_retryable());
     assert!(Failure::<ProviderError>::NeverSent.is_retryable());
     assert!(Failure::<ProviderError>::TimedOut(Duration::ZERO).is_retryable());
-}
-
-#[test]
-fn a_service_that_is_not_ready_is_not_permanent() {
-    for (class, reason) in [
-        (ErrorClass::Transient, "transient"),
-        (ErrorClass::Denied, "denied"),
-    ] {
-        let gave_up = GaveUp::not_ready(ProviderError::new(class, Operation::Decrypt));
-        assert_eq!(gave_up.reason().as_str(), "not_ready");
-        assert_eq!((gave_up.class().as_str(), gave_up.attempts()), (reason, 0));
-        assert!(!gave_up.was_sent());
-        told_once(&gave_up);
-    }
 }

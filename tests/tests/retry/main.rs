@@ -13,4 +13,5 @@ mod quota;
 mod rate;
 mod regions;
 mod run;
+mod sleepers;
 mod tower;

@@ -112,14 +112,14 @@ async fn first_attempts_wait_for_their_turn_too_in_the_order_of_their_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn opening_goes_before_sealing_before_background() {
+async fn urgent_goes_before_normal_before_background() {
     let (policy, rate) = throttled_policy().await;
     let log = Log::default();
     let mut calls = Vec::new();
     for (name, priority) in [
         ("background", Priority::Background),
-        ("sealing", Priority::Sealing),
-        ("opening", Priority::Opening),
+        ("normal", Priority::Normal),
+        ("urgent", Priority::Urgent),
     ] {
         calls.push(tokio::spawn(logged(
             policy.clone().with_priority(priority),
@@ -132,21 +132,21 @@ async fn opening_goes_before_sealing_before_background() {
     for call in calls {
         call.await.unwrap();
     }
-    assert_eq!(names(&log), ["opening", "sealing", "background"]);
+    assert_eq!(names(&log), ["urgent", "normal", "background"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_urgent_calls_starves_nobody() {
     let service = Service::new(20.0, Counting::Bucket(2.0), ms(5));
     let policy = seeded(2);
-    let opening = policy.clone().with_priority(Priority::Opening);
+    let urgent = policy.clone().with_priority(Priority::Urgent);
     let flood = {
         let service = service.clone();
-        tokio::spawn(async move { crowd(&opening, &service, 40, u64::MAX, ms(30_000)).await })
+        tokio::spawn(async move { crowd(&urgent, &service, 40, u64::MAX, ms(30_000)).await })
     };
     sleep(ms(5000)).await;
     let mut took = Vec::new();
-    for priority in [Priority::Opening, Priority::Sealing, Priority::Background] {
+    for priority in [Priority::Urgent, Priority::Normal, Priority::Background] {
         let began = Instant::now();
         retry(&policy.clone().with_priority(priority), || service.call())
             .await

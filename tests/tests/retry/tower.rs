@@ -11,9 +11,14 @@ use std::{
 };
 
 use datakey_provider::{ErrorClass, Operation, ProviderError};
-use datakey_retry::{Failure, Policy, Reason, tower::RetryLayer};
+use datakey_retry::{
+    Backoff, BreakerPhase, Budget, Classify as _, Failure, Policy, Reason, tower::RetryLayer,
+};
 use datakey_tests::retry::seeded;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
@@ -25,7 +30,7 @@ fn error(class: ErrorClass) -> ProviderError {
 struct Shared {
     failures: Mutex<Vec<ErrorClass>>,
     calls: AtomicU32,
-    unready: AtomicU32,
+    unready: Mutex<Vec<ErrorClass>>,
 }
 
 /// Fails as told, then doubles. Each clone has to be polled ready before it is called, and is ready for one call.
@@ -52,6 +57,12 @@ impl Doubles {
         service
     }
 
+    /// Fails to become ready so often, in this order.
+    fn unready(&self, classes: &[ErrorClass]) {
+        let classes = classes.iter().rev().copied().collect();
+        *self.shared.unready.lock().unwrap() = classes;
+    }
+
     fn calls(&self) -> u32 {
         self.shared.calls.load(Ordering::Relaxed)
     }
@@ -63,9 +74,8 @@ impl Service<u32> for Doubles {
     type Future = Pin<Box<dyn Future<Output = Result<u32, ProviderError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ProviderError>> {
-        if self.shared.unready.load(Ordering::Relaxed) > 0 {
-            self.shared.unready.fetch_sub(1, Ordering::Relaxed);
-            return Poll::Ready(Err(error(ErrorClass::Transient)));
+        if let Some(class) = self.shared.unready.lock().unwrap().pop() {
+            return Poll::Ready(Err(error(class)));
         }
         self.ready = true;
         Poll::Ready(Ok(()))
@@ -117,24 +127,210 @@ async fn what_is_permanent_or_too_much_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_is_the_inner_services() {
-    let inner = Doubles::failing(vec![ErrorClass::Transient]);
-    inner.shared.unready.store(1, Ordering::Relaxed);
+async fn a_service_that_is_not_ready_has_failed_an_attempt_of_its_class() {
+    let inner = Doubles::default();
+    inner.unready(&[ErrorClass::Transient, ErrorClass::Throttled]);
     let mut service = RetryLayer::new(seeded(1)).layer(inner);
-    let gave_up = ready(&mut service).await.unwrap_err();
-    assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::NotReady, 0));
-    assert!(matches!(gave_up.failure(), Failure::Returned(_)));
-
-    // Within a request it is retried like a failed attempt.
-    ready(&mut service).await.unwrap();
-    let answer = service.call(21);
-    service.inner().shared.unready.store(1, Ordering::Relaxed);
-    assert_eq!(answer.await.unwrap(), 42);
+    ready(&mut service).await.expect("the layer is always ready");
+    let began = Instant::now();
+    assert_eq!(service.call(21).await.unwrap(), 42);
     assert_eq!(
         service.inner().calls(),
-        2,
-        "the second attempt was not sent, the third was"
+        1,
+        "nothing was sent to a service that is not ready"
     );
+    assert!(
+        began.elapsed() > Duration::from_millis(50),
+        "and it was given time"
+    );
+    let state = service.policy().adaptive_rate().unwrap().state();
+    assert_eq!(
+        (state.throttled, state.rate),
+        (0, None),
+        "that says nothing of a quota"
+    );
+
+    service.inner().unready(&[ErrorClass::Denied]);
+    let gave_up = service.call(21).await.unwrap_err();
+    assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::Permanent, 1));
+    assert_eq!(gave_up.last().unwrap().class(), ErrorClass::Denied);
+
+    let policy = seeded(1).with_max_attempts(3);
+    let mut service = RetryLayer::new(policy).layer(Doubles::default());
+    service.inner().unready(&[ErrorClass::Transient; 9]);
+    let gave_up = service.call(21).await.unwrap_err();
+    assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::Attempts, 3));
+    assert!(gave_up.class().is_retryable() && service.inner().calls() == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_to_become_ready_opens_the_breaker() {
+    let policy = seeded(1).with_budget(Budget::unlimited());
+    let mut service = RetryLayer::new(policy.clone()).layer(Doubles::default());
+    service.inner().unready(&[ErrorClass::Transient; 40]);
+    let gave_up = service.call(21).await.unwrap_err();
+    assert_eq!(gave_up.reason(), Reason::CircuitOpen);
+    assert_eq!(policy.breaker().unwrap().state().phase, BreakerPhase::Open);
+}
+
+/// One call at a time, as by a concurrency limit of `tower`: the permit is taken when it is polled ready.
+struct Limited {
+    permits: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+    acquiring: Option<Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>>,
+    takes: Duration,
+}
+
+impl Limited {
+    fn new(permits: usize, takes: Duration) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(permits)),
+            permit: None,
+            acquiring: None,
+            takes,
+        }
+    }
+}
+
+impl Clone for Limited {
+    fn clone(&self) -> Self {
+        Self {
+            permits: Arc::clone(&self.permits),
+            permit: None,
+            acquiring: None,
+            takes: self.takes,
+        }
+    }
+}
+
+impl Service<u32> for Limited {
+    type Response = u32;
+    type Error = ProviderError;
+    type Future = Pin<Box<dyn Future<Output = Result<u32, ProviderError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProviderError>> {
+        if self.permit.is_none() {
+            let permits = Arc::clone(&self.permits);
+            let acquiring = self
+                .acquiring
+                .get_or_insert_with(|| Box::pin(async { permits.acquire_owned().await.unwrap() }));
+            let Poll::Ready(permit) = acquiring.as_mut().poll(cx) else {
+                return Poll::Pending;
+            };
+            (self.permit, self.acquiring) = (Some(permit), None);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, number: u32) -> Self::Future {
+        let permit = self.permit.take().expect("called before it was ready");
+        let takes = self.takes;
+        Box::pin(async move {
+            sleep(takes).await;
+            drop(permit);
+            Ok(2 * number)
+        })
+    }
+}
+
+/// A policy whose rate was just throttled, so that calls wait for their turns.
+async fn throttled() -> Policy {
+    let policy = seeded(1);
+    let mut once = RetryLayer::new(policy.clone().with_max_attempts(1))
+        .layer(Doubles::failing(vec![ErrorClass::Throttled]));
+    ready(&mut once).await.unwrap();
+    assert!(once.call(1).await.is_err());
+    policy
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_its_turn_holds_no_permit() {
+    let policy = throttled().await;
+    let rate = policy.adaptive_rate().unwrap().clone();
+    let mut service = RetryLayer::new(policy).layer(Limited::new(2, Duration::ZERO));
+    let permits = Arc::clone(&service.inner().permits);
+    let mut waiting = Vec::new();
+    for number in 0..5 {
+        ready(&mut service).await.unwrap();
+        waiting.push(tokio::spawn(service.call(number)));
+    }
+    tokio::task::yield_now().await;
+    assert_eq!((rate.state().waiting, permits.available_permits()), (5, 2));
+    for (number, call) in waiting.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap().unwrap(), 2 * number as u32);
+    }
+    assert_eq!(permits.available_permits(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_after_a_failure_holds_no_permit() {
+    let backoff = Backoff::constant(Duration::from_secs(1));
+    let policy = seeded(1).with_transient_backoff(backoff);
+    let service = RetryLayer::new(policy).layer(Limited::new(1, Duration::from_secs(6)));
+    let permits = Arc::clone(&service.inner().permits);
+    let call = tokio::spawn(service.clone().call(1));
+    sleep(Duration::from_millis(5500)).await;
+    assert_eq!(
+        permits.available_permits(),
+        1,
+        "the attempt timed out after five seconds"
+    );
+    call.abort();
+    let _aborted = call.await;
+    assert_eq!(permits.available_permits(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_permit_is_no_failure_of_the_service() {
+    let policy = seeded(1);
+    let service = RetryLayer::new(policy.clone()).layer(Limited::new(1, Duration::from_secs(4)));
+    let began = Instant::now();
+    let calls = [1, 2, 3, 4].map(|number| tokio::spawn(service.clone().call(number)));
+    for (call, number) in calls.into_iter().zip(1..) {
+        assert_eq!(call.await.unwrap().unwrap(), 2 * number);
+    }
+    assert_eq!(
+        began.elapsed(),
+        Duration::from_secs(16),
+        "one after another, each at the first attempt"
+    );
+    assert_eq!(policy.breaker().unwrap().state().failures, 0);
+
+    // It counts towards the deadline all the same.
+    let _held = Arc::clone(&service.inner().permits).try_acquire_owned().unwrap();
+    let hurried = policy.with_deadline(Duration::from_secs(7));
+    let mut service = RetryLayer::new(hurried).layer(service.inner().clone());
+    let gave_up = service.call(1).await.unwrap_err();
+    assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::Deadline, 0));
+    assert!(matches!(gave_up.failure(), Failure::NeverSent) && gave_up.class().is_retryable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_while_it_waits_for_a_permit_returns_its_turn() {
+    async fn next_waits(dropped: bool) -> Duration {
+        let policy = throttled().await;
+        let service = RetryLayer::new(policy.clone()).layer(Limited::new(1, Duration::ZERO));
+        let held = Arc::clone(&service.inner().permits).try_acquire_owned().unwrap();
+        let first = tokio::spawn(service.clone().call(1));
+        while policy.adaptive_rate().unwrap().state().waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        while policy.adaptive_rate().unwrap().state().waiting == 1 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        // Its turn has come, and it waits for the permit.
+        sleep(Duration::from_millis(5)).await;
+        if dropped {
+            first.abort();
+            let _aborted = first.await;
+        }
+        drop(held);
+        let began = Instant::now();
+        service.clone().call(2).await.unwrap();
+        began.elapsed()
+    }
+    assert!(next_waits(false).await > Duration::ZERO);
+    assert_eq!(next_waits(true).await, Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

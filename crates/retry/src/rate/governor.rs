@@ -160,9 +160,14 @@ impl Governor {
         // A timer that was set for a whole token may find a rounding error less.
         let enough = self.phase == Phase::Idle || self.tokens >= 1.0 - 1e-6;
         if enough {
-            self.tokens -= 1.0;
+            self.charge();
         }
         enough
+    }
+
+    /// Takes a token for a call that goes though there may be none: those who follow wait for it.
+    pub(super) fn charge(&mut self) {
+        self.tokens -= 1.0;
     }
 
     /// Returns the token of a call that was not sent.

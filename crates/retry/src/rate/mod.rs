@@ -1,60 +1,18 @@
 //! Client-side admission at a rate learnt from throttles.
 mod governor;
 mod meter;
+mod priority;
 mod queue;
+mod shared;
+mod turn;
 
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use governor::Governor;
-use meter::Meter;
-use queue::Queue;
+use shared::Shared;
 
-/// How urgent a call is when an [`AdaptiveRate`] makes calls wait.
-///
-/// Calls are admitted in the order of their start, as if the more urgent ones had started earlier. So an urgent call
-/// overtakes, and yet everyone's turn comes: a sealing call that has waited half a second goes before an opening call
-/// that comes then, a background call after five seconds.
-///
-/// ```
-/// # use datakey_retry::Priority;
-/// # use std::time::Duration;
-/// assert_eq!(Priority::Opening.head_start(), Priority::Background.head_start() + Duration::from_secs(5));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Priority {
-    /// Somebody waits for data that exists.
-    Opening,
-    /// Somebody waits for data to be stored.
-    Sealing,
-    /// Nobody waits yet, such as the refresh of a data key ahead of its expiry.
-    Background,
-}
-
-impl Priority {
-    /// How much earlier than a background call such a call counts as started.
-    #[must_use]
-    pub const fn head_start(self) -> Duration {
-        match self {
-            Self::Opening => Duration::from_millis(5000),
-            Self::Sealing => Duration::from_millis(4500),
-            Self::Background => Duration::ZERO,
-        }
-    }
-
-    const fn handicap(self) -> Duration {
-        Self::Opening.head_start().saturating_sub(self.head_start())
-    }
-}
+pub use priority::Priority;
 
 /// Admits calls at a rate learnt from throttles. Clones share it, and so should all clients of one quota: in KMS, of one
 /// account and Region.
@@ -73,6 +31,11 @@ impl Priority {
 /// A throttled call keeps its place by age, so its next attempt goes first, at the lowered rate: it needs no backoff of
 /// its own, and nobody waits much longer than anybody else.
 ///
+/// Nobody waits for a call that is not polled, because its runtime is not driven, its worker computes, or it was forgotten:
+/// such a call loses its place, and its turn if it does not take it, within 300 ms to the next that is awake. When it is
+/// polled again it goes on where it was. What an attempt answered is left out of account if it was read only after the
+/// attempt's time was up.
+///
 /// ```
 /// use datakey_retry::{AdaptiveRate, Policy};
 ///
@@ -83,19 +46,6 @@ impl Priority {
 /// ```
 #[derive(Clone)]
 pub struct AdaptiveRate(Arc<Shared>);
-
-struct Shared {
-    start: Instant,
-    active: AtomicBool,
-    meter: Meter,
-    state: Mutex<State>,
-}
-
-struct State {
-    governor: Governor,
-    queue: Queue,
-    throttled: u64,
-}
 
 /// How an [`AdaptiveRate`] stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -113,23 +63,14 @@ impl AdaptiveRate {
     /// One that has not learnt anything yet.
     #[must_use]
     pub fn new() -> Self {
-        let state = State {
-            governor: Governor::new(),
-            queue: Queue::new(),
-            throttled: 0,
-        };
-        Self(Arc::new(Shared {
-            start: Instant::now(),
-            active: AtomicBool::new(false),
-            meter: Meter::default(),
-            state: Mutex::new(state),
-        }))
+        Self(Arc::new(Shared::new()))
     }
 
     /// How it stands at the moment.
     #[must_use]
     pub fn state(&self) -> RateState {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
+        state.pass_over(self.0.now());
         RateState {
             rate: state.governor.rate(),
             waiting: state.queue.len(),
@@ -137,44 +78,41 @@ impl AdaptiveRate {
         }
     }
 
-    pub(crate) fn is_active(&self) -> bool {
-        self.0.active.load(Ordering::Acquire)
-    }
-
-    /// Waits for the turn of a call that began at `started`; `false` if `deadline` came first.
+    /// Waits for the turn of a call that began at `started`; `None` if `deadline` came first.
     ///
-    /// Dropping the future gives up the place, or the admission if it came at the same moment.
+    /// Dropping the future gives up the place, or the turn if it came at the same moment.
     pub(crate) async fn admit(
         &self,
         priority: Priority,
         started: Instant,
         deadline: Option<Instant>,
-    ) -> bool {
+    ) -> Option<Turn<'_>> {
+        if !self.is_active() {
+            return Some(Turn::free());
+        }
         let order = self.0.since_start(started).saturating_add(priority.handicap());
-        queue::admit(&self.0, order, deadline).await
+        let came = turn::come(&self.0, order, deadline).await;
+        came.then_some(Turn { rate: Some(self) })
     }
 
-    /// An admitted attempt was not sent: the next in the queue may go in its place.
-    pub(crate) fn unsent(&self) {
-        if self.is_active() {
-            let shared = &*self.0;
-            let mut state = shared.lock();
-            state.governor.put_back();
-            state.advance(shared.now());
-            state.queue.nudge();
-        }
+    /// Whether calls wait for their turns.
+    pub(crate) fn is_active(&self) -> bool {
+        self.0.is_active()
     }
 
     /// An attempt admitted at `admitted` was answered by anything but a throttle.
     pub(crate) fn answered(&self, admitted: Instant, now: Instant) {
         let shared = &*self.0;
-        let (admitted, now) = (shared.seconds(admitted), shared.seconds(now));
-        shared.meter.count(now);
-        if shared.active.load(Ordering::Acquire) {
+        let (admitted, now) = (shared.since_start(admitted), shared.since_start(now));
+        shared.meter.count(now.as_secs_f64());
+        if shared.is_active() {
             let mut state = shared.lock();
             state.advance(now);
-            if state.governor.on_answer(now, admitted) {
-                state.queue.nudge();
+            if state
+                .governor
+                .on_answer(now.as_secs_f64(), admitted.as_secs_f64())
+            {
+                state.queue.nudge(now);
             }
             shared.settle(&state);
         }
@@ -183,13 +121,47 @@ impl AdaptiveRate {
     /// An attempt admitted at `admitted` was throttled.
     pub(crate) fn throttled(&self, admitted: Instant, now: Instant, draw: u64) {
         let shared = &*self.0;
-        let (admitted, now) = (shared.seconds(admitted), shared.seconds(now));
+        let (admitted, now) = (shared.since_start(admitted), shared.since_start(now));
         let mut state = shared.lock();
         state.throttled = state.throttled.saturating_add(1);
         state.advance(now);
+        let (admitted, now) = (admitted.as_secs_f64(), now.as_secs_f64());
         let delivered = shared.meter.per_second(now);
         state.governor.on_throttle(now, admitted, delivered, unit(draw));
         shared.settle(&state);
+    }
+}
+
+/// A call's turn to make one attempt. Dropped before the attempt was sent, it is the next one's.
+#[must_use]
+pub(crate) struct Turn<'a> {
+    /// `None` where nobody waits for turns.
+    rate: Option<&'a AdaptiveRate>,
+}
+
+impl Turn<'_> {
+    /// One that nobody waited for.
+    pub(crate) const fn free() -> Self {
+        Self { rate: None }
+    }
+
+    /// The attempt is on its way.
+    pub(crate) fn sent(mut self) {
+        self.rate = None;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(AdaptiveRate(shared)) = self.rate
+            && shared.is_active()
+        {
+            let mut state = shared.lock();
+            let now = shared.now();
+            state.governor.put_back();
+            state.advance(now);
+            state.queue.nudge(now);
+        }
     }
 }
 
@@ -197,45 +169,6 @@ impl AdaptiveRate {
 fn unit(draw: u64) -> f64 {
     let high = u32::try_from(draw >> 32).unwrap_or(u32::MAX);
     f64::from(high) / f64::from(u32::MAX)
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn since_start(&self, instant: Instant) -> Duration {
-        instant.saturating_duration_since(self.start)
-    }
-
-    fn seconds(&self, instant: Instant) -> f64 {
-        self.since_start(instant).as_secs_f64()
-    }
-
-    fn now(&self) -> f64 {
-        self.seconds(Instant::now())
-    }
-
-    /// Makes the flag that the fast path reads agree with the state.
-    fn settle(&self, state: &State) {
-        self.active
-            .store(state.governor.rate().is_some(), Ordering::Release);
-    }
-}
-
-impl State {
-    /// Brings the rate up to now and admits whoever's turn has come.
-    fn advance(&mut self, now: f64) {
-        self.governor.advance(now, self.queue.len() > 0);
-        let mut moved_up = false;
-        while self.queue.len() > 0 && self.governor.take() {
-            self.queue.admit_first();
-            moved_up = true;
-        }
-        if moved_up {
-            self.queue.nudge();
-        }
-    }
 }
 
 impl Default for AdaptiveRate {
