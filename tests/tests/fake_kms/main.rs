@@ -6,6 +6,7 @@ mod every_operation;
 mod faults;
 mod grants;
 mod http;
+mod key_states;
 mod management;
 mod multi_region;
 mod operations;

@@ -244,3 +244,24 @@ async fn a_key_that_is_gone_is_not_written() {
     let error = fake.key_metadata(&key).unwrap_err();
     assert_eq!(error.code(), KmsErrorCode::NotFound);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_disabled_in_the_file_does_not_rotate_until_it_is_enabled() {
+    let (_folder, path) = place();
+    let fake = FakeKms::new();
+    let key = fake.create_key().unwrap();
+    let server = FakeKmsServer::start(fake.clone()).await.unwrap();
+    let mut client = Client::connect(&server).await;
+    let by_period = json!({"KeyId": *key, "RotationPeriodInDays": 90});
+    client.call("EnableKeyRotation", by_period).await.ok();
+    fake.disable_key(&key).unwrap();
+    let material = fake.key_metadata(&key).unwrap().key_material_id;
+    StateFile::open(&path, &fake).unwrap().save(&fake).unwrap();
+
+    let again = FakeKms::new();
+    StateFile::open(&path, &again).unwrap();
+    tokio::time::advance(Duration::from_secs(300 * 24 * 60 * 60)).await;
+    assert_eq!(again.key_metadata(&key).unwrap().key_material_id, material);
+    again.enable_key(&key).unwrap();
+    assert_ne!(again.key_metadata(&key).unwrap().key_material_id, material);
+}

@@ -24,6 +24,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::about(&NewKey::new()).await
+    }
+
+    /// What most operations are about is the primary of a multi-Region key with a replica in eu-west-1.
+    pub(crate) async fn with_replica() -> Self {
+        let world = Self::about(&NewKey::new().multi_region()).await;
+        world.fake.replicate_key(&world.key, "eu-west-1").unwrap();
+        world
+    }
+
+    pub(crate) async fn about(new: &NewKey) -> Self {
         let fake = FakeKms::new();
         let server = FakeKmsServer::builder(fake.clone())
             .regions_by_signature()
@@ -33,7 +44,7 @@ impl World {
             .unwrap();
         let mut client = Client::connect(&server).await;
         let (key, other, pending) = (
-            fake.create_key().unwrap(),
+            fake.create_key_with(new).unwrap(),
             fake.create_key().unwrap(),
             fake.create_key().unwrap(),
         );

@@ -97,7 +97,7 @@ impl Key {
         if let Some(begun) = begun.flatten() {
             let at = begun.saturating_add(DAY.saturating_mul(days));
             // Whoever cancelled meanwhile wins.
-            let _cancelled = self.transition(|status| match status {
+            let _cancelled = self.transition(now, |status| match status {
                 Status::PendingReplicaDeletion { .. } => Ok(Status::PendingDeletion { at }),
                 other => Ok(other),
             });
@@ -105,9 +105,17 @@ impl Key {
     }
 
     /// Goes from one state to another, as one step for everybody else.
-    fn transition(&self, next: impl FnOnce(Status) -> Result<Status, KmsError>) -> Result<(), KmsError> {
+    fn transition(
+        &self,
+        now: Duration,
+        next: impl FnOnce(Status) -> Result<Status, KmsError>,
+    ) -> Result<(), KmsError> {
         let mut inner = write(&self.inner);
-        inner.status = next(inner.status)?;
+        let status = next(inner.status)?;
+        if self.is_primary() {
+            self.pause_or_resume(now, status)?;
+        }
+        inner.status = status;
         let gone = match inner.status {
             Status::PendingDeletion { at } => Some(at),
             _ => None,
@@ -115,6 +123,22 @@ impl Key {
         self.shared
             .change_family(|family| family.members.insert(Arc::clone(&self.region), gone));
         Ok(())
+    }
+
+    /// Whether the key's own state decides about rotation: it is a family by itself, or the primary of one.
+    pub(super) fn is_primary(&self) -> bool {
+        self.shared
+            .family()
+            .is_none_or(|family| family.primary == self.region)
+    }
+
+    fn pause_or_resume(&self, now: Duration, status: Status) -> Result<(), KmsError> {
+        match status {
+            Status::Enabled => self.shared.resume(now),
+            Status::Disabled | Status::PendingDeletion { .. } | Status::PendingReplicaDeletion { .. } => {
+                self.shared.pause(now)
+            }
+        }
     }
 
     /// The material that encrypts, when the key is usable.
@@ -156,8 +180,8 @@ impl Key {
         KmsError::with_message(KmsErrorCode::InvalidState, format!("{} is {what}.", self.arn))
     }
 
-    pub(super) fn set_enabled(&self, enabled: bool) -> Result<(), KmsError> {
-        self.transition(|status| {
+    pub(super) fn set_enabled(&self, now: Duration, enabled: bool) -> Result<(), KmsError> {
+        self.transition(now, |status| {
             self.refuse_pending(status)?;
             Ok(if enabled {
                 Status::Enabled
@@ -170,7 +194,7 @@ impl Key {
     pub(super) fn schedule_deletion(&self, now: Duration, days: u32) -> Result<(), KmsError> {
         let has_replicas =
             |family: Family| family.primary == self.region && family.replicas(now).next().is_some();
-        self.transition(|status| {
+        self.transition(now, |status| {
             self.refuse_pending(status)?;
             Ok(if self.shared.family().is_some_and(has_replicas) {
                 Status::PendingReplicaDeletion { days }
@@ -181,8 +205,8 @@ impl Key {
         })
     }
 
-    pub(super) fn cancel_deletion(&self) -> Result<(), KmsError> {
-        self.transition(|status| match self.refuse_pending(status) {
+    pub(super) fn cancel_deletion(&self, now: Duration) -> Result<(), KmsError> {
+        self.transition(now, |status| match self.refuse_pending(status) {
             Ok(()) => Err(self.invalid_state("not pending deletion")),
             Err(_it_is) => Ok(Status::Disabled),
         })

@@ -165,7 +165,7 @@ impl Engine {
             Action::DisableKey
         };
         self.authorize(asker, action, &key, None)?;
-        key.set_enabled(enabled)
+        key.set_enabled(self.clock.unix(), enabled)
     }
 
     pub(crate) fn schedule_key_deletion(
@@ -193,7 +193,7 @@ impl Engine {
     pub(crate) fn cancel_key_deletion(&self, asker: &Asker<'_>, key_id: &str) -> Result<Arc<str>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, Action::CancelKeyDeletion, &key, None)?;
-        key.cancel_deletion()?;
+        key.cancel_deletion(self.clock.unix())?;
         Ok(Arc::clone(&key.arn))
     }
 }

@@ -64,6 +64,8 @@ struct Generations {
     current: Arc<Material>,
     earlier: Vec<Arc<Material>>,
     schedule: Option<Schedule>,
+    /// Whether the key is in a state in which nothing rotates by itself.
+    paused: bool,
 }
 
 /// The Regions of a multi-Region key.
@@ -110,6 +112,7 @@ impl Shared {
                 current,
                 earlier,
                 schedule,
+                paused: false,
             }),
             family: family.map(RwLock::new),
         }
@@ -175,22 +178,37 @@ impl Shared {
 
     /// Does the automatic rotations whose time has come since somebody last looked.
     fn rotate_when_due(&self, now: Duration) -> Result<(), KmsError> {
-        let is_due = |schedule: &Option<Schedule>| schedule.is_some_and(|schedule| schedule.next <= now);
-        if !is_due(&read(&self.generations).schedule) {
+        if read(&self.generations).due(now).is_none() {
             return Ok(());
         }
         let mut generations = write(&self.generations);
-        while let Some(schedule) = generations.schedule.filter(|schedule| schedule.next <= now) {
-            generations.advance(Rotation {
-                at: schedule.next,
-                automatic: true,
-            })?;
-            let next = schedule
-                .next
-                .saturating_add(DAY.saturating_mul(schedule.period_days.max(1)));
-            generations.schedule = Some(Schedule { next, ..schedule });
+        while let Some(schedule) = generations.due(now) {
+            generations.rotate_as_scheduled(schedule, schedule.next)?;
         }
         Ok(())
+    }
+
+    /// From now on nothing rotates by itself: the key is disabled, or is to be deleted.
+    pub(super) fn pause(&self, now: Duration) -> Result<(), KmsError> {
+        self.rotate_when_due(now)?;
+        write(&self.generations).paused = true;
+        Ok(())
+    }
+
+    /// The same of a key that was paused when it was written down.
+    #[cfg(feature = "http")]
+    pub(super) fn was_paused(&self) {
+        write(&self.generations).paused = true;
+    }
+
+    /// What was due meanwhile is done once and now, as in KMS, and the period begins anew.
+    pub(super) fn resume(&self, now: Duration) -> Result<(), KmsError> {
+        let mut generations = write(&self.generations);
+        generations.paused = false;
+        match generations.due(now) {
+            Some(schedule) => generations.rotate_as_scheduled(schedule, now),
+            None => Ok(()),
+        }
     }
 
     /// The family, of a multi-Region key.
@@ -204,6 +222,22 @@ impl Shared {
 }
 
 impl Generations {
+    /// The schedule, when by it a rotation is due.
+    fn due(&self, now: Duration) -> Option<Schedule> {
+        self.schedule
+            .filter(|schedule| !self.paused && schedule.next <= now)
+    }
+
+    fn rotate_as_scheduled(&mut self, schedule: Schedule, at: Duration) -> Result<(), KmsError> {
+        self.advance(Rotation { at, automatic: true })?;
+        let period = DAY.saturating_mul(schedule.period_days.max(1));
+        self.schedule = Some(Schedule {
+            next: at.saturating_add(period),
+            ..schedule
+        });
+        Ok(())
+    }
+
     fn on_demand(&self) -> usize {
         let all = self.earlier.iter().chain([&self.current]);
         all.filter(|material| material.rotated.is_some_and(|rotation| !rotation.automatic))

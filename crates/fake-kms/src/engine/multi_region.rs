@@ -72,19 +72,25 @@ impl Engine {
         &self,
         asker: &Asker<'_>,
         key_id: &str,
-        region: &str,
+        there: &Self,
     ) -> Result<(), KmsError> {
         let key = self.primary(asker, Action::UpdatePrimaryRegion, key_id)?;
         key.usable()?;
+        let region = &*there.place.region;
+        let no_replica = || {
+            let message = format!("{} has no replica in {region}.", key.arn);
+            KmsError::with_message(KmsErrorCode::NotFound, message)
+        };
+        let replica = there.find_id(key.id).map_err(|_missing| no_replica())?;
+        // Both keys are changed, so that leave is needed for both.
+        there.authorize(asker, Action::UpdatePrimaryRegion, &replica, None)?;
+        replica.usable()?;
         let now = self.clock.unix();
         let moved = key.shared.change_family(|family| {
             let replica = family.replicas(now).find(|own| ***own == *region).cloned();
             replica.map(|replica| family.primary = replica)
         });
-        moved.flatten().ok_or_else(|| {
-            let message = format!("{} has no replica in {region}.", key.arn);
-            KmsError::with_message(KmsErrorCode::NotFound, message)
-        })
+        moved.flatten().ok_or_else(no_replica)
     }
 
     fn primary(&self, asker: &Asker<'_>, action: Action, key_id: &str) -> Result<Arc<Key>, KmsError> {

@@ -78,8 +78,10 @@ impl Engine {
     ) -> Result<(Arc<str>, Option<Schedule>), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, Action::GetKeyRotationStatus, &key, None)?;
-        key.not_pending_deletion()?;
-        Ok((Arc::clone(&key.arn), key.shared.schedule(self.clock.unix())?))
+        let schedule = key.shared.schedule(self.clock.unix())?;
+        // Of a key that is to be deleted there is none to tell; it is back when the deletion is cancelled.
+        let told = schedule.filter(|_| key.not_pending_deletion().is_ok());
+        Ok((Arc::clone(&key.arn), told))
     }
 
     /// The rotations of a key, oldest first; with its first key material too when `all`.

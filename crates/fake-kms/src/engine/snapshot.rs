@@ -300,7 +300,7 @@ impl KeyRecord {
             let grant = grant.restore().map_err(|what| format!("key {id} {what}"))?;
             grants.insert(grant.id.clone(), Arc::new(grant));
         }
-        Ok(Key {
+        let key = Key {
             id,
             arn: engine.place.key_arn(id),
             region: Arc::clone(&engine.place.region),
@@ -318,7 +318,11 @@ impl KeyRecord {
                 tags: self.tags,
                 grants,
             }),
-        })
+        };
+        if key.is_primary() && key.usable().is_err() {
+            key.shared.was_paused();
+        }
+        Ok(key)
     }
 }
 

@@ -70,11 +70,10 @@ pub(super) fn regions(
 fn update_primary(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> Answered {
     let key_id = request.key_id.as_deref().unwrap_or_default();
     let region = region_of(request.primary_region.as_deref(), "primaryRegion")?;
-    if let Ok(there) = fake.in_region(region) {
-        count_there(&there, KmsOperation::UpdatePrimaryRegion)?;
-    }
+    let there = there(fake, region)?;
+    count_there(&there, KmsOperation::UpdatePrimaryRegion)?;
     fake.engine()
-        .update_primary_region(asker, key_id, region)
+        .update_primary_region(asker, key_id, there.engine())
         .map(empty)
 }
 
@@ -82,9 +81,7 @@ fn update_primary(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> A
 fn replicate(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> Answered {
     let key_id = request.key_id.as_deref().unwrap_or_default();
     let region = region_of(request.replica_region.as_deref(), "replicaRegion")?;
-    let there = fake
-        .in_region(region)
-        .map_err(|no_such| KmsError::with_message(KmsErrorCode::UnsupportedOperation, no_such.to_string()))?;
+    let there = there(fake, region)?;
     // It counts as two calls of `CreateKey` there, one of which is a dry run.
     count_there(&there, KmsOperation::CreateKey)?;
     count_there(&there, KmsOperation::CreateKey)?;
@@ -100,6 +97,11 @@ fn replicate(fake: &FakeKms, asker: &Asker<'_>, request: &Request<'_>) -> Answer
         "ReplicaPolicy": policy,
         "ReplicaTags": views::tags(&tags),
     })))
+}
+
+fn there(fake: &FakeKms, region: &str) -> Result<FakeKms, KmsError> {
+    fake.in_region(region)
+        .map_err(|no_such| KmsError::with_message(KmsErrorCode::UnsupportedOperation, no_such.to_string()))
 }
 
 /// Counts a call against the quota of another Region that it concerns.
