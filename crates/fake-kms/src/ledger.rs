@@ -1,6 +1,6 @@
 //! A record of every call: what the tests of a cache or a retry policy look at.
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -102,6 +102,7 @@ pub struct Ledger {
     counters: Box<[AtomicU64]>,
     times: Times,
     recent: Mutex<Recent>,
+    lacking: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 #[derive(Debug)]
@@ -122,6 +123,7 @@ impl Ledger {
                 next: 0,
                 entries: VecDeque::new(),
             }),
+            lacking: Mutex::default(),
         }
     }
 
@@ -153,6 +155,13 @@ impl Ledger {
             context,
             outcome,
         });
+    }
+
+    /// Counts a call of an operation that the fake lacks.
+    pub(crate) fn record_lacking(&self, name: &'static str) {
+        let mut lacking = lock(&self.lacking);
+        let count = lacking.entry(name).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// Adds how long a call took from its arrival to its answer.
@@ -219,6 +228,13 @@ impl Ledger {
         self.ended(Outcome::Refused(KmsErrorCode::Throttling))
     }
 
+    /// How many calls over HTTP there were of operations that the fake lacks, by name; those of names that KMS does not have
+    /// are counted together, as `other`. None of them is among the [`calls`](Self::calls) or [`entries`](Self::entries).
+    #[must_use]
+    pub fn lacking(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.lacking).clone()
+    }
+
     /// The last calls in full, oldest first: as many as the fake was built to keep.
     #[must_use]
     pub fn entries(&self) -> Vec<LedgerEntry> {
@@ -233,5 +249,6 @@ impl Ledger {
             counter.store(0, Ordering::Relaxed);
         }
         self.times.clear();
+        lock(&self.lacking).clear();
     }
 }

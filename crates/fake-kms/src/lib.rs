@@ -99,6 +99,8 @@ mod fault;
 mod hex;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod lacking;
 mod latency;
 mod ledger;
 mod limiter;

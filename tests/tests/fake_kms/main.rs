@@ -7,6 +7,7 @@ mod faults;
 mod grants;
 mod http;
 mod key_states;
+mod lacking;
 mod management;
 mod multi_region;
 mod operations;

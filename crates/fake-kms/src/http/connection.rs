@@ -5,7 +5,7 @@ use std::{
 };
 
 use hyper::{
-    Method, Request as HttpRequest, Response, StatusCode,
+    HeaderMap, Method, Request as HttpRequest, Response, StatusCode,
     body::{Bytes, Incoming},
     header::{CONTENT_TYPE, HeaderValue},
     server::conn::http1,
@@ -24,7 +24,7 @@ use super::{
     response::{json, refusal, response, too_large},
     wire::Wire,
 };
-use crate::{CallError, KmsContext, KmsErrorCode, KmsOperation, Outcome, calls::Delivery};
+use crate::{CallError, KmsContext, KmsError, KmsErrorCode, KmsOperation, Outcome, calls::Delivery, lacking};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD_LEN: usize = 64 * 1024;
@@ -38,6 +38,8 @@ pub(super) async fn connection(stream: TcpStream, endpoint: Endpoint, mut stoppe
     let service = service_fn(|request| answer(&endpoint, &reset, request));
     let mut http = http1::Builder::new();
     http.max_buf_size(MAX_HEAD_LEN);
+    // As KMS writes them: there are clients that compare the names of headers as they are written.
+    http.title_case_headers(true);
     if let Some(time) = endpoint.settings.request_timeout {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
@@ -56,10 +58,11 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
         answer.headers_mut().insert(CONTENT_TYPE, told.content_type);
         return Ok(answer);
     }
-    let operation = operation_of(&request);
+    let name = operation_of(&request);
+    let operation = name.and_then(KmsOperation::from_name);
     let is_control = endpoint.settings.faults_path.as_deref() == Some(request.uri().path());
     if operation.is_none() && !is_control {
-        return Ok(refusal(&KmsErrorCode::UnknownOperation.into()));
+        return Ok(refusal(&unknown(endpoint, name, request.headers())));
     }
     let (head, body) = request.into_parts();
     let body = match endpoint.collect(body).await? {
@@ -73,9 +76,9 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
     let fake = match endpoint.admit(&head, &body) {
         Ok(fake) => fake,
         Err(error) => {
-            let ledger = endpoint.fake.ledger();
-            let now = endpoint.fake.engine().clock().since_start();
-            ledger.record(
+            let fake = endpoint.signed_region(&head.headers);
+            let now = fake.engine().clock().since_start();
+            fake.ledger().record(
                 now,
                 operation,
                 None,
@@ -93,11 +96,20 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
     deliver(result, delivery, reset)
 }
 
-fn operation_of(request: &HttpRequest<Incoming>) -> Option<KmsOperation> {
+/// The name of the operation that a request is for, which may be none that there is.
+fn operation_of(request: &HttpRequest<Incoming>) -> Option<&str> {
     let target = request.headers().get("x-amz-target")?.to_str().ok()?;
     let name = target.strip_prefix("TrentService.")?;
-    (request.method() == Method::POST && request.uri().path() == "/").then_some(())?;
-    KmsOperation::from_name(name)
+    (request.method() == Method::POST && request.uri().path() == "/").then_some(name)
+}
+
+fn unknown(endpoint: &Endpoint, name: Option<&str>, headers: &HeaderMap) -> KmsError {
+    let Some(name) = name else {
+        return KmsErrorCode::UnknownOperation.into();
+    };
+    let region = endpoint.signed_region(headers);
+    region.ledger().record_lacking(lacking::counted_as(name));
+    lacking::refusal(name)
 }
 
 fn deliver(result: Result<Reply, CallError>, delivery: Delivery, reset: &AtomicBool) -> Answered {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::{
+    HeaderMap,
     body::{Body as _, Bytes, Incoming},
     http::request::Parts,
 };
@@ -43,6 +44,14 @@ impl Endpoint {
             Err(error) if error.is::<LengthLimitError>() => Ok(None),
             Err(_lost) => Err(Broken),
         }
+    }
+
+    /// The fake in the Region that a request says it is for, whoever sent it; its own where that is none.
+    pub(super) fn signed_region(&self, headers: &HeaderMap) -> FakeKms {
+        let authorization = Authorization::of(headers).ok().flatten();
+        let region = authorization.filter(|_| self.settings.regions_by_signature);
+        let there = region.and_then(|authorization| self.fake.in_region(authorization.region).ok());
+        there.unwrap_or_else(|| self.fake.clone())
     }
 
     /// The fake as the request's signer sees it, in the Region that the request is for.

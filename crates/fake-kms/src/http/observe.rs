@@ -45,6 +45,7 @@ fn ledgers(fake: &FakeKms) -> Value {
             "calls": ledger.calls(),
             "successes": ledger.successes(),
             "throttled": ledger.throttled(),
+            "lacking": ledger.lacking(),
             "entries": ledger.entries().iter().map(entry).collect::<Vec<_>>(),
         });
         (region.engine.place().region.to_string(), view)
@@ -115,6 +116,18 @@ fn metrics(fake: &FakeKms) -> String {
             }
         }
     });
+    for region in &regions {
+        let name = &region.engine.place().region;
+        for (operation, count) in region.ledger.lacking() {
+            let outcome = KmsErrorCode::UnknownOperation;
+            line(
+                &mut text,
+                &format!(
+                    "calls_total{{region=\"{name}\",operation=\"{operation}\",outcome=\"{outcome}\"}} {count}"
+                ),
+            );
+        }
+    }
     head(
         &mut text,
         "throttled_total",
