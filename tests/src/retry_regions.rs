@@ -1,4 +1,5 @@
-//! A provider with wrapping keys in two Regions, each of which can fail, hang or refuse.
+//! A provider with wrapping keys in two Regions, each of which can fail, hang or refuse, and one for each Region that has a
+//! replica of one key.
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU64, Ordering},
@@ -13,6 +14,9 @@ use datakey_provider::{
 pub const NEAR: &str = "arn:aws:kms:eu-west-1:111122223333:key/near";
 /// The far Region's key.
 pub const FAR: &str = "arn:aws:kms:eu-central-1:111122223333:key/far";
+
+/// A key that is in every Region.
+pub const REPLICA: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1";
 
 /// What a Region does with calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +105,17 @@ impl Region {
         let blob = [context.digest().as_slice(), key.expose_secret()].concat();
         WrappedKey::new(self.key_id, blob).unwrap()
     }
+
+    fn unwrap(&self, context: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
+        match wrapped.blob().split_at(32) {
+            (digest, key) if digest == context.digest() => {
+                Ok(DataKey::init(|bytes| bytes.copy_from_slice(key)))
+            }
+            _ => {
+                Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt).with_key_id(self.key_id))
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -142,11 +157,75 @@ impl OpeningProvider for TwoRegions {
             return Err(ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt));
         };
         region.call(Operation::Decrypt).await?;
-        match wrapped.blob().split_at(32) {
-            (digest, key) if digest == context.digest() => {
-                Ok(DataKey::init(|bytes| bytes.copy_from_slice(key)))
-            }
-            _ => Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt)),
-        }
+        region.unwrap(context, wrapped)
+    }
+}
+
+/// One Region with a replica of the key that the others have too. Clones are the same Region.
+#[derive(Debug, Clone)]
+pub struct Replica(Arc<Region>);
+
+impl Replica {
+    /// A Region that answers, and ranks so.
+    #[must_use]
+    pub fn new(rank: Rank) -> Self {
+        Self(Arc::new(Region {
+            key_id: REPLICA,
+            rank,
+            health: Mutex::new(Health::Up),
+            calls: AtomicU64::new(0),
+        }))
+    }
+
+    /// From now on it does so.
+    ///
+    /// # Panics
+    /// When another thread panicked over it.
+    pub fn set(&self, health: Health) {
+        *self.0.health.lock().unwrap() = health;
+    }
+
+    /// Calls that it has got so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.0.calls.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl SealingProvider for Replica {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        let key = DataKey::init(|bytes| bytes.fill(7));
+        self.0.call(Operation::GenerateDataKey).await?;
+        let wrapped = self.0.wrap(context, &key);
+        Ok(GeneratedDataKey::new(key, wrapped))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.0.call(Operation::Encrypt).await?;
+        Ok(self.0.wrap(context, key).into())
+    }
+}
+
+#[async_trait]
+impl OpeningProvider for Replica {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        (wrapped.key_id() == REPLICA).then_some(self.0.rank)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        self.0.call(Operation::Decrypt).await?;
+        self.0.unwrap(context, wrapped)
     }
 }

@@ -91,12 +91,27 @@ pub const BREAKER_AFTER: Duration = Duration::from_secs(1);
 /// How long the breaker fails calls at once before one tries: 500 ms.
 pub const BREAKER_WAIT: Duration = Duration::from_millis(500);
 
-/// The longest wait before the next try, which doubles with each that fails: 2 s.
+/// The longest time from one try to the next: 1 s.
 ///
-/// A service that was down is found again within two seconds of its return, for one call in two seconds.
-pub const BREAKER_WAIT_CAP: Duration = Duration::from_secs(2);
+/// The wait doubles up to it with each try that fails, and a try that has had no answer for as long does not hold up the next. So
+/// no call is refused for longer than this after the service is back, for one call a second while it is not.
+pub const BREAKER_WAIT_CAP: Duration = Duration::from_secs(1);
 
-/// How long a call that tries whether the service is back holds up the next try: 10 s.
+/// How long what has failed ranks last, at first: 5 s, as long as an attempt may take.
 ///
-/// Only matters for a call that nobody polls: the attempt timeout ends all others sooner.
-pub const BREAKER_LEASE: Duration = Duration::from_secs(10);
+/// Only matters where there is another way to go, such as another Region. Shorten it where the other way is costly, lengthen it
+/// where each slow call is.
+pub const BREAKER_REST: Duration = Duration::from_secs(5);
+
+/// The longest time for which what fails ranks last before a call tries it again: 60 s.
+///
+/// The price of an outage is one slow call each time, the price of waiting longer that the other way is used for longer than it
+/// must be.
+pub const BREAKER_REST_CAP: Duration = Duration::from_secs(60);
+
+/// A call that was dropped before it was answered says that the service is slow if it lasted for this long: 250 ms, several
+/// times what KMS takes within a Region.
+///
+/// Whoever asks another Region meanwhile drops the slow call when the other one answers. Without this, a Region that hangs would
+/// never be found out.
+pub const BREAKER_ABANDONED_AFTER: Duration = Duration::from_millis(250);

@@ -14,8 +14,9 @@
 //! is too small fails bulk jobs in the first burst; see [`defaults::BUDGET_CAPACITY`].
 //!
 //! **Outages.** A service that is down makes callers wait for timeouts and retries that cannot help. A [`Breaker`] fails
-//! them at once with a retryable error, lets one call through every second or two, and all of them once that is answered.
-//! It judges each wrapping key by itself, and has messages opened with another Region's key meanwhile.
+//! them at once with a retryable error, lets one call through every second or sooner, and all of them once that is answered.
+//! It judges each wrapping key by itself, and has messages opened with another Region's key from the first failure on. Where
+//! several providers open one wrapped key, [`Guarded`] judges each of them by itself.
 //!
 //! **Admission.** Backoff spreads the calls that were refused, but not the new ones, which meet the same full quota. An
 //! [`AdaptiveRate`] makes all attempts take turns at the rate that the quota allows, learnt from the throttles
@@ -87,7 +88,8 @@
 //! | budget | 10,000 tokens, 100 more a second | does not starve a thousand throttled callers | [`Policy::with_budget`] |
 //! | a retry costs | 1 token after a throttle, 10 after other failures | a service that fails is harmed by more load | |
 //! | adaptive rate | on, idle until the first throttle | costs nothing where nothing is throttled | [`Policy::without_adaptive_rate`] |
-//! | breaker, for each wrapping key by itself | opens after 10 failures in a row over 1 s or more, a timeout counting for 4; tries again after 500 ms to 2 s | fewer happen by chance; back within seconds | [`Policy::with_scope`], [`Policy::without_breaker`] |
+//! | breaker, for each wrapping key by itself | opens after 10 failures in a row over 1 s or more, a timeout counting for 4; tries again after 500 ms to 1 s | fewer happen by chance; back within a second | [`Breaker::builder`], [`Policy::with_scope`], [`Policy::without_breaker`] |
+//! | rank of what has failed, where there is another way | last, for 5 s to 60 s | one slow call finds out, not each | [`Breaker::builder`] |
 //! | random source | a small generator, seeded by the system | jitter needs no secrecy | [`Policy::with_random`] |
 //!
 //! # Which failures are retried
@@ -122,12 +124,14 @@ mod classify;
 mod decision;
 pub mod defaults;
 mod gave_up;
+mod guarded;
 mod last_failure;
 mod observer;
 mod policy;
 mod provider;
 mod provider_error;
 mod random;
+mod rank;
 mod rate;
 mod rounded;
 mod run;
@@ -135,11 +139,12 @@ mod run;
 pub mod tower;
 
 pub use backoff::{Backoff, Delays};
-pub use breaker::{Breaker, BreakerPhase, BreakerState, CircuitOpen};
+pub use breaker::{Breaker, BreakerBuilder, BreakerPhase, BreakerState, CircuitOpen};
 pub use budget::{Budget, BudgetState};
 pub use classify::Classify;
 pub use decision::{Decision, Outcome, Progress, Rules};
 pub use gave_up::{Failure, GaveUp, Reason};
+pub use guarded::Guarded;
 pub use last_failure::LastFailure;
 pub use observer::{Event, Observer};
 pub use policy::Policy;

@@ -4,7 +4,7 @@ use datakey_provider::{
     SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
-use crate::{Policy, Priority, run::retry_as};
+use crate::{Policy, Priority, rank::behind_the_well, run::retry_as};
 
 /// A provider around another one, each of whose calls follows a [`Policy`].
 ///
@@ -12,8 +12,9 @@ use crate::{Policy, Priority, run::retry_as};
 /// wait; [`Policy::with_priority`] overrides it.
 ///
 /// Opening is judged by the [`Breaker`](crate::Breaker) for each wrapping key by itself, sealing for the provider as a whole.
-/// While a breaker is open, [`rank`](OpeningProvider::rank) of what it keeps from opening is [`Rank::UNHEALTHY`], so that
-/// another Region's wrapped key is tried first and an outage is paid for once, not by each message. The rank is as before as soon as a call may try again, and the next message is that try.
+/// What has failed ranks last until it is answered again, see [`Breaker::is_unwell`](crate::Breaker::is_unwell): so another
+/// Region's wrapped key is tried first, and an outage is paid for once and not by each message. Where one wrapped key can be opened
+/// in several Regions, put each Region's provider into a [`Guarded`](crate::Guarded).
 ///
 /// When a call is given up, the error has the class, operation, key id and code of the last failure, and a
 /// [`GaveUp`](crate::GaveUp) as its source, whose own source is that failure. A permanent error on the first attempt
@@ -56,11 +57,11 @@ impl<P> Retry<P> {
         self.inner
     }
 
-    fn is_down(&self, wrapped: &WrappedKey) -> bool {
+    fn is_unwell(&self, wrapped: &WrappedKey) -> bool {
         let scope = self.policy.scope().unwrap_or_else(|| wrapped.key_id());
         self.policy
             .breaker()
-            .is_some_and(|breaker| breaker.would_refuse(scope))
+            .is_some_and(|breaker| breaker.is_unwell(scope))
     }
 }
 
@@ -96,8 +97,8 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
 impl<P: OpeningProvider> OpeningProvider for Retry<P> {
     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
         let rank = self.inner.rank(wrapped)?;
-        Some(if self.is_down(wrapped) {
-            rank.max(Rank::UNHEALTHY)
+        Some(if self.is_unwell(wrapped) {
+            behind_the_well(rank)
         } else {
             rank
         })

@@ -1,5 +1,10 @@
 //! The breaker: opens in an outage, costs callers nothing while open, finds the service again, survives dropped tries.
-use std::{error::Error as _, pin::pin, task::Poll, time::Duration};
+use std::{
+    error::Error as _,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError, SealingProvider as _};
 use datakey_retry::{
@@ -158,7 +163,7 @@ async fn each_failed_try_doubles_the_wait_up_to_its_cap() {
         );
         waits.push(call(&policy, Ok(1)).await.unwrap_err().delay().unwrap());
     }
-    assert_eq!(waits, [1000, 2000, 2000, 2000, 2000].map(ms));
+    assert_eq!(waits, [1000; 5].map(ms));
     assert_eq!(breaker.state().opened, 6);
 }
 
@@ -204,7 +209,7 @@ async fn a_dropped_try_hands_over_to_the_next_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_try_that_nobody_polls_holds_up_the_next_for_its_lease_only() {
+async fn a_try_that_nobody_polls_holds_up_the_next_for_a_second_only() {
     let (policy, _) = after_failures(10, ErrorClass::Transient).await;
     sleep(ms(350)).await;
     let mut probe = Box::pin(retry(&policy, || async {
@@ -213,12 +218,84 @@ async fn a_try_that_nobody_polls_holds_up_the_next_for_its_lease_only() {
     }));
     assert!(polled(1, probe.as_mut()).await.is_none());
     // The poll that cut it short came with its timer, 10 ms later.
-    sleep(defaults::BREAKER_LEASE - ms(20)).await;
+    sleep(defaults::BREAKER_WAIT_CAP - ms(20)).await;
     assert!(call(&policy, Ok(1)).await.is_err());
     sleep(ms(10)).await;
     assert!(call(&policy, Ok(1)).await.is_ok());
     drop(probe);
     assert_eq!(phase(policy.breaker().unwrap()), BreakerPhase::Closed);
+}
+
+/// Tries that hang, each on a connection of its own: the first call a second after the service is back is answered.
+#[tokio::test(start_paused = true)]
+async fn tries_that_hang_refuse_nobody_for_longer_than_the_outage_and_a_second() {
+    let (policy, breaker) = after_failures(8, ErrorClass::Timeout).await;
+    let mut hanging = Vec::new();
+    for _ in 0..100 {
+        let mut probe = Box::pin(retry(&policy, || {
+            std::future::pending::<Result<u32, ProviderError>>()
+        }));
+        // A refusal is ready at once, and a try is not.
+        let once = probe.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if once.is_pending() {
+            hanging.push(probe);
+        }
+        sleep(ms(100)).await;
+    }
+    assert!(
+        (9..=11).contains(&hanging.len()),
+        "a try a second, {}",
+        hanging.len()
+    );
+    let back = Instant::now();
+    while call(&policy, Ok(1)).await.is_err() {
+        sleep(ms(10)).await;
+    }
+    assert!(
+        back.elapsed() <= defaults::BREAKER_WAIT_CAP,
+        "{:?}",
+        back.elapsed()
+    );
+    // What the tries of before come to changes nothing.
+    drop(hanging);
+    assert_eq!(phase(&breaker), BreakerPhase::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_numbers_can_be_set() {
+    let breaker = Breaker::builder()
+        .with_failures(2)
+        .with_timeout_counts(1)
+        .with_after(Duration::ZERO)
+        .with_first_wait(ms(30))
+        .with_longest_wait(ms(40))
+        .build();
+    let policy = seeded(1).with_max_attempts(1).with_breaker(breaker.clone());
+    for failures in [1, 0] {
+        assert!(call(&policy, Err(ErrorClass::Timeout)).await.is_err());
+        assert_eq!(breaker.state().failures, failures);
+    }
+    for wait in [30, 40, 40] {
+        let refused = call(&policy, Ok(1)).await.unwrap_err();
+        assert_eq!(refused.delay(), Some(ms(wait)));
+        sleep(ms(wait)).await;
+        assert!(call(&policy, Err(ErrorClass::Transient)).await.is_err());
+    }
+    assert_eq!(breaker.state().opened, 4);
+
+    let odd = Breaker::builder()
+        .with_failures(0)
+        .with_after(Duration::ZERO)
+        .with_first_wait(ms(50))
+        .with_longest_wait(ms(10))
+        .build();
+    let policy = seeded(1).with_max_attempts(1).with_breaker(odd);
+    for _ in 0..3 {
+        assert!(call(&policy, Err(ErrorClass::Transient)).await.is_err());
+        let refused = call(&policy, Ok(1)).await.unwrap_err();
+        assert_eq!(refused.delay(), Some(ms(50)), "never less than the first");
+        sleep(ms(50)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -157,9 +157,13 @@ fn the_defaults_are_as_documented() {
     );
     assert_eq!(
         (defaults::BREAKER_WAIT, defaults::BREAKER_WAIT_CAP),
-        (ms(500), ms(2000))
+        (ms(500), ms(1000))
     );
-    assert_eq!(defaults::BREAKER_LEASE, Duration::from_secs(10));
+    assert_eq!(
+        (defaults::BREAKER_REST, defaults::BREAKER_REST_CAP),
+        (ms(5000), Duration::from_secs(60))
+    );
+    assert_eq!(defaults::BREAKER_ABANDONED_AFTER, ms(250));
     assert!(Policy::default().breaker().is_some() && Policy::never().breaker().is_none());
     let never = *Policy::never().rules();
     assert_eq!((never.max_attempts.get(), never.deadline), (1, None));
@@ -233,6 +237,14 @@ fn the_table_of_defaults_says_what_the_constants_are() {
                 d::BREAKER_WAIT_CAP.as_secs()
             ),
         ],
+    );
+    row(
+        "rank of what has failed, where there is another way",
+        &[format!(
+            "for {} s to {} s",
+            d::BREAKER_REST.as_secs(),
+            d::BREAKER_REST_CAP.as_secs()
+        )],
     );
     row("random source", &["seeded by the system".into()]);
 }

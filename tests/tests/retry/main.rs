@@ -6,6 +6,7 @@ mod cancel;
 mod decision;
 mod errors;
 mod fleet;
+mod guarded;
 mod jitter;
 mod observer;
 mod provider;

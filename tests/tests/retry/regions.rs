@@ -66,7 +66,7 @@ async fn a_dead_region_is_paid_for_once_and_not_by_each_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rank_sinks_while_open_and_the_next_message_after_that_tries() {
+async fn the_rank_sinks_and_the_next_message_after_a_rest_tries() {
     let regions = TwoRegions::default();
     let keys = wrapped(&regions, "a").await;
     let near = keys.iter().find(|key| key.key_id() == NEAR).unwrap();
@@ -85,24 +85,32 @@ async fn the_rank_sinks_while_open_and_the_next_message_after_that_tries() {
     let breaker = retry.policy().breaker().unwrap();
     assert_eq!(breaker.down(), [Box::<str>::from(NEAR)]);
 
-    // The open time passes by itself, whether or not anybody calls, and then the near Region is tried first again.
-    sleep(defaults::BREAKER_WAIT).await;
-    assert_eq!(retry.rank(near), Some(Rank::LOCAL));
+    // The rest passes by itself, whether or not anybody calls, and then the near Region is tried first again.
+    rested(&retry, near).await;
     let calls = regions.calls(NEAR);
     assert!(retry.decrypt(&context("a"), near).await.is_err());
     assert_eq!(regions.calls(NEAR), calls + 1, "one try and no more");
     assert_eq!(retry.rank(near), Some(Rank::UNHEALTHY));
 
     regions.set(NEAR, Health::Up);
-    sleep(2 * defaults::BREAKER_WAIT).await;
+    rested(&retry, near).await;
     assert!(retry.decrypt(&context("a"), near).await.is_ok());
     assert_eq!(retry.rank(near), Some(Rank::LOCAL));
     assert!(breaker.down().is_empty());
 }
 
+/// Waits until the wrapped key is to be tried first again.
+async fn rested(retry: &Retry<TwoRegions>, wrapped: &WrappedKey) {
+    let began = Instant::now();
+    while retry.rank(wrapped) != Some(Rank::LOCAL) {
+        assert!(began.elapsed() <= defaults::BREAKER_REST_CAP);
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Only messages are opened, each of which the far Region could open alone.
 #[tokio::test(start_paused = true)]
-async fn a_region_that_is_back_is_used_again_within_seconds() {
+async fn a_region_that_is_back_is_used_again_within_a_minute() {
     let regions = TwoRegions::default();
     let keyring = Keyrings::builder()
         .load_timeout(Duration::from_secs(61))
@@ -114,7 +122,7 @@ async fn a_region_that_is_back_is_used_again_within_seconds() {
         sleep(Duration::from_millis(100)).await;
     }
     regions.set(NEAR, Health::Up);
-    sleep(defaults::BREAKER_WAIT_CAP).await;
+    sleep(defaults::BREAKER_REST_CAP).await;
     let far = regions.calls(FAR);
     opened(&keyring, &regions, "after").await;
     assert_eq!(regions.calls(FAR), far + 1, "the call that wrapped it");
@@ -203,7 +211,7 @@ async fn a_named_scope_overrides_that_of_the_key_id() {
     let retry = Retry::new(regions, seeded(1).with_scope("kms"));
     goes_down(retry.policy()).await;
     for key in &keys {
-        assert_eq!(retry.rank(key), Some(Rank::UNHEALTHY));
+        assert!(retry.rank(key) >= Some(Rank::UNHEALTHY));
         assert!(retry.decrypt(&context("a"), key).await.is_err());
     }
     assert!(retry.generate_data_key(&context("a")).await.is_err());

@@ -1,29 +1,29 @@
 //! Failing at once while a service is down.
+mod builder;
 mod circuit_open;
 mod machine;
+mod passage;
 mod scopes;
+mod settings;
+mod shared;
+mod state;
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, atomic::Ordering},
 };
 
-use datakey_provider::ErrorClass;
-use tokio::time::Instant;
+use machine::{Entry, Gate, Machine};
+use settings::Settings;
+use shared::Shared;
 
-use machine::{Entry, Machine, State};
-use scopes::Scopes;
-
+pub use builder::BreakerBuilder;
 pub use circuit_open::CircuitOpen;
+pub(crate) use passage::Passage;
+pub use state::{BreakerPhase, BreakerState};
 
-use crate::{Classify, LastFailure};
-
-/// Fails calls at once while a service is down, so that an outage costs callers microseconds and not timeouts. Clones
-/// share it, and so should all clients of one service.
+/// Fails calls at once while a service is down, so that an outage costs callers microseconds and not timeouts, and says what is
+/// unwell, so that whoever has another way to go takes that. Clones share it, and so should all clients of one service.
 ///
 /// It judges each *scope* by itself, so that the outage of one Region keeps nobody from another. The scope of a call is a
 /// name: [`Policy::with_scope`](crate::Policy::with_scope); without one, opening through [`Retry`](crate::Retry) is judged
@@ -32,14 +32,21 @@ use crate::{Classify, LastFailure};
 /// | state of a scope | until | then |
 /// |---|---|---|
 /// | closed: calls pass | [10 attempts](crate::defaults::BREAKER_FAILURES) in a row failed, over [1 s](crate::defaults::BREAKER_AFTER) or more; a timeout counts for [four](crate::defaults::BREAKER_TIMEOUT_COUNTS) | open |
-/// | open: calls fail with [`CircuitOpen`] | [500 ms](crate::defaults::BREAKER_WAIT), doubled each time up to [2 s](crate::defaults::BREAKER_WAIT_CAP) | half open |
-/// | half open: one call tries, all others fail | an answer, or another failure | closed, or open |
+/// | open: calls fail with [`CircuitOpen`] | [500 ms](crate::defaults::BREAKER_WAIT), doubled each time up to [1 s](crate::defaults::BREAKER_WAIT_CAP) | half open |
+/// | half open: one call tries, all others fail | an answer, another failure, or [1 s](crate::defaults::BREAKER_WAIT_CAP) without either | closed, open, or the next try |
 ///
 /// Only transient failures and timeouts count. Any answer closes it, a throttle or a denial too: the service is up. The
 /// time in which calls fail passes by itself, so the next call after it is the try, however few calls there are. A
-/// try that is dropped hands over to the next call, and one that nobody polls holds up the others for no longer than
-/// [10 s](crate::defaults::BREAKER_LEASE). Scopes that failed since their last answer are kept, up to
-/// [1,024](crate::defaults::BREAKER_SCOPES) of them.
+/// try that is dropped hands over to the next call, and one that nobody polls, or that hangs, holds up the next for no longer
+/// than a second. So whatever becomes of tries, no call is refused a second after the service is back.
+///
+/// A scope is *unwell* from its first failure to its next answer: it [ranks](datakey_provider::OpeningProvider::rank) last,
+/// for [5 s](crate::defaults::BREAKER_REST) at first. Then one call tries it, while the others keep to their other way, and if
+/// that fails it rests for twice as long, up to [60 s](crate::defaults::BREAKER_REST_CAP). A call that is dropped after
+/// [250 ms](crate::defaults::BREAKER_ABANDONED_AFTER) makes its scope unwell too, and does not count otherwise.
+///
+/// Scopes that failed since their last answer are kept, up to [1,024](crate::defaults::BREAKER_SCOPES) of them.
+/// [`builder`](Self::builder) sets the numbers.
 ///
 /// The error's class is that of the failures, so it is retryable and a data key cache above goes on serving what it has
 /// until its hard limit.
@@ -55,77 +62,31 @@ use crate::{Classify, LastFailure};
 #[derive(Clone)]
 pub struct Breaker(Arc<Shared>);
 
-struct Shared {
-    start: Instant,
-    /// No scope has failed since its last answer, so that nobody need take the lock.
-    calm: AtomicBool,
-    opened: AtomicU64,
-    refused: AtomicU64,
-    scopes: Mutex<Scopes>,
-}
-
-/// What a [`Breaker`] does with calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BreakerPhase {
-    /// Calls pass.
-    Closed,
-    /// Calls fail at once.
-    Open,
-    /// One call tries whether the service is back; the others fail at once.
-    HalfOpen,
-}
-
-impl BreakerPhase {
-    /// The phase in lower snake case, for logs, metrics and JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-        }
-    }
-}
-
-/// How a [`Breaker`] stands, over all scopes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BreakerState {
-    /// What it does with calls of the scope that fares worst; closed if that holds for all.
-    pub phase: BreakerPhase,
-    /// The most failures in a row of any scope that is closed.
-    pub failures: u32,
-    /// How often a scope has opened, after a failed try too.
-    pub opened: u64,
-    /// Calls failed at once.
-    pub refused: u64,
-}
-
 impl Breaker {
     /// A closed one.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Shared {
-            start: Instant::now(),
-            calm: AtomicBool::new(true),
-            opened: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-            scopes: Mutex::default(),
-        }))
+        Self::with_settings(Settings::DEFAULT)
+    }
+
+    fn with_settings(settings: Settings) -> Self {
+        Self(Arc::new(Shared::new(settings)))
     }
 
     /// How it stands at the moment, over all scopes.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         let scopes = self.0.lock();
-        let standings = || scopes.iter().map(|(_, machine)| standing(machine));
+        let phases = scopes.iter().map(|(_, machine)| phase(machine));
         BreakerState {
-            phase: standings()
-                .map(|(phase, _)| phase)
-                .max_by_key(|phase| severity(*phase))
+            phase: phases
+                .max_by_key(|phase| phase.severity())
                 .unwrap_or(BreakerPhase::Closed),
-            failures: standings().map(|(_, failures)| failures).max().unwrap_or(0),
+            failures: scopes
+                .iter()
+                .map(|(_, machine)| failures(machine))
+                .max()
+                .unwrap_or(0),
             opened: self.0.opened.load(Ordering::Relaxed),
             refused: self.0.refused.load(Ordering::Relaxed),
         }
@@ -134,10 +95,7 @@ impl Breaker {
     /// What it does with calls of one scope.
     #[must_use]
     pub fn phase_of(&self, scope: &str) -> BreakerPhase {
-        let scopes = self.0.lock();
-        scopes
-            .get(scope)
-            .map_or(BreakerPhase::Closed, |machine| standing(machine).0)
+        self.0.lock().get(scope).map_or(BreakerPhase::Closed, phase)
     }
 
     /// The scopes that are not closed: what is down at the moment.
@@ -151,151 +109,77 @@ impl Breaker {
         let scopes = self.0.lock();
         let down = scopes
             .iter()
-            .filter(|(_, machine)| standing(machine).0 != BreakerPhase::Closed);
+            .filter(|(_, machine)| phase(machine) != BreakerPhase::Closed);
         down.map(|(scope, _)| scope.into()).collect()
     }
 
-    fn is_calm(&self) -> bool {
-        self.0.calm.load(Ordering::Acquire)
-    }
-
-    /// After how long a call of the scope may go ahead, if it may not at the moment.
-    fn refusal(&self, scope: &str) -> Option<CircuitOpen> {
-        if self.is_calm() {
-            return None;
+    /// Whether a scope ranks last at the moment: it has failed since its last answer, and nobody is to try it again yet.
+    ///
+    /// ```
+    /// # use datakey_retry::Breaker;
+    /// assert!(!Breaker::new().is_unwell("eu-central-1"));
+    /// ```
+    #[must_use]
+    pub fn is_unwell(&self, scope: &str) -> bool {
+        if self.0.is_calm() {
+            return false;
         }
-        let scopes = self.0.lock();
-        let machine = scopes.get(scope)?;
-        match machine.peek(self.0.now()) {
-            Entry::Refuse { probe_in } => Some(CircuitOpen::new(machine.last.clone(), probe_in)),
-            Entry::Pass | Entry::Probe => None,
-        }
-    }
-
-    /// Whether a call of the scope would be refused at the moment.
-    pub(crate) fn would_refuse(&self, scope: &str) -> bool {
-        self.refusal(scope).is_some()
+        let now = self.0.now();
+        self.0
+            .lock()
+            .get(scope)
+            .is_some_and(|machine| machine.is_unwell(now))
     }
 
     /// Refuses a call that need not wait for anything else first.
     pub(crate) fn peek(&self, scope: &str) -> Result<(), CircuitOpen> {
-        match self.refusal(scope) {
-            Some(open) => Err(self.0.refused(open)),
-            None => Ok(()),
+        if self.0.is_calm() {
+            return Ok(());
         }
+        let now = self.0.now();
+        let scopes = self.0.lock();
+        let refusal = scopes.get(scope).and_then(|machine| {
+            let probe_in = machine.refuses_for(now)?;
+            Some(CircuitOpen::new(machine.last.clone(), probe_in))
+        });
+        refusal.map_or(Ok(()), |open| Err(self.refused(open)))
     }
 
     /// Lets one attempt go ahead.
     pub(crate) fn enter<'a>(&'a self, scope: &'a str) -> Result<Passage<'a>, CircuitOpen> {
-        let mut probe = false;
-        if !self.is_calm()
+        let mut ticket = None;
+        if !self.0.is_calm()
             && let Some(machine) = self.0.lock().get_mut(scope)
         {
-            match machine.enter(self.0.now()) {
+            match machine.enter(self.0.now(), &self.0.settings) {
                 Entry::Refuse { probe_in } => {
-                    let open = CircuitOpen::new(machine.last.clone(), probe_in);
-                    return Err(self.0.refused(open));
+                    return Err(self.refused(CircuitOpen::new(machine.last.clone(), probe_in)));
                 }
-                entry => probe = entry == Entry::Probe,
+                Entry::Try(number) => ticket = Some(number),
+                Entry::Pass => {}
             }
         }
-        Ok(Passage {
-            shared: &self.0,
-            scope,
-            probe,
-        })
-    }
-}
-
-const fn standing(machine: &Machine) -> (BreakerPhase, u32) {
-    match machine.state {
-        State::Closed { failures, .. } => (BreakerPhase::Closed, failures),
-        State::Open { .. } => (BreakerPhase::Open, 0),
-        State::HalfOpen { .. } => (BreakerPhase::HalfOpen, 0),
-    }
-}
-
-const fn severity(phase: BreakerPhase) -> u8 {
-    match phase {
-        BreakerPhase::Closed => 0,
-        BreakerPhase::HalfOpen => 1,
-        BreakerPhase::Open => 2,
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Scopes> {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> Duration {
-        Instant::now().saturating_duration_since(self.start)
+        Ok(Passage::new(&self.0, scope, ticket))
     }
 
     fn refused(&self, open: CircuitOpen) -> CircuitOpen {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
         open
     }
+}
 
-    fn settle(&self, scopes: &Scopes) {
-        self.calm.store(scopes.is_calm(), Ordering::Release);
+const fn phase(machine: &Machine) -> BreakerPhase {
+    match machine.gate {
+        Gate::Closed { .. } => BreakerPhase::Closed,
+        Gate::Open { .. } => BreakerPhase::Open,
+        Gate::HalfOpen { .. } => BreakerPhase::HalfOpen,
     }
 }
 
-/// An attempt under way. Dropped without an outcome, it leaves no trace.
-pub(crate) struct Passage<'a> {
-    shared: &'a Shared,
-    scope: &'a str,
-    probe: bool,
-}
-
-impl Passage<'_> {
-    /// The service answered.
-    pub(crate) fn answered(mut self) {
-        self.probe = false;
-        if !self.shared.calm.load(Ordering::Acquire) {
-            let mut scopes = self.shared.lock();
-            scopes.answered(self.scope);
-            self.shared.settle(&scopes);
-        }
-    }
-
-    /// The attempt ended with this error. True if that opened the breaker.
-    pub(crate) fn returned(self, error: &impl Classify) -> bool {
-        if !error.was_sent() {
-            return false;
-        }
-        match error.class() {
-            ErrorClass::Transient | ErrorClass::Timeout => self.failed(error.kept()),
-            _ => {
-                self.answered();
-                false
-            }
-        }
-    }
-
-    /// The attempt failed for the moment or had no answer. True if that opened the breaker.
-    pub(crate) fn failed(mut self, last: LastFailure) -> bool {
-        let probe = core::mem::take(&mut self.probe);
-        let now = self.shared.now();
-        let mut scopes = self.shared.lock();
-        let opened = scopes.failing(self.scope).failed(now, last, probe);
-        self.shared.settle(&scopes);
-        if opened {
-            self.shared.opened.fetch_add(1, Ordering::Relaxed);
-        }
-        opened
-    }
-}
-
-impl Drop for Passage<'_> {
-    fn drop(&mut self) {
-        if self.probe {
-            let now = self.shared.now();
-            if let Some(machine) = self.shared.lock().get_mut(self.scope) {
-                machine.abandoned(now);
-            }
-        }
+const fn failures(machine: &Machine) -> u32 {
+    match machine.gate {
+        Gate::Closed { failures, .. } => failures,
+        Gate::Open { .. } | Gate::HalfOpen { .. } => 0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One machine for each scope that has failed since it last answered. A scope that answers needs none.
 use std::{collections::BTreeMap, time::Duration};
 
-use super::machine::{Machine, State};
+use super::machine::{Gate, Machine};
 use crate::defaults;
 
 /// Bounded, as scopes may come from key ids that others have chosen.
@@ -40,18 +40,18 @@ impl Scopes {
 
     /// Forgets the scope that has been failing for longest without opening; failing that, the one next to try.
     fn forget_one(&mut self) {
-        let least = self.0.iter().min_by_key(|(_, machine)| weight(machine.state));
+        let least = self.0.iter().min_by_key(|(_, machine)| weight(machine.gate));
         if let Some(scope) = least.map(|(scope, _)| scope.clone()) {
             self.0.remove(&scope);
         }
     }
 }
 
-const fn weight(state: State) -> (u8, Duration) {
-    match state {
-        State::Closed { since, .. } => (0, since),
-        State::Open { until, .. } => (1, until),
-        State::HalfOpen { lease, .. } => (2, lease),
+const fn weight(gate: Gate) -> (u8, Duration) {
+    match gate {
+        Gate::Closed { since, .. } => (0, since),
+        Gate::Open { until, .. } => (1, until),
+        Gate::HalfOpen { lease, .. } => (2, lease),
     }
 }
 
@@ -66,28 +66,28 @@ mod tests {
     #[test]
     fn so_many_scopes_and_no_more_are_kept_and_open_ones_longest() {
         let mut scopes = Scopes::default();
-        let open = State::Open {
+        let open = Gate::Open {
             until: secs(9),
             wait: secs(1),
         };
-        scopes.failing("down").state = open;
+        scopes.failing("down").gate = open;
         for number in 0..3000_u64 {
-            let state = State::Closed {
+            let gate = Gate::Closed {
                 failures: 1,
                 since: secs(number),
             };
-            scopes.failing(&number.to_string()).state = state;
+            scopes.failing(&number.to_string()).gate = gate;
         }
         assert_eq!(scopes.0.len(), defaults::BREAKER_SCOPES);
-        assert_eq!(scopes.get("down").unwrap().state, open);
+        assert_eq!(scopes.get("down").unwrap().gate, open);
         assert!(scopes.get("2999").is_some() && scopes.get("0").is_none());
 
         for number in 0..3000_u64 {
-            let state = State::Open {
+            let gate = Gate::Open {
                 until: secs(10 + number),
                 wait: secs(1),
             };
-            scopes.failing(&format!("open {number}")).state = state;
+            scopes.failing(&format!("open {number}")).gate = gate;
         }
         assert_eq!(scopes.0.len(), defaults::BREAKER_SCOPES);
         assert!(scopes.get("down").is_none() && scopes.get("open 2999").is_some());

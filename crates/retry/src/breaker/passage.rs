@@ -1,0 +1,98 @@
+//! One attempt on its way.
+use std::sync::atomic::Ordering;
+
+use datakey_provider::ErrorClass;
+use tokio::time::Instant;
+
+use super::shared::Shared;
+use crate::{classify::Classify, last_failure::LastFailure};
+
+/// An attempt under way. Dropped soon without an outcome, it leaves no trace; dropped late, it says that the service is slow.
+pub(crate) struct Passage<'a> {
+    shared: &'a Shared,
+    scope: &'a str,
+    /// Its number, if it tries whether the service is back.
+    ticket: Option<u32>,
+    started: Instant,
+    has_ended: bool,
+}
+
+impl<'a> Passage<'a> {
+    pub(super) fn new(shared: &'a Shared, scope: &'a str, ticket: Option<u32>) -> Self {
+        Self {
+            shared,
+            scope,
+            ticket,
+            started: Instant::now(),
+            has_ended: false,
+        }
+    }
+
+    /// The service answered.
+    pub(crate) fn answered(mut self) {
+        self.has_ended = true;
+        if !self.shared.is_calm() {
+            let mut scopes = self.shared.lock();
+            scopes.answered(self.scope);
+            self.shared.settle(&scopes);
+        }
+    }
+
+    /// The attempt ended with this error. True if that opened the breaker.
+    pub(crate) fn returned(mut self, error: &impl Classify) -> bool {
+        if !error.was_sent() {
+            self.has_ended = true;
+            self.abandon(false);
+            return false;
+        }
+        match error.class() {
+            ErrorClass::Transient | ErrorClass::Timeout => self.failed(error.kept()),
+            _ => {
+                self.answered();
+                false
+            }
+        }
+    }
+
+    /// The attempt failed for the moment or had no answer. True if that opened the breaker.
+    pub(crate) fn failed(mut self, last: LastFailure) -> bool {
+        self.has_ended = true;
+        let (now, settings) = (self.shared.now(), &self.shared.settings);
+        let mut scopes = self.shared.lock();
+        let opened = scopes
+            .failing(self.scope)
+            .failed(now, last, self.ticket, settings);
+        self.shared.settle(&scopes);
+        if opened {
+            self.shared.opened.fetch_add(1, Ordering::Relaxed);
+        }
+        opened
+    }
+
+    fn abandon(&self, late: bool) {
+        if self.ticket.is_none() && !late {
+            return;
+        }
+        let (now, settings) = (self.shared.now(), &self.shared.settings);
+        let mut scopes = self.shared.lock();
+        if self.ticket.is_none() {
+            scopes.failing(self.scope).abandoned_late(now, None, settings);
+        } else if let Some(machine) = scopes.get_mut(self.scope) {
+            // Otherwise another call has been answered since.
+            if late {
+                machine.abandoned_late(now, self.ticket, settings);
+            } else {
+                machine.abandoned(now, self.ticket);
+            }
+        }
+        self.shared.settle(&scopes);
+    }
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.abandon(self.started.elapsed() >= self.shared.settings.abandoned_after);
+        }
+    }
+}
