@@ -6,5 +6,6 @@ mod records;
 mod refusals;
 mod seal_open;
 mod secrets;
+mod stacks;
 mod streams;
 mod streams_async;

@@ -1,0 +1,259 @@
+//! What a sealer and an opener may stand on: layers of one's own between ours, `dyn` providers, several, and what both sides share.
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use datakey::{
+    Aad, Both, EncryptionContext, Envelope, ErrorClass, OpenError, Opener, ProviderError, SealError, Sealer,
+    both,
+    keyring::{OpeningKeyring, SealingKeyring},
+    provider::{
+        DataKey, GeneratedDataKey, KeyProvider, OpeningProvider, Rank, SealingProvider, Several, WrappedKey,
+        WrappedKeys, async_trait,
+    },
+    retry::{Budget, Policy, Retry, defaults},
+};
+use datakey_fake_kms::{Fault, FaultRule, KmsErrorCode};
+use datakey_tests::pipeline::{Loopback, in_process, orders};
+use tokio::time::Instant;
+
+/// What a service keeps: there is nothing in it that tells KMS from its fake.
+struct Service {
+    sealer: Sealer,
+    opener: Opener,
+}
+
+impl Service {
+    fn new(provider: impl KeyProvider + 'static) -> Self {
+        let (sealer, opener) = both(provider);
+        Self { sealer, opener }
+    }
+
+    async fn works(&self) {
+        let sealed = self.sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap();
+        let opened = self.opener.open(&orders(), &sealed, Aad::EMPTY).await;
+        assert_eq!(opened.unwrap(), b"order");
+    }
+}
+
+/// A layer of one's own: counts what passes it.
+#[derive(Debug, Clone)]
+struct Counted<P> {
+    inner: P,
+    calls: Arc<AtomicU64>,
+}
+
+impl<P> Counted<P> {
+    fn over(inner: P) -> (Self, Arc<AtomicU64>) {
+        let calls = Arc::default();
+        let counted = Self {
+            inner,
+            calls: Arc::clone(&calls),
+        };
+        (counted, calls)
+    }
+
+    fn counts(&self) -> &P {
+        self.calls.fetch_add(1, SeqCst);
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl<P: SealingProvider> SealingProvider for Counted<P> {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        self.counts().generate_data_key(context).await
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.counts().encrypt(context, data_key).await
+    }
+}
+
+#[async_trait]
+impl<P: OpeningProvider> OpeningProvider for Counted<P> {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.inner.rank(wrapped)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        self.counts().decrypt(context, wrapped).await
+    }
+}
+
+fn throttled(times: u64) -> FaultRule {
+    FaultRule::new(KmsErrorCode::Throttling).times(times)
+}
+
+#[tokio::test]
+async fn a_service_and_its_test_have_the_same_types() {
+    let loopback = Loopback::start().await;
+    let (near, far) = (in_process(), in_process());
+    let erased: Arc<dyn KeyProvider> = Arc::new(in_process());
+    let services = [
+        Service::new(loopback.provider()),
+        Service::new(in_process()),
+        Service::new(Several::new([near, far]).unwrap()),
+        Service::new(erased),
+        Service::new(Box::new(in_process())),
+        Service::new(Counted::over(in_process()).0),
+    ];
+    for service in services {
+        service.works().await;
+    }
+}
+
+#[tokio::test]
+async fn each_half_may_be_a_dyn_provider_of_its_own() {
+    let provider = in_process();
+    let seals: Arc<dyn SealingProvider> = Arc::new(provider.clone());
+    let opens: Arc<dyn OpeningProvider> = Arc::new(provider);
+    let service = Service {
+        sealer: Sealer::new(seals),
+        opener: Opener::new(opens),
+    };
+    service.works().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_below_retry_sees_each_attempt_and_one_above_it_each_load() {
+    let provider = in_process();
+    let (attempts, attempted) = Counted::over(provider.clone());
+    let (loads, loaded) = Counted::over(Retry::new(attempts, Policy::default()));
+    let (sealer, opener) = Both::new(loads).without_retry().build().unwrap();
+    let service = Service { sealer, opener };
+    provider.fake().inject(throttled(2));
+    service.works().await;
+    service.works().await;
+    assert_eq!((attempted.load(SeqCst), loaded.load(SeqCst)), (4, 2));
+    assert_eq!(provider.fake().ledger().calls(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_sides_of_a_process_share_one_budget() {
+    let provider = in_process();
+    let (sealer, opener) = both(provider.clone());
+    let sealed = sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap();
+    let policy = Policy::default()
+        .without_breaker()
+        .without_adaptive_rate()
+        .with_budget(Budget::new(3 * defaults::TRANSIENT_COST, 0));
+    let (sealer, opener_of_both) = Both::new(provider.clone()).retry(policy).build().unwrap();
+    drop(opener);
+    provider
+        .fake()
+        .inject(FaultRule::new(KmsErrorCode::Internal).times(1_000));
+    let calls = || provider.fake().ledger().calls();
+    let before = calls();
+    let refused = sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap_err();
+    assert_eq!(refused.class(), Some(ErrorClass::Transient));
+    assert!(calls() > before + 1, "there was a retry to be had");
+    let before = calls();
+    let refused = opener_of_both.open(&orders(), &sealed, Aad::EMPTY).await;
+    assert_eq!(refused.unwrap_err().class(), Some(ErrorClass::Transient));
+    assert_eq!(calls(), before + 1, "and none is left for the other side");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyring_built_by_hand_says_throttled_when_retry_gives_up_and_not_timeout_before() {
+    let provider = in_process();
+    let sealed = {
+        let sealer = Sealer::new(provider.clone());
+        sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap()
+    };
+    let retrying = Retry::new(provider.clone(), Policy::default());
+    let sealing = SealingKeyring::builder().material(Envelope::default());
+    let sealer = Sealer::with_keyring(sealing.build(retrying.clone()).unwrap());
+    let opening = OpeningKeyring::builder().material(Envelope::default());
+    let opener = Opener::with_keyring(opening.build(retrying).unwrap());
+    provider.fake().inject(throttled(u64::MAX));
+    let began = Instant::now();
+    let refused = sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap_err();
+    assert_eq!(refused.class(), Some(ErrorClass::Throttled), "{refused}");
+    let (after, again) = (began.elapsed(), Instant::now());
+    let refused = opener.open(&orders(), &sealed, Aad::EMPTY).await.unwrap_err();
+    assert_eq!(refused.class(), Some(ErrorClass::Throttled), "{refused}");
+    let deadline = Duration::from_secs(60);
+    for waited in [after, again.elapsed()] {
+        assert!(waited <= deadline + Duration::from_secs(1), "{waited:?}");
+    }
+}
+
+/// The texts of an error and of what it came from, outermost first.
+fn chain(error: &dyn Error) -> Vec<String> {
+    std::iter::successors(Some(error), |error: &&dyn Error| (*error).source())
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn says_nothing_twice(error: &dyn Error) {
+    let texts = chain(error);
+    for (place, text) in texts.iter().enumerate() {
+        for below in &texts[place + 1..] {
+            assert!(!text.contains(below.as_str()), "{texts:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_error_of_a_sealer_or_an_opener_says_its_cause_twice() {
+    let provider = in_process();
+    let sealed = Sealer::new(provider.clone())
+        .seal(&orders(), b"order", Aad::EMPTY)
+        .await
+        .unwrap();
+    let faults = [
+        Fault::from(KmsErrorCode::Throttling),
+        Fault::from(KmsErrorCode::Internal),
+        Fault::from(KmsErrorCode::AccessDenied),
+        Fault::from(KmsErrorCode::Disabled),
+        Fault::Hang(Duration::MAX),
+        Fault::proxy_page(503),
+    ];
+    for fault in faults {
+        provider.fake().clear_faults();
+        provider.fake().inject(FaultRule::new(fault));
+        let policy = Policy::default().with_deadline(Duration::from_secs(5));
+        let (sealer, opener) = Both::new(provider.clone()).retry(policy).build().unwrap();
+        for _ in 0..30 {
+            let refused = sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap_err();
+            says_nothing_twice(&refused);
+            assert!(!chain(&refused)[0].is_empty());
+            let refused = opener.open(&orders(), &sealed, Aad::EMPTY).await.unwrap_err();
+            says_nothing_twice(&refused);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_is_told_from_every_other_refusal() {
+    let provider = in_process();
+    let service = Service::new(provider);
+    let sealed = service
+        .sealer
+        .seal(&orders(), b"order", Aad::EMPTY)
+        .await
+        .unwrap();
+    service.sealer.keyring().shutdown();
+    service.opener.keyring().shutdown();
+    let refused = service.sealer.seal(&orders(), b"order", Aad::EMPTY).await;
+    assert!(matches!(refused, Err(SealError::ShutDown)));
+    let refused = service.opener.open(&orders(), &sealed, Aad::EMPTY).await;
+    assert!(matches!(refused, Err(OpenError::ShutDown)));
+}
