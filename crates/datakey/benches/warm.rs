@@ -107,6 +107,36 @@ fn seal_facade(bencher: Bencher<'_, '_>, suite: Suite) {
     });
 }
 
+/// The same on several threads at once, all under one data key: the time of each.
+#[divan::bench(args = SUITES, threads = [1, 2])]
+fn seal_facade_on_threads(bencher: Bencher<'_, '_>, suite: Suite) {
+    let ((sealer, ..), context) = (warm(suite), context());
+    bencher
+        .with_inputs(|| Vec::<u8>::with_capacity(1024))
+        .bench_refs(|out| {
+            at_once(sealer.seal_into(
+                black_box(&context),
+                black_box(&[7; LEN]),
+                Aad::new(b"order 17"),
+                out,
+            ))
+            .unwrap();
+        });
+}
+
+/// The envelope alone on several threads at once, all with one prepared key: the time of each.
+#[divan::bench(args = SUITES, threads = [1, 2])]
+fn seal_envelope_on_threads(bencher: Bencher<'_, '_>, suite: Suite) {
+    let (sealing, ..) = alone(suite);
+    bencher
+        .with_inputs(|| Vec::<u8>::with_capacity(1024))
+        .bench_refs(|out| {
+            sealing
+                .seal(black_box(&[7; LEN]), Aad::new(b"order 17"), out)
+                .unwrap();
+        });
+}
+
 #[divan::bench(args = SUITES)]
 fn open_envelope(bencher: Bencher<'_, '_>, suite: Suite) {
     let ((_, opening, message), mut out) = (alone(suite), Vec::new());
