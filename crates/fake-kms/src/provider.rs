@@ -121,6 +121,10 @@ fn classify(operation: Operation, key_id: &str, error: CallError) -> ProviderErr
         if let Some(delay) = refusal.retry_after() {
             classified = classified.with_delay(delay);
         }
+        // Without a message it says no more than its code does.
+        if refusal.message().is_empty() {
+            return classified;
+        }
     }
     classified.with_source(error)
 }
