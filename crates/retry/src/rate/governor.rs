@@ -9,8 +9,10 @@
 mod constants;
 mod measure;
 
-use constants::*;
+use constants::CHOSEN;
 use measure::{Epoch, Measured};
+
+pub(super) use constants::Constants;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -24,6 +26,7 @@ enum Phase {
 
 #[derive(Debug)]
 pub(super) struct Governor {
+    by: &'static Constants,
     phase: Phase,
     rate: f64,
     /// Growth stops there until an answer to a call at the rate raises it.
@@ -42,16 +45,22 @@ pub(super) struct Governor {
     /// From 0, alone, to 1: throttled time and again while under what was measured.
     company: f64,
     /// Throttles since the last answer.
-    streak: i32,
+    streak: f64,
     /// Throttles while seeking that came too soon to measure anything.
-    blind: i32,
+    blind: f64,
     latency: f64,
     pressed_at: f64,
 }
 
 impl Governor {
     pub(super) const fn new() -> Self {
+        Self::by(&CHOSEN)
+    }
+
+    /// One with these numbers.
+    pub(super) const fn by(by: &'static Constants) -> Self {
         Self {
+            by,
             phase: Phase::Idle,
             rate: 0.0,
             ceiling: 0.0,
@@ -65,8 +74,8 @@ impl Governor {
             measured: Measured::NOTHING,
             burst: 0.0,
             company: 0.0,
-            streak: 0,
-            blind: 0,
+            streak: 0.0,
+            blind: 0.0,
             latency: 0.0,
             pressed_at: 0.0,
         }
@@ -78,7 +87,7 @@ impl Governor {
     }
 
     fn in_company(&self) -> bool {
-        self.company > IN_COMPANY
+        self.company > self.by.in_company
     }
 
     /// The rate at which calls are admitted: the learnt one, or less while throttles follow one another. In company one
@@ -86,51 +95,53 @@ impl Governor {
     fn pace(&self) -> f64 {
         let halvings = if self.in_company() {
             let missed = (self.at - self.answered_at) * self.rate;
-            f64::from(self.streak.saturating_sub(1)).min(1.0 + missed * HALVED_BY_MISSED)
+            (self.streak - 1.0).min(1.0 + missed * self.by.halved_by_missed)
         } else {
-            f64::from(self.streak)
+            self.streak
         };
         let slowed = self.rate * 0.5_f64.powf(halvings.max(0.0));
-        let probes = (PROBE_PART / (self.at - self.answered_at)).clamp(PROBE_MIN, PROBE_MAX);
+        let probes =
+            (self.by.probe_part / (self.at - self.answered_at)).clamp(self.by.probe_min, self.by.probe_max);
         slowed.max(self.rate.min(probes))
     }
 
     fn growth(&self, now: f64) -> f64 {
-        if self.streak > 0 {
+        if self.streak > 0.0 {
             return 0.0;
         }
         match self.phase {
             Phase::Idle => 0.0,
             Phase::Seeking if self.holds() => 0.0,
             Phase::Seeking => {
-                let doubling = (DOUBLING_ROUND_TRIPS * self.latency).max(DOUBLING_MIN);
-                core::f64::consts::LN_2 / doubling * BLIND_SLOWS.powi(self.blind)
+                let doubling = (self.by.doubling_round_trips * self.latency).max(self.by.doubling_min);
+                core::f64::consts::LN_2 / doubling * self.by.blind_slows.powf(self.blind)
             }
             Phase::Following => {
-                let doubt = self.measured.doubt.powf(GROWTH_DOUBT_POWER) * GROWTH_DOUBT;
-                let alone = doubt.min(GROWTH_DOUBT_MAX) + GROWTH_CALM;
-                let shared = self.brisk(now) * (GROWTH_COMPANY + GROWTH_COMPANY_CALLS / self.rate);
+                let doubt = self.measured.doubt.powf(self.by.growth_doubt_power) * self.by.growth_doubt;
+                let alone = doubt.min(self.by.growth_doubt_max) + self.by.growth_calm;
+                let shared =
+                    self.brisk(now) * (self.by.growth_company + self.by.growth_company_calls / self.rate);
                 let own = shared
-                    .min(GROWTH_COMPANY_MAX)
-                    .min(GROWTH_ANSWER * self.rate)
+                    .min(self.by.growth_company_max)
+                    .min(self.by.growth_answer * self.rate)
                     .mul_add(self.company, alone);
-                let patience = (QUIET_CALLS / self.rate).clamp(QUIET_MIN, QUIET_MAX);
-                let patience = patience.max(QUIET_LEAST_CALLS / self.rate);
+                let patience = (self.by.quiet_calls / self.rate).clamp(self.by.quiet_min, self.by.quiet_max);
+                let patience = patience.max(self.by.quiet_least_calls / self.rate);
                 let quiet = (now - self.throttled_at - patience).max(0.0);
-                quiet.mul_add(GROWTH_RAMP, own).min(GROWTH_MAX)
+                quiet.mul_add(self.by.growth_ramp, own).min(self.by.growth_max)
             }
         }
     }
 
     /// Whether a climb pauses: one call is under way at a time, so that the throttle which ends most climbs is a single one.
     fn holds(&self) -> bool {
-        let singly = HOLD_PART / self.latency;
-        let short = singly >= HOLD_MIN && self.epoch.successes < HOLD_CALLS;
+        let singly = self.by.hold_part / self.latency;
+        let short = singly >= self.by.hold_min && self.epoch.successes < self.by.hold_calls;
         short && self.rate >= singly.max(self.burst)
     }
 
     fn brisk(&self, now: f64) -> f64 {
-        (BRISK * ((self.following_since - now) / SETTLES).exp()).max(1.0)
+        (self.by.brisk * ((self.following_since - now) / self.by.settles).exp()).max(1.0)
     }
 
     /// Accrues tokens up to `now`. The rate grows only while somebody waits for it: growth without demand proves nothing.
@@ -148,9 +159,9 @@ impl Governor {
         } else {
             self.tokens += pace * elapsed;
         }
-        self.tokens = self.tokens.min(1.0 + self.rate * BURST);
+        self.tokens = self.tokens.min(1.0 + self.rate * self.by.burst);
         self.at = self.at.max(now);
-        if now - self.pressed_at.max(self.throttled_at) > FORGET {
+        if now - self.pressed_at.max(self.throttled_at) > self.by.forget {
             self.phase = Phase::Idle;
         }
     }
@@ -189,9 +200,9 @@ impl Governor {
     /// A call was answered by anything but a throttle. True if the pace has changed.
     pub(super) fn on_answer(&mut self, now: f64, admitted: f64) -> bool {
         self.on_round_trip(now - admitted);
-        if self.streak > 0 && now - self.answered_at > LOST {
+        if self.streak > 0.0 && now - self.answered_at > self.by.lost {
             self.epoch = Epoch::starting(admitted);
-        } else if self.streak > 2 && (admitted - self.epoch.start) * self.rate > self.burst {
+        } else if self.streak > 2.0 && (admitted - self.epoch.start) * self.rate > self.burst {
             // The service had time to fill its allowance, which is served now on top of the quota.
             self.epoch = Epoch::starting(admitted);
             self.epoch.successes = -self.burst;
@@ -201,9 +212,9 @@ impl Governor {
         if admitted <= self.cut_at {
             return false;
         }
-        self.ceiling = CEILING * self.rate;
+        self.ceiling = self.by.ceiling * self.rate;
         self.answered_at = now;
-        core::mem::take(&mut self.streak) > 0
+        core::mem::take(&mut self.streak) > 0.0
     }
 
     /// A call was throttled; `delivered` calls succeeded in the last second. `draw` is uniform from 0 to 1 and keeps clients
@@ -211,25 +222,25 @@ impl Governor {
     pub(super) fn on_throttle(&mut self, now: f64, admitted: f64, delivered: f64, draw: f64) {
         self.on_round_trip(now - admitted);
         if self.phase == Phase::Idle {
-            let rate = (START_SHARE * delivered).max(RATE_START_MIN);
+            let rate = (self.by.start_share * delivered).max(self.by.rate_start_min);
             *self = Self {
                 phase: Phase::Seeking,
                 rate,
-                ceiling: CEILING * rate,
+                ceiling: self.by.ceiling * rate,
                 at: now,
                 answered_at: now,
                 epoch: Epoch::starting(now),
                 burst: delivered,
                 latency: self.latency,
                 pressed_at: self.pressed_at,
-                ..Self::new()
+                ..Self::by(self.by)
             };
         } else if admitted <= self.cut_at {
             return;
         } else {
             self.cut(now, admitted, delivered);
         }
-        self.tokens += SPREAD * (0.5 - draw);
+        self.tokens += self.by.spread * (0.5 - draw);
         self.cut_at = now;
         self.throttled_at = now;
     }
@@ -237,28 +248,28 @@ impl Governor {
     fn cut(&mut self, now: f64, admitted: f64, delivered: f64) {
         self.tokens = self.tokens.min(0.0);
         // A throttle right after another says that the service is still refusing, not that the rate is still too high.
-        if self.streak > 0 {
+        if self.streak > 0.0 {
             self.refused_again(now);
         } else {
             let enough = match self.phase {
-                Phase::Seeking => ENOUGH_SEEKING,
-                _ => ENOUGH_FOLLOWING,
+                Phase::Seeking => self.by.enough_seeking,
+                _ => self.by.enough_following,
             };
-            match self.epoch.measure(admitted, self.latency, enough) {
+            match self.epoch.measure(admitted, self.latency, enough, self.by) {
                 Some(measured) => self.learn(now, admitted, measured, delivered),
                 None => self.give_way(now, delivered),
             }
         }
-        self.streak = self.streak.saturating_add(1).min(STREAK_MAX);
+        self.streak = (self.streak + 1.0).min(self.by.streak_max);
     }
 
     /// Nothing was served since the last throttle, so what is served next is measured from here.
     fn refused_again(&mut self, now: f64) {
-        if now - self.answered_at > LOST {
-            self.rate = self.rate.min(2.0 * self.pace()).max(RATE_MIN);
-            self.ceiling = CEILING * self.rate;
+        if now - self.answered_at > self.by.lost {
+            self.rate = self.rate.min(2.0 * self.pace()).max(self.by.rate_min);
+            self.ceiling = self.by.ceiling * self.rate;
             self.phase = Phase::Seeking;
-            self.blind = 0;
+            self.blind = 0.0;
         }
         self.epoch = Epoch::starting(now);
     }
@@ -269,20 +280,22 @@ impl Governor {
         } else {
             self.correct(now, measured, delivered);
         }
-        self.rate = self.rate.max(RATE_MIN);
+        self.rate = self.rate.max(self.by.rate_min);
         self.epoch = Epoch::starting(now);
     }
 
     /// Follows what a climb has measured, or climbs once more, slower and from there, if much of the quota was lost on the way.
     fn end_climb(&mut self, now: f64, admitted: f64, measured: Measured) {
-        let loss = if self.blind == 0 {
+        let loss = if self.blind == 0.0 {
             self.epoch.loss(admitted, self.burst, self.rate)
         } else {
             0.0
         };
-        self.rate = self.rate.min(measured.under(MARGIN_CLIMB) * (1.0 + loss));
-        if loss > LOSS_MUCH {
-            self.blind = 1;
+        self.rate = self
+            .rate
+            .min(measured.under(self.by.margin_climb, self.by.margin) * (1.0 + loss));
+        if loss > self.by.loss_much {
+            self.blind = 1.0;
         } else {
             self.company = 0.0;
             self.following_since = now;
@@ -293,9 +306,9 @@ impl Governor {
     fn correct(&mut self, now: f64, measured: Measured, delivered: f64) {
         self.judge_company(now);
         let lower = if self.in_company() {
-            self.rate * (1.0 - CUT_COMPANY * self.brisk(now).sqrt() * self.company)
+            self.rate * (1.0 - self.by.cut_company * self.brisk(now).sqrt() * self.company)
         } else {
-            let under = measured.under(MARGIN_FOLLOWING);
+            let under = measured.under(self.by.margin_following, self.by.margin);
             under.max(self.level(now)).min(self.rate)
         };
         self.rate = lower.max(self.floor(delivered));
@@ -305,27 +318,27 @@ impl Governor {
     fn follow(&mut self, measured: Measured) {
         self.phase = Phase::Following;
         self.measured = measured;
-        self.tokens -= CUSHION * (1.0 - self.company);
+        self.tokens -= self.by.cushion * (1.0 - self.company);
     }
 
     /// The quota, told from how the rate grew up to this throttle: what it asked above the quota used up the burst
     /// allowance. The least that it may be, if the throttle came too soon after the last one for that.
     fn level(&self, now: f64) -> f64 {
-        if now - self.throttled_at < ISOLATED {
-            return self.rate * CUT_MAX;
+        if now - self.throttled_at < self.by.isolated {
+            return self.rate * self.by.cut_max;
         }
         self.rate - (2.0 * self.burst * self.growth(now) * self.rate).sqrt()
     }
 
     fn floor(&self, delivered: f64) -> f64 {
-        self.rate.min(delivered * DELIVERED_SHARE)
+        self.rate.min(delivered * self.by.delivered_share)
     }
 
     fn judge_company(&mut self, now: f64) {
-        let soon = now - self.throttled_at < (EARLY_CALLS / self.rate).max(EARLY_MIN);
+        let soon = now - self.throttled_at < (self.by.early_calls / self.rate).max(self.by.early_min);
         let expected = self.measured.rate * (now - self.epoch.start);
         let early = soon && self.epoch.successes < expected + 1.0;
-        self.company += (f64::from(u8::from(early)) - self.company) * COMPANY_WEIGHT;
+        self.company += (f64::from(u8::from(early)) - self.company) * self.by.company_weight;
     }
 
     /// Too soon after the last throttle to measure anything.
@@ -333,14 +346,14 @@ impl Governor {
         if self.phase == Phase::Following {
             self.judge_company(now);
         } else {
-            self.blind = self.blind.saturating_add(1);
+            self.blind += 1.0;
         }
-        let lower = self.rate * (1.0 - CUT_BLIND);
-        self.rate = lower.max(self.floor(delivered)).max(RATE_MIN);
+        let lower = self.rate * (1.0 - self.by.cut_blind);
+        self.rate = lower.max(self.floor(delivered)).max(self.by.rate_min);
     }
 
     fn on_round_trip(&mut self, seconds: f64) {
-        self.latency += (seconds.max(0.0) - self.latency) * LATENCY_WEIGHT;
+        self.latency += (seconds.max(0.0) - self.latency) * self.by.latency_weight;
     }
 }
 

@@ -1,4 +1,6 @@
 //! Client-side admission at a rate learnt from throttles.
+#[cfg(feature = "experiments")]
+mod experiments;
 mod governor;
 mod meter;
 mod priority;
@@ -10,6 +12,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
+use governor::Governor;
 use shared::Shared;
 
 pub use priority::Priority;
@@ -63,7 +66,7 @@ impl AdaptiveRate {
     /// One that has not learnt anything yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Shared::new()))
+        Self(Arc::new(Shared::new(Governor::new())))
     }
 
     /// How it stands at the moment.

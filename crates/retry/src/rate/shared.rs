@@ -25,13 +25,13 @@ pub(super) struct State {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(governor: Governor) -> Self {
         Self {
             start: Instant::now(),
             active: AtomicBool::new(false),
             meter: Meter::default(),
             state: Mutex::new(State {
-                governor: Governor::new(),
+                governor,
                 queue: Queue::new(),
                 throttled: 0,
             }),

@@ -1,17 +1,8 @@
 //! What succeeds between two throttles.
-use super::constants::MARGIN;
-
-/// The time between the throttles of a measurement, in round trips and in seconds, is at least this.
-const ROUND_TRIPS: f64 = 8.0;
-const SHORTEST: f64 = 0.05;
+use super::constants::Constants;
 
 /// Halvings until the loss by a slow start is known well enough.
 const STEPS: u32 = 16;
-
-/// After so many seconds so few calls are enough, and the rate is not thought to be more wrong than by this part.
-const LONG: f64 = 5.0;
-const FEW: f64 = 2.0;
-const DOUBT_MAX: f64 = 0.2;
 
 /// How exactly a climb is remembered: the time of each success at first, then of each that makes so much more of them.
 const GRAIN: f64 = 1.0 / 32.0;
@@ -40,9 +31,9 @@ impl Measured {
 }
 
 impl Measured {
-    /// A little less, by this part of what it may be wrong by.
-    pub(super) fn under(self, of_doubt: f64) -> f64 {
-        self.rate * (1.0 - self.doubt * of_doubt - MARGIN)
+    /// A little less, by this part of what it may be wrong by, and by this part of itself.
+    pub(super) fn under(self, of_doubt: f64, margin: f64) -> f64 {
+        self.rate * (1.0 - self.doubt * of_doubt - margin)
     }
 }
 
@@ -64,13 +55,23 @@ impl Epoch {
     }
 
     /// What the service gave up to the throttle of a call admitted at `admitted`, if that is `enough` calls.
-    pub(super) fn measure(&self, admitted: f64, latency: f64, enough: f64) -> Option<Measured> {
+    pub(super) fn measure(
+        &self,
+        admitted: f64,
+        latency: f64,
+        enough: f64,
+        by: &Constants,
+    ) -> Option<Measured> {
         let span = admitted - self.start;
-        let long = span >= (ROUND_TRIPS * latency).max(SHORTEST);
-        let enough = if span > LONG { enough.min(FEW) } else { enough };
+        let long = span >= (by.measured_round_trips * latency).max(by.measured_min);
+        let enough = if span > by.long {
+            enough.min(by.few)
+        } else {
+            enough
+        };
         (self.successes >= enough && long).then(|| Measured {
             rate: (self.successes + 1.0) / span,
-            doubt: (1.0 / (self.successes + 1.0)).min(DOUBT_MAX),
+            doubt: (1.0 / (self.successes + 1.0)).min(by.doubt_max),
         })
     }
 
@@ -108,16 +109,16 @@ impl Epoch {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::constants::CHOSEN, *};
 
     #[test]
     fn a_measurement_takes_calls_and_time() {
         let mut epoch = Epoch::starting(100.0);
         epoch.successes = 49.0;
-        assert_eq!(epoch.measure(100.5, 0.005, 20.0).unwrap().rate, 100.0);
-        assert_eq!(epoch.measure(100.5, 0.005, 20.0).unwrap().doubt, 0.02);
-        assert!(epoch.measure(100.5, 0.005, 50.0).is_none(), "too few");
-        assert!(epoch.measure(100.5, 0.1, 20.0).is_none(), "too soon");
+        assert_eq!(epoch.measure(100.5, 0.005, 20.0, &CHOSEN).unwrap().rate, 100.0);
+        assert_eq!(epoch.measure(100.5, 0.005, 20.0, &CHOSEN).unwrap().doubt, 0.02);
+        assert!(epoch.measure(100.5, 0.005, 50.0, &CHOSEN).is_none(), "too few");
+        assert!(epoch.measure(100.5, 0.1, 20.0, &CHOSEN).is_none(), "too soon");
     }
 
     /// A service of 100 a second with an allowance of `bucket`, climbed from 10 a second, doubled each 0.2 s.

@@ -116,14 +116,14 @@ fn a_rate_refused_for_long_is_given_up() {
     }
     assert_eq!(governor.phase, Phase::Seeking);
     assert!(
-        governor.rate < 1.0 && governor.pace() >= PROBE_MIN,
+        governor.rate < 1.0 && governor.pace() >= CHOSEN.probe_min,
         "{governor:?}"
     );
     governor.on_answer(131.2, 131.1);
     governor.advance(131.2, true);
     governor.advance(135.0, true);
     assert!(
-        governor.rate <= CEILING,
+        governor.rate <= CHOSEN.ceiling,
         "no faster than answers come: {governor:?}"
     );
 }
@@ -131,11 +131,11 @@ fn a_rate_refused_for_long_is_given_up() {
 #[test]
 fn a_lone_client_keeps_its_rate_and_probes_after_a_while() {
     let mut governor = following();
-    governor.advance(101.0 + QUIET_MAX, true);
+    governor.advance(101.0 + CHOSEN.quiet_max, true);
     assert!((100.0..103.0).contains(&governor.rate), "{governor:?}");
-    governor.on_answer(101.0 + QUIET_MAX, 101.0 + QUIET_MAX);
+    governor.on_answer(101.0 + CHOSEN.quiet_max, 101.0 + CHOSEN.quiet_max);
     for tenth in 1..=20 {
-        governor.advance(101.0 + QUIET_MAX + f64::from(tenth) / 10.0, true);
+        governor.advance(101.0 + CHOSEN.quiet_max + f64::from(tenth) / 10.0, true);
     }
     assert!((200.0..=300.0).contains(&governor.rate), "{governor:?}");
 }
@@ -154,7 +154,7 @@ fn throttles_that_come_early_tell_of_company() {
         governor.on_throttle(now, now - 0.005, 40.0, 0.5);
     }
     assert!(governor.in_company(), "{governor:?}");
-    governor.streak = 0;
+    governor.streak = 0.0;
     assert!(governor.growth(104.0) > 10.0 * growth);
     let mut alone = following();
     for throttle in 1..=6 {
@@ -182,7 +182,7 @@ fn no_cut_goes_far_below_what_was_delivered() {
         governor.on_throttle(now, now, 0.0, 0.5);
         governor.on_answer(now + 0.005, now + 0.005);
     }
-    close(governor.rate, RATE_MIN);
+    close(governor.rate, CHOSEN.rate_min);
 }
 
 #[test]

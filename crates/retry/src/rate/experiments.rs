@@ -1,0 +1,24 @@
+//! What the experiments need that set the governor's numbers. No part of the public interface.
+use std::sync::Arc;
+
+use super::{
+    AdaptiveRate,
+    governor::{Constants, Governor},
+    shared::Shared,
+};
+
+#[doc(hidden)]
+impl AdaptiveRate {
+    /// Each number of the governor: its name, the value chosen, and the one that does away with it.
+    #[must_use]
+    pub const fn constants() -> &'static [(&'static str, f64, f64)] {
+        Constants::ALL
+    }
+
+    /// One with another value for a number; `None` if there is none of this name. What it is made of is never freed.
+    #[must_use]
+    pub fn with_constant(name: &str, value: f64) -> Option<Self> {
+        let constants = Box::leak(Box::new(Constants::with(name, value)?));
+        Some(Self(Arc::new(Shared::new(Governor::by(constants)))))
+    }
+}
