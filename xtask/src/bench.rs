@@ -29,7 +29,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
              cargo xtask bench memory         peak memory of a 4 GiB stream\n       \
              cargo xtask bench peers          the format beside other libraries, which takes minutes to build\n       \
              cargo xtask bench ratios         time beside its floors; further flags, such as `--features aws-lc`, go to cargo\n       \
-             cargo xtask bench retry [RUNS] [--only SCENARIO]   retry beside the AWS SDK's own, at a KMS with a quota"
+             cargo xtask bench retry [RUNS] [--only SCENARIO]   retry beside the AWS SDK's own, at a KMS with a quota\n       \
+             cargo xtask bench retry constants [NAME ...]       what each number of the adaptive rate does"
         ),
     }
 }

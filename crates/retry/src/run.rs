@@ -112,7 +112,10 @@ where
         };
         let answer = match got {
             Ok(with) => call.attempt(turn, send(with)).await,
-            Err(error) => Err(Failure::Returned(error)),
+            Err(error) => {
+                drop(turn);
+                Err(Failure::Returned(error))
+            }
         };
         match answer {
             Ok(value) => {

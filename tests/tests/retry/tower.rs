@@ -334,6 +334,26 @@ async fn a_call_dropped_while_it_waits_for_a_permit_returns_its_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_turn_of_a_service_that_is_not_ready_is_the_next_ones_at_once() {
+    let backoff = Backoff::constant(Duration::from_secs(1));
+    let policy = throttled().await.with_transient_backoff(backoff);
+    let service = RetryLayer::new(policy.clone()).layer(Doubles::default());
+    service.inner().unready(&[ErrorClass::Transient]);
+    let first = tokio::spawn(service.clone().call(1));
+    while !service.inner().shared.unready.lock().unwrap().is_empty() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let began = Instant::now();
+    service.clone().call(2).await.unwrap();
+    assert_eq!(
+        began.elapsed(),
+        Duration::from_millis(10),
+        "no more than the call itself"
+    );
+    assert_eq!(first.await.unwrap().unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn services_of_one_layer_share_the_policy() {
     let policy = Policy::default();
     let layer = RetryLayer::new(policy.clone());

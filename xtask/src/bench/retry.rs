@@ -5,7 +5,14 @@ use crate::cargo;
 
 /// Runs `bench retry [RUNS] [--only SCENARIO]`: five runs of each contender unless said otherwise, none with 0. Fails when
 /// `datakey-retry` misses a bar.
+///
+/// Or `bench retry constants [NAME ...]`: what each number of the governor does. Fails when one does nothing.
 pub fn run(arguments: &[String]) -> Result<()> {
+    if let Some((word, names)) = arguments.split_first()
+        && word == "constants"
+    {
+        return constants(names);
+    }
     let mut command = vec![
         "run",
         "--release",
@@ -16,5 +23,20 @@ pub fn run(arguments: &[String]) -> Result<()> {
         "--",
     ];
     command.extend(arguments.iter().map(String::as_str));
+    cargo::cargo(&command)
+}
+
+fn constants(names: &[String]) -> Result<()> {
+    let mut command = vec![
+        "bench",
+        "-p",
+        "datakey-retry",
+        "--features",
+        "experiments",
+        "--bench",
+        "governor",
+        "--",
+    ];
+    command.extend(names.iter().map(String::as_str));
     cargo::cargo(&command)
 }
