@@ -7,8 +7,9 @@ use aws_sdk_kms::config::Region;
 use datakey::{
     kms::{KmsKeyId, KmsProvider},
     local::KeyFile,
-    provider::{KeyProvider, Several},
+    provider::KeyProvider,
     retry::Policy,
+    several,
 };
 
 use crate::{args::KeyArgs, failure::Failure};
@@ -33,7 +34,7 @@ pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
         providers.push(built.map_err(|error| Failure::Usage(format!("--kms-key {key}: {error}")))?);
     }
     Ok(Arc::new(
-        Several::new(providers).map_err(|none| Failure::Usage(none.to_string()))?,
+        several(providers).map_err(|none| Failure::Usage(none.to_string()))?,
     ))
 }
 

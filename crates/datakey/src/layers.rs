@@ -68,7 +68,8 @@ macro_rules! settings {
         }
 
         /// Puts no retry layer over the provider: for one that retries by itself, such as a stack with a layer of your own
-        /// around a [`Retry`](crate::retry::Retry). Otherwise throttling reaches the caller.
+        /// around a [`Retry`](crate::retry::Retry). Otherwise throttling reaches the caller, and `load_timeout` is all that ends a
+        /// call which hangs, unless the provider has a limit of its own.
         pub fn without_retry(mut self) -> Self {
             self.layers.policy = None;
             self

@@ -49,7 +49,8 @@
 //! # }
 //! ```
 //!
-//! A process that seals and opens makes both at once, with one quota and one budget: [`both`].
+//! A process that seals and opens makes both at once, with one quota and one budget: [`both`]. Over several Regions, [`several`]
+//! makes one provider of theirs.
 //!
 //! # Defaults
 //!
@@ -89,6 +90,7 @@ mod opener;
 mod opener_builder;
 mod sealer;
 mod sealer_builder;
+mod several;
 mod stream;
 
 pub use datakey_envelope as envelope;
@@ -116,4 +118,5 @@ pub use opener::Opener;
 pub use opener_builder::OpenerBuilder;
 pub use sealer::Sealer;
 pub use sealer_builder::SealerBuilder;
+pub use several::several;
 pub use stream::{OpenReader, RecordReader, RecordWriter, SealWriter, SealedHeader};

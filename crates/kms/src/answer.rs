@@ -46,11 +46,19 @@ pub enum MalformedAnswer {
 }
 
 impl MalformedAnswer {
-    const fn class(&self) -> ErrorClass {
+    /// The class that the [`ProviderError`] has.
+    #[must_use]
+    pub const fn class(&self) -> ErrorClass {
         match self {
             Self::OpenedLength(_) | Self::NotTheNamedKey { .. } => ErrorClass::NotAuthentic,
             _ => ErrorClass::Transient,
         }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        self.class().is_retryable()
     }
 
     pub(crate) fn into_error(self, operation: Operation, key_id: &str) -> ProviderError {

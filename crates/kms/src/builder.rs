@@ -4,45 +4,23 @@ use std::{fmt, sync::Arc, time::Duration};
 use aws_sdk_kms::{Client, Config, config::BehaviorVersion};
 use aws_types::SdkConfig;
 use datakey_provider::Rank;
-use thiserror::Error;
 
 use crate::{
-    DiscoveryFilter, FIRST_REST, KmsKeyId, KmsKeyIdError, KmsProvider, MAX_REST,
+    BuildError, DiscoveryFilter, KmsKeyId, KmsProvider,
+    build_error::{MAX_GRANT_TOKEN_LEN, MAX_GRANT_TOKENS},
     client::{self, Limits},
-    health::Health,
     provider::Inner,
     recognise::Opening,
 };
-
-/// How long one call may take, with credentials, connection and answer: 5 seconds.
-///
-/// KMS answers in tens of milliseconds; a far region adds some hundred, a cold start credentials and a TLS handshake.
-/// Lower it where callers wait, and where [`KmsProvider::warm_up`] runs before they come. Raise it for custom key stores
-/// whose hardware is slow.
-pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long name lookup, connecting and the TLS handshake may take together: 3.1 seconds, as in the AWS SDKs, which
-/// leaves room for two lost packets of a TCP handshake (sent again after one and three seconds).
-pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
-
-/// The most grant tokens in a request. Source: `GrantTokens` in the KMS API reference.
-pub const MAX_GRANT_TOKENS: usize = 10;
-
-/// The longest grant token, in characters. Source: `GrantTokenType` in the KMS API reference.
-pub const MAX_GRANT_TOKEN_LEN: usize = 8192;
 
 /// Puts a [`KmsProvider`] together. Made by [`KmsProvider::from_client`], [`KmsProvider::from_sdk_config`] or
 /// `KmsProvider::from_env`.
 ///
 /// ```
-/// use std::time::Duration;
 /// use datakey_kms::KmsProvider;
 ///
 /// fn sealer(client: &aws_sdk_kms::Client) -> Result<KmsProvider, datakey_kms::BuildError> {
-///     KmsProvider::from_client(client)
-///         .sealing_key("alias/orders")
-///         .attempt_timeout(Duration::from_secs(1))
-///         .build()
+///     KmsProvider::from_client(client).wrapping_key("alias/orders").build()
 /// }
 ///
 /// fn opener(client: &aws_sdk_kms::Client) -> Result<KmsProvider, datakey_kms::BuildError> {
@@ -57,72 +35,63 @@ pub const MAX_GRANT_TOKEN_LEN: usize = 8192;
 pub struct KmsProviderBuilder {
     config: Config,
     without_credentials: bool,
-    sealing: Option<Box<str>>,
+    wrapping: Option<Box<str>>,
     opening: Vec<Box<str>>,
     discovery: Option<DiscoveryFilter>,
     replicas: bool,
     grant_tokens: Vec<String>,
     rank: Rank,
-    rest: (Duration, Duration),
     limits: Limits,
 }
 
-/// Why a provider cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// Neither a key to seal with nor anything to open with.
-    #[error("name a sealing key, an opening key, or both")]
-    NoKey,
-    /// Something given as a key id is none.
-    #[error("{text:?} does not name a KMS key")]
-    KeyId {
-        /// What was given.
-        text: Box<str>,
-        /// What is wrong with it.
-        source: KmsKeyIdError,
-    },
-    /// An ARN of another region than the client's, which that client cannot reach.
-    #[error(
-        "{key} is not in {region}, the client's region; make one provider for each region, and one of both with `Several`"
-    )]
-    OtherRegion {
-        /// The key or alias.
-        key: KmsKeyId,
-        /// The region of the client.
-        region: Box<str>,
-    },
-    /// More than one alias to open with.
-    #[error(
-        "a provider opens with one alias at most, since only KMS knows which key it names; combine several providers with `Several`"
-    )]
-    SeveralAliases,
-    /// Opening keys and discovery exclude each other.
-    #[error("a provider opens either with the keys that it names or with those that it discovers")]
-    PinnedAndDiscovery,
-    /// The client or configuration has no region.
-    #[error("set a region: in AWS_REGION, in the profile, or in the configuration of the client")]
-    NoRegion,
-    /// The configuration has no credentials provider.
-    #[error("set a credentials provider in the configuration")]
-    NoCredentials,
-    /// Timeouts need something to sleep with.
-    #[error("enable the feature `rt-tokio`, or give the client a `sleep_impl`")]
-    NoSleep,
-    /// A timeout of zero.
-    #[error("a timeout is longer than zero")]
-    ZeroTimeout,
-    /// Too many grant tokens, or one that is empty or too long.
-    #[error("a request takes {MAX_GRANT_TOKENS} grant tokens of 1 to {MAX_GRANT_TOKEN_LEN} characters")]
-    GrantTokens,
+impl KmsProvider {
+    /// Starts from a client, of which the region, credentials, endpoint (FIPS and dual-stack too), HTTP client and
+    /// interceptors are taken over. Its retries are not; see
+    /// [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries).
+    ///
+    /// The provider makes a client of its own, so that the given one stays as it is. Both share the HTTP client,
+    /// and so the connections, if the configuration names one; otherwise each has its own.
+    pub fn from_client(client: &Client) -> KmsProviderBuilder {
+        KmsProviderBuilder::new(client.config().clone())
+    }
+
+    /// Starts from a configuration, most often one that `aws-config` loaded. A missing behaviour version is the
+    /// SDK's latest, and an endpoint that is set to nothing is none.
+    ///
+    /// ```
+    /// use aws_types::SdkConfig;
+    /// use datakey_kms::{BuildError, KmsProvider};
+    ///
+    /// fn orders(config: &SdkConfig) -> Result<KmsProvider, BuildError> {
+    ///     KmsProvider::from_sdk_config(config).key("alias/orders").build()
+    /// }
+    ///
+    /// let incomplete = SdkConfig::builder().build();
+    /// assert_eq!(orders(&incomplete).unwrap_err(), BuildError::NoRegion);
+    /// ```
+    pub fn from_sdk_config(config: &SdkConfig) -> KmsProviderBuilder {
+        KmsProviderBuilder::from_sdk_config(config)
+    }
+
+    /// Starts from the environment: region, credentials, endpoint and profile as the AWS command line finds them.
+    ///
+    /// Environment variables, profiles, web identity (EKS), and the container and instance metadata (ECS, EC2) are
+    /// looked at. Single sign-on and credential processes are features of `aws-config`, to be enabled there.
+    ///
+    /// ```no_run
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// let provider = datakey_kms::KmsProvider::from_env().await.key("alias/orders").build()?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "aws-config")]
+    pub async fn from_env() -> KmsProviderBuilder {
+        let latest = BehaviorVersion::latest();
+        KmsProviderBuilder::from_sdk_config(&aws_config::load_defaults(latest).await)
+    }
 }
 
 impl KmsProviderBuilder {
-    pub(crate) fn from_client(client: &Client) -> Self {
-        Self::new(client.config().clone())
-    }
-
-    pub(crate) fn from_sdk_config(config: &SdkConfig) -> Self {
+    fn from_sdk_config(config: &SdkConfig) -> Self {
         let mut builder = aws_sdk_kms::config::Builder::from(config);
         builder.set_endpoint_url(client::endpoint(config));
         if config.behavior_version().is_none() {
@@ -138,28 +107,27 @@ impl KmsProviderBuilder {
         Self {
             config,
             without_credentials: false,
-            sealing: None,
+            wrapping: None,
             opening: Vec::new(),
             discovery: None,
             replicas: false,
             grant_tokens: Vec::new(),
             rank: Rank::LOCAL,
-            rest: (FIRST_REST, MAX_REST),
             limits: Limits::default(),
         }
     }
 
-    /// Seals and opens with this key: [`sealing_key`](Self::sealing_key) and [`opening_key`](Self::opening_key) in one.
+    /// Wraps and unwraps with this key: [`wrapping_key`](Self::wrapping_key) and [`opening_key`](Self::opening_key) in one.
     pub fn key(self, id: impl AsRef<str>) -> Self {
         let id = id.as_ref();
-        self.sealing_key(id).opening_key(id)
+        self.wrapping_key(id).opening_key(id)
     }
 
     /// The key that data keys are generated and wrapped under: a key id, key ARN, alias name or alias ARN.
     ///
-    /// Sealing with a key does not by itself allow to open with it.
-    pub fn sealing_key(mut self, id: impl AsRef<str>) -> Self {
-        self.sealing = Some(id.as_ref().into());
+    /// Wrapping under a key does not by itself allow to open with it.
+    pub fn wrapping_key(mut self, id: impl AsRef<str>) -> Self {
+        self.wrapping = Some(id.as_ref().into());
         self
     }
 
@@ -200,30 +168,38 @@ impl KmsProviderBuilder {
     }
 
     /// How near this provider is, for [`Several`](datakey_provider::Several): [`Rank::LOCAL`] unless said otherwise;
-    /// [`Rank::REMOTE`] for a client of another region. Aliases and discovery rank one behind, and a region that does
-    /// not answer ranks behind all others until it does; see [`unhealthy_for`](Self::unhealthy_for).
+    /// [`Rank::REMOTE`] for a client of another region. Aliases and discovery rank one behind. That a region which fails
+    /// ranks last is the part of a layer above, the circuit breaker of `datakey-retry`.
     pub const fn rank(mut self, rank: Rank) -> Self {
         self.rank = rank;
         self
     }
 
-    /// How long the region ranks last after it did not answer: at first, and at most, as it doubles each time that the
-    /// region is tried and fails again. Without it: [`FIRST_REST`] and [`MAX_REST`]. Of no consequence where there is one
-    /// region only.
-    pub const fn unhealthy_for(mut self, first: Duration, longest: Duration) -> Self {
-        self.rest = (first, longest);
-        self
-    }
-
-    /// How long one call may take in all. Without it: the attempt timeout of the given client, else
-    /// [`DEFAULT_ATTEMPT_TIMEOUT`].
+    /// How long one call may take in all. Without it: the attempt timeout of the given client, and where that has none, as
+    /// long as it takes.
+    ///
+    /// For whoever has no layer above that ends an attempt: the retry policy of `datakey-retry` does, and two limits on one
+    /// attempt make it hard to say which ended it. Calls that no such layer makes, of
+    /// [`re_encrypt`](KmsProvider::re_encrypt) and [`warm_up`](KmsProvider::warm_up), end after
+    /// [`UNRETRIED_TIMEOUT`](crate::UNRETRIED_TIMEOUT) where nothing else is said.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use datakey_kms::{BuildError, KmsProvider};
+    /// fn without_retry(client: &aws_sdk_kms::Client) -> Result<KmsProvider, BuildError> {
+    ///     KmsProvider::from_client(client)
+    ///         .key("alias/orders")
+    ///         .attempt_timeout(Duration::from_secs(5))
+    ///         .build()
+    /// }
+    /// ```
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt = Some(timeout);
         self
     }
 
     /// How long connecting may take. Without it: the connect timeout of the given client, else
-    /// [`DEFAULT_CONNECT_TIMEOUT`].
+    /// [`DEFAULT_CONNECT_TIMEOUT`](crate::DEFAULT_CONNECT_TIMEOUT).
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect = Some(timeout);
         self
@@ -251,24 +227,23 @@ impl KmsProviderBuilder {
         if self.without_credentials {
             return Err(BuildError::NoCredentials);
         }
-        let sealing = self.sealing.map(|text| key_in(&region, text)).transpose()?;
+        let wrapping = self.wrapping.map(|text| key_in(&region, text)).transpose()?;
         let pins = self
             .opening
             .into_iter()
             .map(|text| pin_in(&region, text, self.replicas));
         let opening = opening(pins.collect::<Result<_, _>>()?, self.discovery)?;
-        if sealing.is_none() && opening.is_none() {
+        if wrapping.is_none() && opening.is_none() {
             return Err(BuildError::NoKey);
         }
         Ok(KmsProvider::from_inner(Arc::new(Inner {
             client: client::prepare(&self.config, self.limits)?,
-            sealing,
+            wrapping,
             opening,
             region,
             replicas: self.replicas,
             grant_tokens: check_grant_tokens(self.grant_tokens)?,
             rank: self.rank,
-            health: Health::resting(self.rest.0, self.rest.1),
         })))
     }
 }
@@ -276,13 +251,12 @@ impl KmsProviderBuilder {
 impl fmt::Debug for KmsProviderBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KmsProviderBuilder")
-            .field("sealing", &self.sealing)
+            .field("wrapping", &self.wrapping)
             .field("opening", &self.opening)
             .field("discovery", &self.discovery)
             .field("replicas", &self.replicas)
             .field("grant_tokens", &self.grant_tokens.len())
             .field("rank", &self.rank)
-            .field("rest", &self.rest)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

@@ -24,13 +24,19 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
-    /// The texts of an error's causes, itself left out; `None` if it has none.
+    /// The texts of an error's causes, itself left out, each said once; `None` if it has none.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
-        let mut links = Vec::new();
+        let mut links: Vec<String> = Vec::new();
         let mut next = error.source();
         while let Some(link) = next {
-            links.push(text(link));
             next = link.source();
+            // Some say what their source says, and it says so again.
+            let text = text(link);
+            if links.iter().any(|told| told.contains(&text)) {
+                continue;
+            }
+            links.retain(|told| !text.contains(told.as_str()));
+            links.push(text);
         }
         let chained = links.into_iter().rev().fold(None, |source, text| {
             Some(Box::new(Self {
@@ -93,6 +99,47 @@ const fn in_run(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug)]
+    struct Link(&'static str, Option<Box<Link>>);
+
+    impl fmt::Display for Link {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Link {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|link| link as &(dyn Error + 'static))
+        }
+    }
+
+    /// The texts that are kept of an error's causes.
+    fn kept(texts: &[&'static str]) -> Vec<String> {
+        let links = texts.iter().rev();
+        let error = links.fold(None, |source, text| Some(Box::new(Link(text, source))));
+        let error = Link("the error itself", error);
+        let (mut kept, first) = (Vec::new(), Cause::of(&error));
+        let mut next = first.as_ref();
+        while let Some(cause) = next {
+            kept.push(cause.to_string());
+            next = cause.source.as_deref();
+        }
+        kept
+    }
+
+    #[test]
+    fn what_causes_say_is_kept_once() {
+        assert_eq!(kept(&[]), [""; 0]);
+        assert_eq!(
+            kept(&["io error", "reset by peer"]),
+            ["io error", "reset by peer"]
+        );
+        assert_eq!(kept(&["io error: reset", "reset"]), ["io error: reset"]);
+        assert_eq!(kept(&["reset", "io error: reset", "reset"]), ["io error: reset"]);
+        assert_eq!(kept(&["reset", "reset", ""]), ["reset"]);
+    }
 
     #[test]
     fn what_errors_say_is_kept() {

@@ -1,14 +1,25 @@
-//! The SDK's client as this crate needs it: one attempt for each call, and none without a limit.
+//! The SDK's client as this crate needs it: one attempt for each call.
 use std::time::Duration;
 
 use aws_sdk_kms::{
     Client, Config,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
 };
 use aws_smithy_async::rt::sleep::default_async_sleep;
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
-use crate::{BuildError, DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_CONNECT_TIMEOUT};
+use crate::build_error::BuildError;
+
+/// How long name lookup, connecting and the TLS handshake may take together: 3.1 seconds, as in the AWS SDKs, which
+/// leaves room for two lost packets of a TCP handshake (sent again after one and three seconds).
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+
+/// How long a call of [`re_encrypt`](crate::KmsProvider::re_encrypt) or [`warm_up`](crate::KmsProvider::warm_up) may take where
+/// neither builder nor client says: 5 seconds.
+///
+/// No retry layer makes these calls, so none can end them. KMS answers in tens of milliseconds; a far region adds some hundred, a
+/// cold start credentials and a TLS handshake.
+pub const UNRETRIED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the builder was told about attempts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,19 +69,27 @@ pub(crate) fn endpoint(config: &SdkConfig) -> Option<String> {
 
 /// The caller's timeouts, with those that are missing filled in.
 fn timeouts(given: Option<&TimeoutConfig>, limits: Limits) -> TimeoutConfig {
-    let attempt = limits
-        .attempt
-        .or_else(|| given?.operation_attempt_timeout())
-        .unwrap_or(DEFAULT_ATTEMPT_TIMEOUT);
+    let attempt = limits.attempt.or_else(|| given?.operation_attempt_timeout());
     let connect = limits
         .connect
         .or_else(|| given?.connect_timeout())
         .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
-    given
+    let mut timeouts = given
         .map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder)
-        .operation_attempt_timeout(attempt)
-        .connect_timeout(connect)
-        .build()
+        .connect_timeout(connect);
+    timeouts.set_operation_attempt_timeout(attempt);
+    timeouts.build()
+}
+
+/// What a call that no retry layer makes has besides: a limit, if the client sets none.
+pub(crate) fn unretried(client: &Client) -> Builder {
+    let has_limit = client.config().timeout_config().is_some_and(|timeouts| {
+        timeouts.operation_attempt_timeout().is_some() || timeouts.operation_timeout().is_some()
+    });
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(UNRETRIED_TIMEOUT);
+    let mut builder = Config::builder();
+    builder.set_timeout_config((!has_limit).then(|| timeouts.build()));
+    builder
 }
 
 #[cfg(test)]
@@ -80,10 +99,10 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn attempts_always_have_a_limit() {
+    fn connecting_always_has_a_limit_and_an_attempt_one_that_is_set() {
         for given in [None, Some(&TimeoutConfig::disabled())] {
             let made = timeouts(given, Limits::default());
-            assert_eq!(made.operation_attempt_timeout(), Some(DEFAULT_ATTEMPT_TIMEOUT));
+            assert_eq!(made.operation_attempt_timeout(), None);
             assert_eq!(made.connect_timeout(), Some(DEFAULT_CONNECT_TIMEOUT));
             assert_eq!(made.operation_timeout(), None);
         }

@@ -38,6 +38,7 @@ const MAX_CODE_LEN: usize = 128;
 /// ```
 #[derive(Debug, Clone)]
 pub struct KmsFailure {
+    class: ErrorClass,
     status: Option<u16>,
     message: Option<Box<str>>,
     request_id: Option<Box<str>>,
@@ -45,6 +46,18 @@ pub struct KmsFailure {
 }
 
 impl KmsFailure {
+    /// The class that the [`ProviderError`] has.
+    #[must_use]
+    pub const fn class(&self) -> ErrorClass {
+        self.class
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        self.class.is_retryable()
+    }
+
     /// The HTTP status of the answer, if one came.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
@@ -103,10 +116,10 @@ where
     if let Some(delay) = delay {
         made = made.with_delay(delay);
     }
-    made.with_source(facts(status, error))
+    made.with_source(facts(class, status, error))
 }
 
-fn facts<E>(status: Option<u16>, error: SdkError<E>) -> KmsFailure
+fn facts<E>(class: ErrorClass, status: Option<u16>, error: SdkError<E>) -> KmsFailure
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -122,6 +135,7 @@ where
         other => Cause::of(&other).map(Arc::new),
     };
     KmsFailure {
+        class,
         status,
         message,
         request_id,

@@ -66,6 +66,14 @@ pub enum KmsKeyIdError {
     KeyId,
 }
 
+impl KmsKeyIdError {
+    /// Whether the same may succeed later without anybody changing anything: never.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
 impl KmsKeyId {
     /// The name as it was given, and as it is sent to KMS.
     #[must_use]

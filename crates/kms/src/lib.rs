@@ -3,8 +3,7 @@
 //! *Envelope encryption* seals data under a data key, and lets KMS wrap the data key. This crate makes those requests
 //! (`GenerateDataKey`, `Encrypt`, `Decrypt`, `ReEncrypt`) on the AWS SDK and speaks the traits of `datakey-provider`
 //! upwards. It makes sure of what is easily left out: that the encryption context really is sent, that `Decrypt` names
-//! the key it expects and looks at the one that answered, that no call waits forever, and that an error says whether
-//! waiting helps.
+//! the key it expects and looks at the one that answered, and that an error says whether waiting helps.
 //!
 //! # Thirty lines that work
 //!
@@ -39,13 +38,21 @@
 //! | what | default | change it with |
 //! |---|---|---|
 //! | attempts for each call | 1: the SDK's retries are off, whatever the given client says | [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries) |
-//! | time for one call | [`DEFAULT_ATTEMPT_TIMEOUT`], 5 s, or what the given client says | [`attempt_timeout`](KmsProviderBuilder::attempt_timeout) |
+//! | time for one call | that of the layer above, see below, or what the given client says | [`attempt_timeout`](KmsProviderBuilder::attempt_timeout) |
+//! | time for a call of `re_encrypt` and `warm_up` | [`UNRETRIED_TIMEOUT`], 5 s, or what the given client says | [`attempt_timeout`](KmsProviderBuilder::attempt_timeout) |
 //! | time for connecting | [`DEFAULT_CONNECT_TIMEOUT`], 3.1 s, or what the given client says | [`connect_timeout`](KmsProviderBuilder::connect_timeout) |
 //! | keys to open with | those named | [`opening_key`](KmsProviderBuilder::opening_key), [`danger_discovery`](KmsProviderBuilder::danger_discovery) |
 //! | replicas of multi-Region keys | not opened with | [`allow_multi_region_replicas`](KmsProviderBuilder::allow_multi_region_replicas) |
-//! | rest of a region that does not answer | [`FIRST_REST`], 5 s, doubled to [`MAX_REST`], 60 s | [`unhealthy_for`](KmsProviderBuilder::unhealthy_for) |
 //! | region, credentials, endpoint, FIPS, dual-stack, proxy | those of the given client or configuration | there |
 //! | data key | 32 bytes (`KeySpec: AES_256`) | not |
+//!
+//! # Time limits
+//!
+//! How long an attempt may take is for the layer that makes attempts to say: the retry policy of `datakey-retry` ends one after
+//! 5 s. Two limits on one attempt would leave open which of them ended it. **Without such a layer set
+//! [`attempt_timeout`](KmsProviderBuilder::attempt_timeout)**: a KMS that accepts a connection and keeps silent is waited for
+//! otherwise, until the SDK's protection against stalled streams takes note, if it is on. Name lookup, connecting and TLS have their own limit, and so have the calls that no layer makes, `re_encrypt` and
+//! `warm_up`.
 //!
 //! # Features
 //!
@@ -79,8 +86,9 @@
 //! # Several regions
 //!
 //! One provider calls one region; [`Several`](datakey_provider::Several) makes one of many. The order in which they are
-//! tried is the order of their ranks: [`rank`](KmsProviderBuilder::rank) says how near each is, and a region that times out,
-//! cannot be reached or fails ranks last, for [`FIRST_REST`] and longer each time, until one call finds it answering.
+//! tried is the order of their ranks: [`rank`](KmsProviderBuilder::rank) says how near each is. Which of them is unwell is judged
+//! by the circuit breaker of `datakey-retry`: put each region's provider into its `Guarded`, and one that times out, cannot be
+//! reached or fails ranks last until a call finds it answering.
 //!
 //! # Roles
 //!
@@ -132,12 +140,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
+mod build_error;
 mod builder;
 mod cause;
 mod classify;
 mod client;
 mod failure;
-mod health;
 mod key_id;
 mod provider;
 mod re_encrypt;
@@ -145,13 +153,11 @@ mod recognise;
 mod warm_up;
 
 pub use answer::MalformedAnswer;
-pub use builder::{
-    BuildError, DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, KmsProviderBuilder, MAX_GRANT_TOKEN_LEN,
-    MAX_GRANT_TOKENS,
-};
+pub use build_error::{BuildError, MAX_GRANT_TOKEN_LEN, MAX_GRANT_TOKENS};
+pub use builder::KmsProviderBuilder;
 pub use classify::{class_of_code, class_of_status};
+pub use client::{DEFAULT_CONNECT_TIMEOUT, UNRETRIED_TIMEOUT};
 pub use failure::KmsFailure;
-pub use health::{ABANDONED_AFTER, FIRST_REST, MAX_REST};
 pub use key_id::{KeyIdForm, KmsKeyId, KmsKeyIdError, MAX_KEY_ID_TEXT_LEN};
 pub use provider::{KmsProvider, Refusal};
 pub use recognise::{DiscoveryFilter, DiscoveryFilterError};

@@ -2,21 +2,18 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
-use aws_types::SdkConfig;
 use bytes::Bytes;
 use datakey_provider::{
     DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError, Rank,
     SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use thiserror::Error;
-use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::{
-    KmsKeyId, KmsProviderBuilder,
+    KmsKeyId,
     answer::{self, MalformedAnswer},
     failure::{provider_error, refused},
-    health::Health,
     recognise::{Opening, Place, Recognised},
 };
 
@@ -30,13 +27,12 @@ pub struct KmsProvider {
 
 pub(crate) struct Inner {
     pub(crate) client: Client,
-    pub(crate) sealing: Option<KmsKeyId>,
+    pub(crate) wrapping: Option<KmsKeyId>,
     pub(crate) opening: Option<Opening>,
     pub(crate) region: Box<str>,
     pub(crate) replicas: bool,
     pub(crate) grant_tokens: Option<Vec<String>>,
     pub(crate) rank: Rank,
-    pub(crate) health: Health,
 }
 
 /// Why a call was refused without asking KMS: the source of the [`ProviderError`], whose class is invalid request.
@@ -44,8 +40,8 @@ pub(crate) struct Inner {
 #[non_exhaustive]
 pub enum Refusal {
     /// The provider was built to open only.
-    #[error("this provider has no sealing key")]
-    NoSealingKey,
+    #[error("this provider has no key to wrap data keys under")]
+    NoWrappingKey,
     /// The key that the message names is not among the keys to open with.
     #[error("the message names a key that this provider does not open with")]
     ForeignKey,
@@ -57,59 +53,23 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Whether the same call may succeed later without anybody changing anything: never.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
 impl KmsProvider {
-    /// Starts from a client, of which the region, credentials, endpoint (FIPS and dual-stack too), HTTP client and
-    /// interceptors are taken over. Its retries are not; see
-    /// [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries).
-    ///
-    /// The provider makes a client of its own, so that the given one stays as it is. Both share the HTTP client,
-    /// and so the connections, if the configuration names one; otherwise each has its own.
-    pub fn from_client(client: &Client) -> KmsProviderBuilder {
-        KmsProviderBuilder::from_client(client)
-    }
-
-    /// Starts from a configuration, most often one that `aws-config` loaded. A missing behaviour version is the
-    /// SDK's latest, and an endpoint that is set to nothing is none.
-    ///
-    /// ```
-    /// use aws_types::SdkConfig;
-    /// use datakey_kms::{BuildError, KmsProvider};
-    ///
-    /// fn orders(config: &SdkConfig) -> Result<KmsProvider, BuildError> {
-    ///     KmsProvider::from_sdk_config(config).key("alias/orders").build()
-    /// }
-    ///
-    /// let incomplete = SdkConfig::builder().build();
-    /// assert_eq!(orders(&incomplete).unwrap_err(), BuildError::NoRegion);
-    /// ```
-    pub fn from_sdk_config(config: &SdkConfig) -> KmsProviderBuilder {
-        KmsProviderBuilder::from_sdk_config(config)
-    }
-
-    /// Starts from the environment: region, credentials, endpoint and profile as the AWS command line finds them.
-    ///
-    /// Environment variables, profiles, web identity (EKS), and the container and instance metadata (ECS, EC2) are
-    /// looked at. Single sign-on and credential processes are features of `aws-config`, to be enabled there.
-    ///
-    /// ```no_run
-    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
-    /// let provider = datakey_kms::KmsProvider::from_env().await.key("alias/orders").build()?;
-    /// # Ok(()) }
-    /// ```
-    #[cfg(feature = "aws-config")]
-    pub async fn from_env() -> KmsProviderBuilder {
-        let latest = aws_sdk_kms::config::BehaviorVersion::latest();
-        KmsProviderBuilder::from_sdk_config(&aws_config::load_defaults(latest).await)
-    }
-
     pub(crate) const fn from_inner(inner: Arc<Inner>) -> Self {
         Self { inner }
     }
 
-    /// The key that it seals with.
+    /// The key that it wraps data keys under.
     #[must_use]
-    pub fn sealing_key(&self) -> Option<&KmsKeyId> {
-        self.inner.sealing.as_ref()
+    pub fn wrapping_key(&self) -> Option<&KmsKeyId> {
+        self.inner.wrapping.as_ref()
     }
 
     /// The region that it calls.
@@ -118,17 +78,7 @@ impl KmsProvider {
         &self.inner.region
     }
 
-    /// Whether the region answered when it was last called, or has not been called yet.
-    ///
-    /// After a timeout, a lost connection or a failure of KMS itself it is not, for [`FIRST_REST`](crate::FIRST_REST) and
-    /// longer each time, and [`rank`](OpeningProvider::rank) is behind every healthy provider's. Calls are made
-    /// regardless: whoever has another way to go looks at the rank.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        !self.inner.health.rests(Instant::now())
-    }
-
-    /// The client as it is called: one attempt, with limits.
+    /// The client as it is called: one attempt.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.inner.client
@@ -138,9 +88,9 @@ impl KmsProvider {
         &self.inner
     }
 
-    pub(crate) fn key_to_seal(&self, operation: Operation) -> Result<&KmsKeyId, ProviderError> {
-        self.sealing_key()
-            .ok_or_else(|| refused(operation, None, Refusal::NoSealingKey))
+    pub(crate) fn key_to_wrap(&self, operation: Operation) -> Result<&KmsKeyId, ProviderError> {
+        self.wrapping_key()
+            .ok_or_else(|| refused(operation, None, Refusal::NoWrappingKey))
     }
 
     pub(crate) fn key_to_open<'a>(
@@ -165,7 +115,7 @@ impl fmt::Debug for KmsProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KmsProvider")
             .field("region", &self.inner.region)
-            .field("sealing", &self.inner.sealing)
+            .field("wrapping", &self.inner.wrapping)
             .field("opening", &self.inner.opening)
             .field("rank", &self.inner.rank)
             .finish_non_exhaustive()
@@ -195,11 +145,8 @@ impl SealingProvider for KmsProvider {
         &self,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        let key = self.key_to_seal(Operation::GenerateDataKey)?;
-        let watch = self.inner.health.watch();
-        let made = self.ask_for_data_key(context, key).await;
-        watch.ended(&made);
-        made
+        let key = self.key_to_wrap(Operation::GenerateDataKey)?;
+        self.ask_for_data_key(context, key).await
     }
 
     async fn encrypt(
@@ -207,11 +154,8 @@ impl SealingProvider for KmsProvider {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
-        let key = self.key_to_seal(Operation::Encrypt)?;
-        let watch = self.inner.health.watch();
-        let wrapped = self.ask_to_wrap(context, data_key, key).await;
-        watch.ended(&wrapped);
-        wrapped
+        let key = self.key_to_wrap(Operation::Encrypt)?;
+        self.ask_to_wrap(context, data_key, key).await
     }
 }
 
@@ -221,11 +165,11 @@ impl OpeningProvider for KmsProvider {
     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
         let found = self.recognise(wrapped)?;
         let own = self.inner.rank;
-        Some(self.inner.health.rank(if found.guess {
+        Some(if found.guess {
             Rank(own.0.saturating_add(1))
         } else {
             own
-        }))
+        })
     }
 
     async fn decrypt(
@@ -234,10 +178,7 @@ impl OpeningProvider for KmsProvider {
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
         let found = self.key_to_open(Operation::Decrypt, wrapped)?;
-        let watch = self.inner.health.watch();
-        let opened = self.ask_to_open(context, wrapped, &found).await;
-        watch.ended(&opened);
-        opened
+        self.ask_to_open(context, wrapped, &found).await
     }
 }
 

@@ -4,6 +4,7 @@ use datakey_provider::{EncryptionContext, Operation, ProviderError, WrappedKey};
 
 use crate::{
     KmsKeyId, KmsProvider, Refusal, answer,
+    client::unretried,
     failure::{provider_error, refused},
     provider::pairs,
     recognise::Recognised,
@@ -41,11 +42,8 @@ impl KmsProvider {
     ) -> Result<WrappedKey, ProviderError> {
         let found = self.key_to_open(OPERATION, wrapped)?;
         self.check_destination(destination)?;
-        let watch = self.inner().health.watch();
-        let moved = self.ask_to_move(wrapped, &found, source_context, destination, destination_context);
-        let moved = moved.await;
-        watch.ended(&moved);
-        moved
+        self.ask_to_move(wrapped, &found, source_context, destination, destination_context)
+            .await
     }
 
     async fn ask_to_move(
@@ -65,6 +63,8 @@ impl KmsProvider {
             .destination_key_id(destination.as_str())
             .set_destination_encryption_context(pairs(destination_context))
             .set_grant_tokens(inner.grant_tokens.clone())
+            .customize()
+            .config_override(unretried(&inner.client))
             .send()
             .await;
         let output = sent.map_err(|error| provider_error(OPERATION, &found.ask, error))?;

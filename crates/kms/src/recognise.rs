@@ -37,6 +37,14 @@ pub enum DiscoveryFilterError {
     Partition(Box<str>),
 }
 
+impl DiscoveryFilterError {
+    /// Whether the same may succeed later without anybody changing anything: never.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
 impl DiscoveryFilter {
     /// A partition (`aws`, `aws-cn`, `aws-us-gov`, ...) and account ids of 12 digits each.
     ///

@@ -2,7 +2,7 @@
 use aws_sdk_kms::types::{DataKeySpec, DryRunModifierType};
 use datakey_provider::{EncryptionContext, Operation, ProviderError};
 
-use crate::{KmsProvider, failure::provider_error, provider::pairs, recognise::Opening};
+use crate::{KmsProvider, client::unretried, failure::provider_error, provider::pairs, recognise::Opening};
 
 /// What KMS answers to a dry run that would have succeeded.
 const WOULD_SUCCEED: &str = "DryRunOperationException";
@@ -11,7 +11,7 @@ impl KmsProvider {
     /// Resolves the credentials, opens a connection, and asks KMS whether this role may use these keys, so that the
     /// first caller neither waits for that nor is the one who finds out.
     ///
-    /// One dry run of `GenerateDataKey` if there is a sealing key, and one of `Decrypt` for the first opening key; two
+    /// One dry run of `GenerateDataKey` if there is a key to wrap under, and one of `Decrypt` for the first key to open with; two
     /// calls at most, which count against the quota like others. No data key is made. In discovery mode there is
     /// no key to ask about and nothing is sent.
     ///
@@ -30,8 +30,8 @@ impl KmsProvider {
     /// # Errors
     /// What a call would have failed with, classified.
     pub async fn warm_up(&self, context: &EncryptionContext) -> Result<(), ProviderError> {
-        if let Some(key) = self.sealing_key() {
-            self.try_sealing(key.as_str(), context).await?;
+        if let Some(key) = self.wrapping_key() {
+            self.try_wrapping(key.as_str(), context).await?;
         }
         match &self.inner().opening {
             Some(Opening::Pinned { keys, alias }) => match keys.first().or(alias.as_ref()) {
@@ -42,13 +42,15 @@ impl KmsProvider {
         }
     }
 
-    async fn try_sealing(&self, key_id: &str, context: &EncryptionContext) -> Result<(), ProviderError> {
+    async fn try_wrapping(&self, key_id: &str, context: &EncryptionContext) -> Result<(), ProviderError> {
         let request = self.client().generate_data_key().key_id(key_id);
         let sent = request
             .key_spec(DataKeySpec::Aes256)
             .dry_run(true)
             .set_encryption_context(pairs(context))
             .set_grant_tokens(self.inner().grant_tokens.clone())
+            .customize()
+            .config_override(unretried(self.client()))
             .send()
             .await;
         match sent {
@@ -70,6 +72,8 @@ impl KmsProvider {
             .dry_run_modifiers(DryRunModifierType::IgnoreCiphertext)
             .set_encryption_context(pairs(context))
             .set_grant_tokens(self.inner().grant_tokens.clone())
+            .customize()
+            .config_override(unretried(self.client()))
             .send()
             .await;
         match sent {

@@ -81,7 +81,7 @@ async fn conform(url: &str, moto: bool) -> Anything {
     }
     let filter = DiscoveryFilter::new("aws", [&account])?;
     let discovering = build(&client, |builder| {
-        builder.sealing_key(&arn).danger_discovery(filter)
+        builder.wrapping_key(&arn).danger_discovery(filter)
     })?;
     check("discovery", discovering, moto).await?;
     let both = Several::new([

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datakey_kms::{KmsProvider, MalformedAnswer};
 use datakey_provider::{DataKey, ErrorClass, OpeningProvider as _, ProviderError, SealingProvider as _};
-use datakey_tests::kms::*;
+use datakey_tests::{errors::told_once, kms::*};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -40,6 +40,13 @@ async fn call_against(answer: ResponseTemplate, which: Call) -> Result<(), Provi
     let server = server(answer).await;
     let result = call(&provider(&server.uri()), which).await;
     assert_eq!(seen(&server).await.len(), 1, "one request for one call");
+    if let Err(failed) = &result {
+        told_once(failed);
+        if let Some(malformed) = failed.source().unwrap().downcast_ref::<MalformedAnswer>() {
+            assert_eq!(malformed.class(), failed.class());
+            assert_eq!(malformed.is_retryable(), failed.class().is_retryable());
+        }
+    }
     result
 }
 

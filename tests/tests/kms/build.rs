@@ -24,7 +24,8 @@ fn what_is_missing_or_at_odds_is_named() {
     let filter = DiscoveryFilter::new("aws", ["111122223333"]).unwrap();
     let refused = |builder: KmsProviderBuilder| builder.build().map(drop).unwrap_err();
     assert_eq!(refused(builder()), BuildError::NoKey);
-    for made in [builder().sealing_key(&away), builder().opening_key(&away)] {
+    assert!(!BuildError::NoKey.is_retryable());
+    for made in [builder().wrapping_key(&away), builder().opening_key(&away)] {
         assert!(matches!(refused(made), BuildError::OtherRegion { .. }));
     }
     let malformed = BuildError::KeyId {
@@ -80,7 +81,7 @@ fn a_replica_stands_in_for_an_opening_key_of_another_region_if_that_is_allowed()
     }
     // A key that has no replicas is in its own region only, and a sealing key is the one that is named.
     let single = KEY.replace("eu-central-1", "us-east-1");
-    for made in [builder().opening_key(single), builder().sealing_key(away)] {
+    for made in [builder().opening_key(single), builder().wrapping_key(away)] {
         let refused = made.allow_multi_region_replicas().build().map(drop).unwrap_err();
         assert!(matches!(refused, BuildError::OtherRegion { .. }));
     }

@@ -67,7 +67,7 @@ async fn a_hundred_calls_take_one_connection_whatever_is_answered() {
 #[tokio::test]
 async fn warming_up_opens_the_connection_that_the_first_call_takes() {
     let (loopback, address, connections) = relayed().await;
-    let sealer = KmsProvider::from_client(&client(&address)).sealing_key(&*loopback.arn);
+    let sealer = KmsProvider::from_client(&client(&address)).wrapping_key(&*loopback.arn);
     let sealer = sealer.build().unwrap();
     assert_eq!(connections.load(Ordering::Relaxed), 0, "building makes no call");
     sealer.warm_up(&context()).await.unwrap();

@@ -9,7 +9,7 @@ use datakey_kms::{KmsFailure, KmsProvider, class_of_status};
 use datakey_provider::{
     DataKey, ErrorClass, OpeningProvider as _, Operation, ProviderError, SealingProvider as _,
 };
-use datakey_tests::kms::*;
+use datakey_tests::{errors::told_once, kms::*};
 use wiremock::ResponseTemplate;
 
 /// What KMS sends for a code: HTTP status, code, class.
@@ -75,6 +75,7 @@ async fn decrypt_fails(answer: ResponseTemplate) -> ProviderError {
     let kms = provider(&server.uri());
     let failed = kms.decrypt(&context(), &wrapped_by(KEY)).await.unwrap_err();
     assert_eq!(seen(&server).await.len(), 1, "one request for one call");
+    told_once(&failed);
     failed
 }
 
@@ -93,6 +94,11 @@ async fn every_row_of_the_table_in_every_operation() {
             assert_eq!(source.status(), Some(*status));
             assert_eq!(source.message(), Some("what KMS says"));
             assert_eq!(source.request_id(), Some(REQUEST_ID));
+            assert_eq!(
+                (source.class(), source.is_retryable()),
+                (*class, class.is_retryable())
+            );
+            told_once(failed);
         }
         assert_eq!(seen(&server).await.len(), 4, "one request for each call");
     }

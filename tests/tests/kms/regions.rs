@@ -3,12 +3,16 @@
 //! The SDK whole, on fakes in the process, so that the clock is paused and every duration is exact.
 use std::{sync::Arc, time::Duration};
 
-use datakey::{Aad, Opener, Sealer};
+use datakey::{Aad, Opener, Sealer, several};
 use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency, NewKey};
-use datakey_kms::{ABANDONED_AFTER, FIRST_REST, KmsProvider, MAX_REST};
+use datakey_kms::KmsProvider;
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, Several,
-    WrappedKey, WrappedKeys,
+    DataKey, EncryptionContext, ErrorClass, OpeningProvider, Rank, SealingProvider as _, Several, WrappedKey,
+    WrappedKeys,
+};
+use datakey_retry::{
+    Guarded, Policy, Retry,
+    defaults::{ATTEMPT_TIMEOUT, BREAKER_ABANDONED_AFTER, BREAKER_REST, BREAKER_REST_CAP, TRANSIENT_BASE},
 };
 use datakey_tests::{kms::context, kms_memory::provider_of};
 use tokio::time::{Instant, advance, timeout};
@@ -21,8 +25,8 @@ const FAR: Duration = Duration::from_millis(100);
 struct Regions {
     near: FakeKms,
     far: FakeKms,
-    here: KmsProvider,
-    there: KmsProvider,
+    here: Guarded<KmsProvider>,
+    there: Guarded<KmsProvider>,
 }
 
 impl Regions {
@@ -35,7 +39,7 @@ impl Regions {
         let provider = |fake: &FakeKms, rank| {
             let key = fake.create_key().unwrap();
             let builder = provider_of(fake).key(key).rank(rank).attempt_timeout(PATIENCE);
-            builder.build().unwrap()
+            Guarded::new(builder.build().unwrap())
         };
         Self {
             here: provider(&near, Rank::LOCAL),
@@ -45,7 +49,7 @@ impl Regions {
         }
     }
 
-    fn both(&self) -> Several<KmsProvider> {
+    fn both(&self) -> Several<Guarded<KmsProvider>> {
         // The far one comes first, so that order alone would be wrong.
         Several::new([self.there.clone(), self.here.clone()]).unwrap()
     }
@@ -58,6 +62,11 @@ impl Regions {
             .into_parts()
     }
 
+    fn near_is_unwell(&self) -> bool {
+        let key = self.here.inner().wrapping_key().unwrap();
+        self.here.breaker().is_unwell(key.as_str())
+    }
+
     fn silence(&self) {
         self.near.inject(FaultRule::new(Fault::Hang(Duration::MAX)));
     }
@@ -68,7 +77,7 @@ impl Regions {
 }
 
 /// Opens as a keyring does: the wrapped keys by rank, the next one when one fails.
-async fn open(provider: &Several<KmsProvider>, wrapped: &WrappedKeys) -> DataKey {
+async fn open(provider: &impl OpeningProvider, wrapped: &WrappedKeys) -> DataKey {
     let mut able: Vec<(Rank, &WrappedKey)> = wrapped
         .iter()
         .filter_map(|key| Some((provider.rank(key)?, key)))
@@ -109,7 +118,7 @@ async fn the_silence_of_a_dead_region_is_paid_for_once() {
     }
     assert_eq!(start.elapsed(), PATIENCE + FAR * 30);
     assert_eq!(regions.calls(), (before.0 + 1, before.1 + 30));
-    assert!(!regions.here.is_healthy() && regions.there.is_healthy());
+    assert!(regions.near_is_unwell());
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +159,7 @@ async fn a_refusal_is_no_silence() {
         let (_, wrapped) = regions.seal().await;
         regions.near.inject(FaultRule::new(code));
         open(&regions.both(), &wrapped).await;
-        assert!(regions.here.is_healthy(), "{code}");
+        assert!(!regions.near_is_unwell(), "{code}");
         assert_eq!(regions.here.rank(&wrapped.as_slice()[1]), Some(Rank::LOCAL));
     }
 }
@@ -163,7 +172,7 @@ async fn one_call_finds_out_that_a_region_is_back() {
     regions.silence();
     open(&both, &wrapped).await;
     // Still dead after the rest: one of a hundred callers waits, and the next rest is longer.
-    advance(FIRST_REST).await;
+    advance(BREAKER_REST).await;
     let before = regions.calls();
     let start = Instant::now();
     let mut callers = Vec::new();
@@ -181,9 +190,9 @@ async fn one_call_finds_out_that_a_region_is_back() {
     waited.sort();
     assert_eq!(regions.calls().0, before.0 + 1);
     assert_eq!((waited[98], waited[99]), (FAR, PATIENCE + FAR));
-    advance(FIRST_REST).await;
-    assert!(!regions.here.is_healthy(), "the second rest is longer");
-    advance(FIRST_REST).await;
+    advance(BREAKER_REST).await;
+    assert!(regions.near_is_unwell(), "the second rest is longer");
+    advance(BREAKER_REST).await;
     // It has come back: the next call goes there, and so do all after it.
     regions.near.clear_faults();
     let start = Instant::now();
@@ -191,7 +200,7 @@ async fn one_call_finds_out_that_a_region_is_back() {
         assert!(open(&both, &wrapped).await.ct_eq(&data_key));
     }
     assert_eq!(start.elapsed(), NEAR * 3);
-    assert!(regions.here.is_healthy());
+    assert!(!regions.near_is_unwell());
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +217,7 @@ async fn a_long_outage_costs_one_slow_call_a_minute() {
         advance(Duration::from_secs(1) - FAR).await;
     }
     // At first 5, 10, 20 and 40 seconds apart, then 60.
-    assert_eq!(MAX_REST, Duration::from_secs(60));
+    assert_eq!(BREAKER_REST_CAP, Duration::from_secs(60));
     assert!((MINUTES - 2..=MINUTES + 4).contains(&slow), "{slow} were slow");
 }
 
@@ -222,14 +231,17 @@ async fn a_call_given_up_for_a_faster_region_counts() {
         .find(|key| regions.here.rank(key).is_some())
         .unwrap();
     regions.silence();
-    timeout(ABANDONED_AFTER / 2, regions.here.decrypt(&context(), near))
+    timeout(
+        BREAKER_ABANDONED_AFTER / 2,
+        regions.here.decrypt(&context(), near),
+    )
+    .await
+    .unwrap_err();
+    assert!(!regions.near_is_unwell(), "too soon to tell");
+    timeout(BREAKER_ABANDONED_AFTER, regions.here.decrypt(&context(), near))
         .await
         .unwrap_err();
-    assert!(regions.here.is_healthy(), "too soon to tell");
-    timeout(ABANDONED_AFTER, regions.here.decrypt(&context(), near))
-        .await
-        .unwrap_err();
-    assert!(!regions.here.is_healthy());
+    assert!(regions.near_is_unwell());
     assert_eq!(regions.here.rank(near), Some(Rank::UNHEALTHY));
 }
 
@@ -246,10 +258,10 @@ async fn a_dead_region_is_still_asked_when_there_is_no_other() {
         .inject(FaultRule::new(Fault::DropConnection).times(1));
     let lost = regions.here.decrypt(&context(), near).await.unwrap_err();
     assert_eq!(lost.class(), ErrorClass::Transient);
-    assert!(!regions.here.is_healthy());
+    assert!(regions.near_is_unwell());
     let opened = regions.here.decrypt(&context(), near).await.unwrap();
     assert!(opened.ct_eq(&data_key));
-    assert!(regions.here.is_healthy(), "any answer is a sign of health");
+    assert!(!regions.near_is_unwell(), "any answer is a sign of health");
 }
 
 /// By design: a message that silently lacks a region is found out on the day that region is needed.
@@ -357,7 +369,7 @@ async fn replicas_stand_in_for_each_other_by_locality_and_health() {
         .opening_key(&*primary)
         .allow_multi_region_replicas();
     let here = here.attempt_timeout(PATIENCE).build().unwrap();
-    let both = Several::new([there.rank(Rank::REMOTE).build().unwrap(), here.clone()]).unwrap();
+    let both = several([there.rank(Rank::REMOTE).build().unwrap(), here.clone()]).unwrap();
     let made = here.generate_data_key(&context()).await.unwrap();
     let wrapped = made.wrapped_keys().first();
     let asked = async || {
@@ -376,6 +388,61 @@ async fn replicas_stand_in_for_each_other_by_locality_and_health() {
     assert_eq!(asked().await, PATIENCE + FAR);
     assert_eq!(asked().await, FAR);
     near.clear_faults();
-    advance(FIRST_REST).await;
+    advance(BREAKER_REST).await;
     assert_eq!(asked().await, NEAR);
+}
+
+/// No limit in the provider: the retry policy's ends the attempt, and the next one asks the other region first.
+#[tokio::test(start_paused = true)]
+async fn one_attempt_timeout_is_enough_for_a_region_that_hangs_fails_or_is_slow() {
+    let faults = [
+        (Some(Fault::Hang(Duration::MAX)), ATTEMPT_TIMEOUT),
+        (Some(KmsErrorCode::Internal.into()), NEAR),
+        (None, ATTEMPT_TIMEOUT),
+    ];
+    for (way, (fault, first)) in faults.into_iter().enumerate() {
+        let near = FakeKms::builder()
+            .region("eu-central-1")
+            .latency(Latency::fixed(NEAR))
+            .build()
+            .unwrap();
+        let far = near.in_region("us-east-1").unwrap();
+        far.set_latency(Latency::fixed(FAR));
+        let primary = near.create_key_with(&NewKey::new().multi_region()).unwrap();
+        near.replicate_key(&primary, "us-east-1").unwrap();
+        let provider = |fake: &FakeKms, rank| {
+            let builder = provider_of(fake).opening_key(&*primary).rank(rank);
+            builder.allow_multi_region_replicas().build().unwrap()
+        };
+        let parts = [provider(&far, Rank::REMOTE), provider(&near, Rank::LOCAL)];
+        let retry = Retry::new(several(parts).unwrap(), Policy::default());
+        let sealer = provider_of(&near).wrapping_key(&*primary).build().unwrap();
+        let (data_key, wrapped) = sealer.generate_data_key(&context()).await.unwrap().into_parts();
+        match fault {
+            Some(fault) => {
+                near.inject(FaultRule::new(fault));
+            }
+            None => near.set_latency(Latency::fixed(ATTEMPT_TIMEOUT * 2)),
+        }
+        let start = Instant::now();
+        assert!(open(&retry, &wrapped).await.ct_eq(&data_key));
+        let took = start.elapsed();
+        assert!(
+            took >= first + FAR && took <= first + TRANSIENT_BASE + FAR,
+            "{way}: {took:?}"
+        );
+        let calls = near.ledger().calls();
+        for _ in 0..30 {
+            let start = Instant::now();
+            assert!(open(&retry, &wrapped).await.ct_eq(&data_key));
+            assert_eq!(start.elapsed(), FAR, "{way}");
+        }
+        assert_eq!(near.ledger().calls(), calls, "{way}");
+        near.clear_faults();
+        near.set_latency(Latency::fixed(NEAR));
+        advance(BREAKER_REST_CAP).await;
+        let start = Instant::now();
+        assert!(open(&retry, &wrapped).await.ct_eq(&data_key));
+        assert_eq!(start.elapsed(), NEAR, "{way}: it is found again");
+    }
 }

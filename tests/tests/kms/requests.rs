@@ -19,7 +19,7 @@ use serde_json::json;
 async fn generate_data_key_sends_key_spec_context_and_grant_tokens() {
     let server = server(json_answer(&success())).await;
     let kms = KmsProvider::from_client(&client(&server.uri()))
-        .sealing_key("alias/orders")
+        .wrapping_key("alias/orders")
         .grant_tokens(["token one", "token two"])
         .build()
         .unwrap();
@@ -127,7 +127,7 @@ async fn halves_that_are_not_configured_are_refused_without_a_request() {
     let server = server(json_answer(&success())).await;
     let client = client(&server.uri());
     let sealer = KmsProvider::from_client(&client)
-        .sealing_key(KEY)
+        .wrapping_key(KEY)
         .build()
         .unwrap();
     let opener = KmsProvider::from_client(&client)

@@ -141,7 +141,7 @@ async fn warm_up_needs_no_more_than_the_role_has() {
         world.role("sealer", Some(&docs[0])),
         world.role("opener", Some(&docs[1])),
     );
-    let seals = |client: &Client| build(client, |builder| builder.sealing_key(&world.key));
+    let seals = |client: &Client| build(client, |builder| builder.wrapping_key(&world.key));
     seals(&sealer).warm_up(&context()).await.unwrap();
     for (kms, context) in [(seals(&opener), context()), (seals(&sealer), refunds())] {
         assert_eq!(class(kms.warm_up(&context).await), NO);

@@ -1,5 +1,6 @@
 //! The way to KMS fails: no connection, half an answer, no credentials. What is slow is in `kms_slow.rs`.
 use std::{
+    error::Error as _,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     time::Duration,
@@ -11,12 +12,18 @@ use aws_sdk_kms::{
     config::{BehaviorVersion, Region},
     error::ErrorMetadata,
 };
-use datakey_kms::KmsProvider;
+use datakey_kms::{KmsFailure, KmsProvider};
 use datakey_provider::{ErrorClass, OpeningProvider as _, ProviderError, SealingProvider as _};
-use datakey_tests::kms::*;
+use datakey_tests::{errors::told_once, kms::*};
 
 async fn decrypt(kms: &KmsProvider) -> Result<(), ProviderError> {
-    kms.decrypt(&context(), &wrapped_by(KEY)).await.map(drop)
+    let opened = kms.decrypt(&context(), &wrapped_by(KEY)).await;
+    if let Err(error) = &opened {
+        told_once(error);
+        let failure = error.source().unwrap().downcast_ref::<KmsFailure>().unwrap();
+        assert_eq!(failure.class(), error.class());
+    }
+    opened.map(drop)
 }
 
 /// A server that reads one request and then does something with its connection.

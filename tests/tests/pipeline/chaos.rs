@@ -24,14 +24,9 @@ fn regions() -> [FakeKms; 2] {
     ["eu-central-1", "us-east-1"].map(|region| FakeKms::builder().region(region).build().unwrap())
 }
 
-fn provider(plan: &Plan, builder: KmsProviderBuilder, fake: &FakeKms, rank: Rank) -> KmsProvider {
+fn provider(builder: KmsProviderBuilder, fake: &FakeKms, rank: Rank) -> KmsProvider {
     let key = fake.create_key().unwrap();
-    let builder = builder
-        .key(key)
-        .rank(rank)
-        .attempt_timeout(plan.attempt_timeout());
-    let builder = builder.unhealthy_for(plan.second, plan.second * 10);
-    builder.build().unwrap()
+    builder.key(key).rank(rank).build().unwrap()
 }
 
 /// The SDK whole, without sockets, so that hours pass in seconds.
@@ -46,7 +41,7 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_in_virtual_time() {
         };
         let fakes = regions();
         let providers = [(&fakes[0], Rank::LOCAL), (&fakes[1], Rank::REMOTE)]
-            .map(|(fake, rank)| provider(&plan, provider_of(fake), fake, rank));
+            .map(|(fake, rank)| provider(provider_of(fake), fake, rank));
         let start = tokio::time::Instant::now();
         let report = run(plan, fakes.clone(), providers).await;
         println!("seed {seed}: {report}, in {:?}", start.elapsed());
@@ -104,7 +99,7 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
             let server = FakeKmsServer::start(fake.clone()).await.unwrap();
             let region = aws_sdk_kms::config::Region::new(fake.region().to_owned());
             let client = aws_sdk_kms::Client::from_conf(config(&server.url()).region(region).build());
-            providers.push(provider(&plan, KmsProvider::from_client(&client), fake, rank));
+            providers.push(provider(KmsProvider::from_client(&client), fake, rank));
             servers.push(server);
         }
         let providers = <[KmsProvider; 2]>::try_from(providers).unwrap();

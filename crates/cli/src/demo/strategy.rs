@@ -107,13 +107,8 @@ pub(crate) enum StackError {
     Layers(#[from] ConfigError),
 }
 
-/// How long a call may take that the SDK retries: it must not be our own limit that ends it.
+/// How long a load may take that the SDK retries: it must not be our own limit that ends it.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// No retry of ours and no time limit of ours.
-fn patient() -> Policy {
-    Policy::never().without_attempt_timeout()
-}
 
 /// Where the KMS is, and which key to use.
 #[derive(Debug, Clone)]
@@ -133,7 +128,7 @@ impl Strategy {
         let builder = if self.retry {
             builder
         } else {
-            builder.retry(patient()).load_timeout(PATIENCE)
+            builder.retry(self.no_retry()).load_timeout(PATIENCE)
         };
         Ok(if self.cache {
             builder
@@ -152,7 +147,7 @@ impl Strategy {
         let builder = if self.retry {
             builder
         } else {
-            builder.retry(patient()).load_timeout(PATIENCE)
+            builder.retry(self.no_retry()).load_timeout(PATIENCE)
         };
         Ok(if self.cache {
             builder
@@ -160,6 +155,14 @@ impl Strategy {
             builder.without_cache()
         }
         .build()?)
+    }
+
+    /// No retry of ours, and no time limit of ours on what the SDK tries more than once.
+    fn no_retry(&self) -> Policy {
+        match self.sdk {
+            SdkRetry::Off => Policy::never(),
+            _ => Policy::never().without_attempt_timeout(),
+        }
     }
 
     fn provider(&self, kms: &Kms, side: Side) -> Result<KmsProvider, StackError> {
@@ -181,7 +184,7 @@ impl Strategy {
         let provider = KmsProvider::from_client(&Client::from_conf(config)).key(&kms.key);
         let provider = match self.sdk {
             SdkRetry::Off => provider,
-            _ => provider.danger_keep_sdk_retries().attempt_timeout(PATIENCE),
+            _ => provider.danger_keep_sdk_retries(),
         };
         Ok(provider.build()?)
     }

@@ -1,0 +1,68 @@
+//! Why a provider cannot be built.
+use thiserror::Error;
+
+use crate::{KmsKeyId, KmsKeyIdError};
+
+/// The most grant tokens in a request. Source: `GrantTokens` in the KMS API reference.
+pub const MAX_GRANT_TOKENS: usize = 10;
+
+/// The longest grant token, in characters. Source: `GrantTokenType` in the KMS API reference.
+pub const MAX_GRANT_TOKEN_LEN: usize = 8192;
+
+/// Why a provider cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Neither a key to seal with nor anything to open with.
+    #[error("name a key to wrap data keys under, a key to open with, or both")]
+    NoKey,
+    /// Something given as a key id is none.
+    #[error("{text:?} does not name a KMS key")]
+    KeyId {
+        /// What was given.
+        text: Box<str>,
+        /// What is wrong with it.
+        source: KmsKeyIdError,
+    },
+    /// An ARN of another region than the client's, which that client cannot reach.
+    #[error(
+        "{key} is not in {region}, the client's region; make one provider for each region, and one of both with `Several`"
+    )]
+    OtherRegion {
+        /// The key or alias.
+        key: KmsKeyId,
+        /// The region of the client.
+        region: Box<str>,
+    },
+    /// More than one alias to open with.
+    #[error(
+        "a provider opens with one alias at most, since only KMS knows which key it names; combine several providers with `Several`"
+    )]
+    SeveralAliases,
+    /// Opening keys and discovery exclude each other.
+    #[error("a provider opens either with the keys that it names or with those that it discovers")]
+    PinnedAndDiscovery,
+    /// The client or configuration has no region.
+    #[error("set a region: in AWS_REGION, in the profile, or in the configuration of the client")]
+    NoRegion,
+    /// The configuration has no credentials provider.
+    #[error("set a credentials provider in the configuration")]
+    NoCredentials,
+    /// Timeouts need something to sleep with.
+    #[error("enable the feature `rt-tokio`, or give the client a `sleep_impl`")]
+    NoSleep,
+    /// A timeout of zero.
+    #[error("a timeout is longer than zero")]
+    ZeroTimeout,
+    /// Too many grant tokens, or one that is empty or too long.
+    #[error("a request takes {MAX_GRANT_TOKENS} grant tokens of 1 to {MAX_GRANT_TOKEN_LEN} characters")]
+    GrantTokens,
+}
+
+impl BuildError {
+    /// Whether building may succeed later without anybody changing anything: never.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+}
