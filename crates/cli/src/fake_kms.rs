@@ -2,11 +2,14 @@
 mod args;
 mod principals;
 
-use std::{fs, path::Path, pin::pin, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, pin::pin, time::Duration};
 
 use datakey::fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsError, KmsErrorCode, NewKey, StateFile};
 use serde_json::{Map, Value, json};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    net::TcpListener,
+    time::{MissedTickBehavior, interval},
+};
 
 pub(crate) use self::args::FakeKmsArgs;
 use self::args::QuotaArg;
@@ -21,22 +24,25 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 /// Serves until SIGINT or SIGTERM, and then saves the state and ends well.
 pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
     let fake = build(args)?;
+    let rules = fault_rules(args)?;
+    let client = principals::add(args, &fake)?;
+    // Nothing is written before it is known that the address is free.
+    let listener = listen(args.listen).await?;
     let mut state = match &args.state {
         Some(path) => Some(StateFile::open(path, &fake)?),
         None => None,
     };
     let keys = make_keys(args, &fake)?;
-    for rule in fault_rules(args)? {
+    for rule in rules {
         fake.inject(rule);
     }
-    let client = principals::add(args, &fake)?;
     if let Some(state) = &mut state {
         state.save(&fake)?;
     }
     // Before it says that it is ready: whoever reads that may tell it to end.
     let told =
         interrupt::signal().map_err(|source| Failure::other("signals cannot be waited for", source))?;
-    let server = serve(args, &fake).await?;
+    let server = serve(args, &fake, listener)?;
     print::result(
         json,
         &to_json(&server, &keys, &client),
@@ -113,7 +119,12 @@ fn in_line(path: &Path, index: usize, error: &impl std::fmt::Display) -> Failure
     Failure::Usage(format!("line {number} of {path:?}: {error}"))
 }
 
-async fn serve(args: &FakeKmsArgs, fake: &FakeKms) -> Result<FakeKmsServer, Failure> {
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listening = TcpListener::bind(address).await;
+    listening.map_err(|source| Failure::Listen { address, source })
+}
+
+fn serve(args: &FakeKmsArgs, fake: &FakeKms, listener: TcpListener) -> Result<FakeKmsServer, Failure> {
     let mut builder = FakeKmsServer::builder(fake.clone())
         .regions_by_signature()
         .request_timeout(REQUEST_TIMEOUT)
@@ -123,8 +134,10 @@ async fn serve(args: &FakeKmsArgs, fake: &FakeKms) -> Result<FakeKmsServer, Fail
     if args.verify_signatures {
         builder = builder.verify_signatures();
     }
-    let listening = builder.bind(args.listen).await;
-    listening.map_err(|source| Failure::other("the address cannot be listened on", source))
+    builder.listen_on(listener).map_err(|source| Failure::Listen {
+        address: args.listen,
+        source,
+    })
 }
 
 /// Waits for the signal to end, and writes the state down meanwhile.

@@ -112,6 +112,8 @@ mod provider;
 mod quota;
 #[cfg(feature = "http")]
 mod state;
+#[cfg(feature = "http")]
+mod state_lock;
 mod times;
 mod world;
 

@@ -279,7 +279,66 @@ fn what_is_not_right_is_refused_before_it_listens() {
     ] {
         assert!(help.contains(part), "{help}");
     }
-    let emulator = Emulator::start(&shell, &[]);
-    let taken = shell.run(["fake-kms", "--listen", &emulator.address()]).ends(1);
-    assert!(taken.stderr.contains("cannot be listened on"), "{}", taken.stderr);
+}
+
+/// The files of a folder with what is in them.
+fn files(shell: &Shell) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(shell.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_start_that_finds_its_address_taken_says_which_and_has_written_nothing() {
+    let shell = Shell::new();
+    let emulator = Emulator::start(&shell, &["--state", "first", "--key", "alias/orders"]);
+    let before = files(&shell);
+    for state in ["first", "second"] {
+        let address = emulator.address();
+        let line = [
+            "fake-kms",
+            "--listen",
+            &address,
+            "--state",
+            state,
+            "--key",
+            "alias/more",
+        ];
+        let taken = shell.run(line).ends(1);
+        let told = format!("{address} cannot be listened on: ");
+        assert!(taken.stderr.contains(&told), "{}", taken.stderr);
+        assert_eq!(files(&shell), before, "{state}");
+    }
+}
+
+#[test]
+fn a_second_one_on_the_same_state_file_is_refused_until_the_first_has_ended_however_it_ended() {
+    let shell = Shell::new();
+    let mut first = Emulator::start(&shell, &["--state", "kms", "--key", "alias/orders"]);
+    let line = [
+        "fake-kms",
+        "--listen",
+        "127.0.0.1:0",
+        "--state",
+        "kms",
+        "--key",
+        "alias/more",
+    ];
+    let refused = shell.run(line).ends(8);
+    assert!(
+        refused.stderr.contains("is in use by another emulator"),
+        "{}",
+        refused.stderr
+    );
+    let orders = r#"{"KeyId": "alias/orders"}"#;
+    let told = first.call("DescribeKey", orders).1["KeyMetadata"]["Arn"].clone();
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    let second = Emulator::start(&shell, &["--state", "kms", "--key", "alias/more"]);
+    assert_eq!(second.call("DescribeKey", orders).1["KeyMetadata"]["Arn"], told);
+    assert_eq!(second.call("DescribeKey", r#"{"KeyId": "alias/more"}"#).0, "200");
 }

@@ -1,6 +1,8 @@
 //! A server is set up, and started.
 use std::{io, net::SocketAddr, time::Duration};
 
+use tokio::net::TcpListener;
+
 use super::{server::FakeKmsServer, settings::Settings};
 use crate::FakeKms;
 
@@ -118,6 +120,18 @@ impl FakeKmsServerBuilder {
     /// # Errors
     /// What the operating system says when the address is taken or not ours.
     pub async fn bind(self, address: SocketAddr) -> io::Result<FakeKmsServer> {
-        FakeKmsServer::listen(self.fake, self.settings, address).await
+        self.listen_on(TcpListener::bind(address).await?)
+    }
+
+    /// Serves on a listener, as [`bind`](Self::bind) does on an address: for whoever is to know that an address is free before
+    /// anything else is done.
+    ///
+    /// # Errors
+    /// What the operating system says when the listener has no address.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn listen_on(self, listener: TcpListener) -> io::Result<FakeKmsServer> {
+        FakeKmsServer::listen(self.fake, self.settings, listener)
     }
 }
