@@ -4,7 +4,7 @@ mod principals;
 
 use std::{fs, net::SocketAddr, path::Path, pin::pin, time::Duration};
 
-use datakey::fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsError, KmsErrorCode, NewKey, StateFile};
+use datakey::fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsErrorCode, NewKey, StateFile};
 use serde_json::{Map, Value, json};
 use tokio::{
     net::TcpListener,
@@ -23,6 +23,7 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until SIGINT or SIGTERM, and then saves the state and ends well.
 pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
+    check_paths(args)?;
     let fake = build(args)?;
     let rules = fault_rules(args)?;
     let client = principals::add(args, &fake)?;
@@ -56,6 +57,33 @@ pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
     ended
 }
 
+/// Of two things at one path, one could not be reached.
+fn check_paths(args: &FakeKmsArgs) -> Result<(), Failure> {
+    let (metrics, ledger, faults) = (&args.metrics_path, &args.ledger_path, &args.faults_path);
+    for (one, other, path) in [
+        (
+            "--metrics-path",
+            "--ledger-path",
+            (metrics == ledger).then_some(metrics),
+        ),
+        (
+            "--metrics-path",
+            "--faults-path",
+            (metrics == faults).then_some(metrics),
+        ),
+        (
+            "--ledger-path",
+            "--faults-path",
+            (ledger == faults).then_some(ledger),
+        ),
+    ] {
+        if let Some(path) = path {
+            return Err(Failure::Usage(format!("{one} and {other} are both {path:?}")));
+        }
+    }
+    Ok(())
+}
+
 fn build(args: &FakeKmsArgs) -> Result<FakeKms, Failure> {
     let mut builder = FakeKms::builder()
         .region(&args.region)
@@ -73,29 +101,42 @@ fn build(args: &FakeKmsArgs) -> Result<FakeKms, Failure> {
 
 /// The keys of the command line, by alias. Those that the state has already are kept.
 fn make_keys(args: &FakeKmsArgs, fake: &FakeKms) -> Result<Map<String, Value>, Failure> {
-    let of_one = args.key.iter().map(|alias| (alias, NewKey::new()));
-    let of_many = args
-        .multi_region_key
-        .iter()
-        .map(|alias| (alias, NewKey::new().multi_region()));
+    let both = |alias: &&String| args.multi_region_key.contains(alias);
+    if let Some(alias) = args.key.iter().find(both) {
+        let told =
+            format!("the key {alias:?} is given to --key and to --multi-region-key; a key is of one kind");
+        return Err(Failure::Usage(told));
+    }
+    let of_one = args.key.iter().map(|alias| (alias, false));
+    let of_many = args.multi_region_key.iter().map(|alias| (alias, true));
     let mut keys = Map::new();
-    for (alias, new) in of_one.chain(of_many) {
-        let arn = key_of(fake, alias, &new)
+    for (alias, is_multi_region) in of_one.chain(of_many) {
+        let arn = key_of(fake, alias, is_multi_region)
             .map_err(|error| Failure::Usage(format!("the key {alias:?}: {error}")))?;
         keys.insert(alias.clone(), arn.into());
     }
     Ok(keys)
 }
 
-fn key_of(fake: &FakeKms, alias: &str, new: &NewKey) -> Result<String, KmsError> {
+fn key_of(fake: &FakeKms, alias: &str, is_multi_region: bool) -> Result<String, String> {
     match fake.key_metadata(alias) {
-        Ok(key) => return Ok(key.arn.to_string()),
+        Ok(key) if key.multi_region.is_some() == is_multi_region => return Ok(key.arn.to_string()),
+        Ok(key) => {
+            return Err(format!(
+                "the state has {} by that alias, a key of the other kind",
+                key.arn
+            ));
+        }
         Err(error) if error.code() == KmsErrorCode::NotFound => {}
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.to_string()),
     }
-    let arn = fake.create_key_with(new)?;
-    fake.create_alias(alias, &arn)?;
-    Ok(arn.to_string())
+    let new = NewKey::new();
+    let new = if is_multi_region { new.multi_region() } else { new };
+    let made = fake.create_key_with(&new).and_then(|arn| {
+        fake.create_alias(alias, &arn)?;
+        Ok(arn.to_string())
+    });
+    made.map_err(|error| error.to_string())
 }
 
 /// The rules of the command line, and then those of the file: one a line, without empty ones and those that start with
@@ -161,13 +202,14 @@ async fn save_until(
     }
 }
 
-/// The environment that makes AWS clients use the emulator.
-fn environment(server: &FakeKmsServer, client: &principals::Client) -> [(&'static str, String); 4] {
+/// The environment that makes AWS clients use the emulator, and no proxy for it.
+fn environment(server: &FakeKmsServer, client: &principals::Client) -> [(&'static str, String); 5] {
     [
         ("AWS_ENDPOINT_URL_KMS", server.url()),
         ("AWS_REGION", server.fake().region().to_owned()),
         ("AWS_ACCESS_KEY_ID", client.access_key_id.clone()),
         ("AWS_SECRET_ACCESS_KEY", client.secret_access_key.clone()),
+        ("NO_PROXY", server.addr().ip().to_string()),
     ]
 }
 

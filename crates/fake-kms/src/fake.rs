@@ -11,7 +11,7 @@ use crate::{
     Latency, Ledger, NewKey, Principal, Quota,
     access::Asker,
     admission::Admission,
-    arn::is_region,
+    arn::{is_region, partition_of},
     engine::Engine,
     fault::Faults,
     latency::Sampler,
@@ -220,6 +220,12 @@ impl FakeKms {
     #[must_use]
     pub fn region(&self) -> &str {
         &self.engine().place().region
+    }
+
+    /// The partition that the Region is in, which ARNs begin with: `aws`, `aws-cn`, `aws-us-gov` and so on.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        partition_of(self.region())
     }
 
     /// The account: twelve digits.

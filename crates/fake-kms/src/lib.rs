@@ -96,6 +96,7 @@ mod engine;
 mod error;
 mod fake;
 mod fault;
+mod fault_text;
 mod hex;
 #[cfg(feature = "http")]
 mod http;

@@ -7,7 +7,7 @@ use super::{
     Engine,
     grant::{Grant, GrantRequest, is_grant_id},
     key::Key,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     store::Names,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const MAX_PER_KEY: usize = 50_000;
-const USUAL_PAGE: i64 = 50;
+const PAGE: PageLen = PageLen { usual: 50, most: 100 };
 /// Which grant is meant: by token, or by key and id.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GrantChoice<'a> {
@@ -98,7 +98,7 @@ impl Engine {
         };
         let grants = inner.grants.values().filter(wanted);
         let listed = grants.map(|grant| (Arc::clone(&key.arn), Arc::clone(grant)));
-        paging.cut(USUAL_PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
+        paging.cut(PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
     }
 
     pub(crate) fn list_retirable_grants(
@@ -117,7 +117,7 @@ impl Engine {
             listed.extend(grants.map(|grant| (Arc::clone(&key.arn), Arc::clone(grant))));
         }
         listed.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
-        paging.cut(USUAL_PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
+        paging.cut(PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
     }
 
     /// Ends a grant: by its grantee or retiring principal, or by whoever may do so by policy.

@@ -5,7 +5,7 @@ use super::{
     Engine,
     alias::Alias,
     key::Key,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     store::Names,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 const PREFIX: &str = "alias/";
 const MAX_LEN: usize = 256;
 const MAX_PER_KEY: usize = 50;
-const USUAL_PAGE: i64 = 50;
+const PAGE: PageLen = PageLen { usual: 50, most: 100 };
 
 impl Engine {
     pub(crate) fn create_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {
@@ -90,7 +90,7 @@ impl Engine {
             })
             .map(|(name, alias)| (name.to_string(), *alias));
         paging.cut(
-            USUAL_PAGE,
+            PAGE,
             listed,
             |(name, _)| name.clone(),
             |name| name.starts_with(PREFIX),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::{
     Engine,
     key::Key,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     store::Names,
 };
 use crate::{
@@ -16,6 +16,11 @@ use crate::{
 
 /// The only name that a key policy can have.
 pub(crate) const POLICY_NAME: &str = "default";
+
+const PAGE: PageLen = PageLen {
+    usual: 100,
+    most: 1000,
+};
 
 impl Engine {
     /// Lets the asker do something with a key, or says why not.
@@ -122,7 +127,7 @@ impl Engine {
     ) -> Result<Page<String>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, Action::ListKeyPolicies, &key, None)?;
-        paging.cut(100, [POLICY_NAME.to_owned()], String::clone, |name| {
+        paging.cut(PAGE, [POLICY_NAME.to_owned()], String::clone, |name| {
             name == POLICY_NAME
         })
     }
