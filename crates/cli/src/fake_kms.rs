@@ -59,26 +59,16 @@ pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
 
 /// Of two things at one path, one could not be reached.
 fn check_paths(args: &FakeKmsArgs) -> Result<(), Failure> {
-    let (metrics, ledger, faults) = (&args.metrics_path, &args.ledger_path, &args.faults_path);
-    for (one, other, path) in [
-        (
-            "--metrics-path",
-            "--ledger-path",
-            (metrics == ledger).then_some(metrics),
-        ),
-        (
-            "--metrics-path",
-            "--faults-path",
-            (metrics == faults).then_some(metrics),
-        ),
-        (
-            "--ledger-path",
-            "--faults-path",
-            (ledger == faults).then_some(ledger),
-        ),
-    ] {
-        if let Some(path) = path {
-            return Err(Failure::Usage(format!("{one} and {other} are both {path:?}")));
+    let paths = [
+        ("--metrics-path", &args.metrics_path),
+        ("--ledger-path", &args.ledger_path),
+        ("--faults-path", &args.faults_path),
+        ("--clock-path", &args.clock_path),
+    ];
+    for (index, (one, path)) in paths.iter().enumerate() {
+        let mut before = paths.iter().take(index);
+        if let Some((other, _)) = before.find(|(_, own)| own == path) {
+            return Err(Failure::Usage(format!("{other} and {one} are both {path:?}")));
         }
     }
     Ok(())
@@ -171,7 +161,8 @@ fn serve(args: &FakeKmsArgs, fake: &FakeKms, listener: TcpListener) -> Result<Fa
         .request_timeout(REQUEST_TIMEOUT)
         .metrics_path(&args.metrics_path)
         .ledger_path(&args.ledger_path)
-        .faults_path(&args.faults_path);
+        .faults_path(&args.faults_path)
+        .clock_path(&args.clock_path);
     if args.verify_signatures {
         builder = builder.verify_signatures();
     }

@@ -88,6 +88,7 @@
 mod access;
 mod admission;
 mod arn;
+mod asked;
 mod builder;
 mod calls;
 mod clock;

@@ -26,7 +26,7 @@ impl fmt::Display for Within<'_> {
     }
 }
 
-pub(crate) const DURATION: &str = "a time, such as 250us, 5ms, 1.5s, 2m or 1h";
+pub(crate) const DURATION: &str = "a time, such as 250us, 5ms, 1.5s, 2m, 1h or 7d";
 const LATENCY: &str =
     "a latency: a time, TIME..TIME, normal:MEAN,DEVIATION, lognormal:MEDIAN,P99 or exponential:MEAN";
 const QUOTA: &str = "a quota: a number of calls per second, unlimited, or bucket:RATE,BURST";
@@ -52,6 +52,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, ParseError> {
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         _ => return Err(refused()),
     };
     let number: f64 = number.parse().map_err(|_not_a_number| refused())?;
@@ -137,12 +138,13 @@ mod tests {
             ("1.5s", 1_500_000_000),
             ("2m", 120_000_000_000),
             ("7ns", 7),
+            ("0.5d", 43_200_000_000_000),
             ("0s", 0),
         ] {
             assert_eq!(duration(text).map(|time| time.as_nanos()), Ok(nanos), "{text}");
         }
         for text in [
-            "", "5", "ms", "-1s", "1 s", "1d", "1e999s", "NaNs", "infs", "5msx",
+            "", "5", "ms", "-1s", "1 s", "1w", "1e999s", "NaNs", "infs", "5msx",
         ] {
             assert_eq!(duration(text), Err(refuse(text, DURATION)), "{text}");
         }

@@ -63,12 +63,15 @@ pub(crate) struct FakeKmsArgs {
     /// Where metrics are.
     #[arg(long, default_value = "/metrics", value_name = "PATH", value_parser = path)]
     pub(crate) metrics_path: String,
-    /// Where the ledger is.
+    /// Where the ledger is (GET), and is emptied (DELETE).
     #[arg(long, default_value = "/ledger", value_name = "PATH", value_parser = path)]
     pub(crate) ledger_path: String,
     /// Where fault rules can be added (POST, one a line) and taken out (DELETE) while it runs.
     #[arg(long, default_value = "/faults", value_name = "PATH", value_parser = path)]
     pub(crate) faults_path: String,
+    /// Where the clock can be moved on (POST of a time, such as 7d), for deletions and rotations.
+    #[arg(long, default_value = "/clock", value_name = "PATH", value_parser = path)]
+    pub(crate) clock_path: String,
     /// How many calls of a Region the ledger keeps.
     #[arg(long, default_value_t = 10_000, value_name = "CALLS")]
     pub(crate) ledger_calls: usize,

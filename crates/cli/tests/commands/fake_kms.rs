@@ -123,6 +123,10 @@ fn it_says_how_to_reach_it_and_answers() {
     );
     assert_eq!(emulator.call("ListKeys", "{}").0, "503");
     assert_eq!(emulator.call("ListKeys", "{}").0, "200");
+    assert_eq!(emulator.send("DELETE /ledger HTTP/1.1", "").0, "200");
+    let (_, ledger) = emulator.send("GET /ledger HTTP/1.1", "");
+    assert!(!ledger.contains("DescribeKey"), "{ledger}");
+    assert_eq!(emulator.send("POST /clock HTTP/1.1", "7d").0, "200");
     assert_eq!(emulator.end("-INT"), 0);
 }
 
@@ -261,6 +265,7 @@ fn what_is_not_right_is_refused_before_it_listens() {
         ["--faults-path", "/faults?all"],
         ["--faults-path", "/metrics"],
         ["--ledger-path", "/faults"],
+        ["--clock-path", "/metrics"],
     ] {
         let line = [["fake-kms", "--json"], arguments].concat();
         let (kind, message) = shell.run(line).ends(2).error();

@@ -92,7 +92,8 @@ impl FakeKmsServerBuilder {
         self
     }
 
-    /// Answers `GET` of this path with the ledgers of all Regions, in JSON. Default: none.
+    /// Answers `GET` of this path with the ledgers of all Regions, in JSON; `DELETE` empties them, or with `?region=eu-west-1` that
+    /// of a Region. Default: none.
     pub fn ledger_path(mut self, path: &str) -> Self {
         self.settings.ledger_path = Some(path.into());
         self
@@ -103,6 +104,13 @@ impl FakeKmsServerBuilder {
     /// `?region=eu-west-1`. Whoever reaches the endpoint may do so. Default: none.
     pub fn faults_path(mut self, path: &str) -> Self {
         self.settings.faults_path = Some(path.into());
+        self
+    }
+
+    /// Moves the clock on by the time in the body of a `POST` to this path, such as `7d`: see
+    /// [`FakeKms::advance_clock`]. `GET` tells what it shows. Default: none.
+    pub fn clock_path(mut self, path: &str) -> Self {
+        self.settings.clock_path = Some(path.into());
         self
     }
 
