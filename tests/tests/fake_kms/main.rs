@@ -3,6 +3,7 @@
 mod access;
 mod control;
 mod dry_runs;
+mod escalation;
 mod every_operation;
 mod faults;
 mod grants;

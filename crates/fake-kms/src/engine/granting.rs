@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     Engine,
-    grant::{Grant, GrantRequest, is_grant_id},
+    grant::{Grant, GrantRequest, Terms, is_grant_id},
     key::Key,
     listing::{Page, PageLen, Paging},
     store::Names,
@@ -49,6 +49,7 @@ impl Engine {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, Action::CreateGrant, &key, None)?;
         let terms = request.check()?;
+        self.authorize_grant(asker, &key, &terms)?;
         key.usable()?;
         let mut inner = write(&key.inner);
         let same = |grant: &&Arc<Grant>| terms.name.is_some() && grant.terms == terms;
@@ -110,7 +111,8 @@ impl Engine {
         self.authorize_account(asker, Action::ListRetirableGrants)?;
         let keys = read(&self.keys);
         let mut listed: Vec<Listed> = Vec::new();
-        for key in keys.values() {
+        let now = self.clock.unix();
+        for key in keys.values().filter(|key| !key.is_deleted(now)) {
             let inner = read(&key.inner);
             let retirable = |grant: &&Arc<Grant>| grant.terms.retiring.as_deref() == Some(retiring);
             let grants = inner.grants.values().filter(retirable);
@@ -200,6 +202,14 @@ impl Key {
         read(&self.inner).grants.values().any(|grant| {
             let terms = &grant.terms;
             terms.allow(action) && principal.is_named(&terms.grantee) && terms.fit(context)
+        })
+    }
+
+    /// Whether a grant lets a principal make another grant.
+    pub(super) fn grants_let_grant(&self, principal: &Principal, terms: &Terms) -> bool {
+        read(&self.inner).grants.values().any(|grant| {
+            let own = &grant.terms;
+            own.allow(Action::CreateGrant) && principal.is_named(&own.grantee) && own.cover(terms)
         })
     }
 

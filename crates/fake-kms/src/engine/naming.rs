@@ -25,8 +25,11 @@ impl Engine {
     pub(crate) fn create_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {
         check_name(name)?;
         let key = self.alias_target(target)?;
+        self.authorize_alias(asker, Action::CreateAlias, name)?;
         self.authorize(asker, Action::CreateAlias, &key, None)?;
         key.not_pending_deletion()?;
+        // An alias whose key is gone is forgotten here, so that its name is free.
+        let _it_may_be_there = self.find_alias(name);
         let now = self.clock.unix();
         let mut aliases = write(&self.aliases);
         if aliases.contains_key(name) {
@@ -54,6 +57,7 @@ impl Engine {
     pub(crate) fn update_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {
         check_name(name)?;
         let key = self.alias_target(target)?;
+        self.authorize_alias(asker, Action::UpdateAlias, name)?;
         self.authorize(asker, Action::UpdateAlias, &key, None)?;
         self.authorize(asker, Action::UpdateAlias, &*self.find_alias(name)?, None)?;
         key.not_pending_deletion()?;
@@ -66,6 +70,7 @@ impl Engine {
 
     pub(crate) fn delete_alias(&self, asker: &Asker<'_>, name: &str) -> Result<(), KmsError> {
         check_name(name)?;
+        self.authorize_alias(asker, Action::DeleteAlias, name)?;
         self.authorize(asker, Action::DeleteAlias, &*self.find_alias(name)?, None)?;
         write(&self.aliases).remove(name);
         Ok(())

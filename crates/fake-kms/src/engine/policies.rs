@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::{
     Engine,
+    grant::Terms,
     key::Key,
     listing::{Page, PageLen, Paging},
     store::Names,
@@ -41,6 +42,40 @@ impl Engine {
             Verdict::NotAllowed(_) if key.grants_let(principal, action, context) => Ok(()),
             verdict => verdict.into_result(&inquiry),
         }
+    }
+
+    /// Lets the asker make a grant. Whom no policy but a grant lets do so can pass on what that grant has, and no more.
+    pub(super) fn authorize_grant(
+        &self,
+        asker: &Asker<'_>,
+        key: &Key,
+        terms: &Terms,
+    ) -> Result<(), KmsError> {
+        let Some(principal) = asker.principal else {
+            return Ok(());
+        };
+        let inquiry = self.inquiry(principal, Action::CreateGrant, &key.arn, None);
+        let policy = Arc::clone(&read(&key.inner).policy);
+        match decide(&inquiry, Some(&policy)) {
+            Verdict::NotAllowed(_) if key.grants_let_grant(principal, terms) => Ok(()),
+            verdict => verdict.into_result(&inquiry),
+        }
+    }
+
+    /// Lets the asker do something with an alias, which is asked beside what is asked of its key. Aliases have no policies of
+    /// their own.
+    pub(super) fn authorize_alias(
+        &self,
+        asker: &Asker<'_>,
+        action: Action,
+        name: &str,
+    ) -> Result<(), KmsError> {
+        let Some(principal) = asker.principal else {
+            return Ok(());
+        };
+        let arn = self.place.alias_arn(name);
+        let inquiry = self.inquiry(principal, action, &arn, None);
+        decide(&inquiry, None).into_result(&inquiry)
     }
 
     /// Lets the asker do something that is about no key.
