@@ -5,7 +5,7 @@
 use datakey_envelope::{
     Aad, FrameLen, Kind, Message, OpenError, OpeningKey, Params, Salt, SealingKey, Suite,
 };
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
 
 use crate::envelope_parts::{Derivation, Schedule, encoded_keys, encoded_pairs, seal_frame};
 
@@ -15,7 +15,7 @@ pub const SALT: [u8; 24] = *b"salt of twenty-four byte";
 /// A data key of one byte repeated.
 #[must_use]
 pub fn data_key(byte: u8) -> DataKey {
-    DataKey::init(|bytes| bytes.fill(byte))
+    DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(byte))
 }
 
 /// A wrapped key with the lengths that KMS has: an ARN of 75 bytes and a blob of 184.
@@ -81,8 +81,8 @@ impl Fixture {
     #[must_use]
     pub fn of(context: EncryptionContext, wrapped: WrappedKeys, params: Params) -> Self {
         let data_key = data_key(0x42);
-        let sealing = SealingKey::new(&data_key, &wrapped, &context, &params);
-        let opening = OpeningKey::new(&data_key, &context);
+        let sealing = SealingKey::new(&data_key, &wrapped, &context, &params).unwrap();
+        let opening = OpeningKey::new(&data_key, &context).unwrap();
         Self {
             data_key,
             context,

@@ -9,7 +9,7 @@ use datakey_envelope::{
     Aad, EndPlan, FormatError, Header, Kind, MAX_HEADER_LEN, Message, OpenError, OpeningKey, RangePlan,
     RewrapError,
 };
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
 
 use crate::{
     envelope::{Reference, open_with},
@@ -295,8 +295,8 @@ fn mended(data: &[u8]) -> Option<(Vec<u8>, OpeningKey)> {
         Kind::Records => mend.records(body, &mut message),
         _ => mend.stream(body, &mut message),
     }
-    let data_key = DataKey::init(|bytes| *bytes = DATA_KEY);
-    Some((message, OpeningKey::new(&data_key, &context)))
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.copy_from_slice(&DATA_KEY));
+    Some((message, OpeningKey::new(&data_key, &context).unwrap()))
 }
 
 struct Mend<'a> {

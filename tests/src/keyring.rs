@@ -9,8 +9,8 @@ use std::{
 };
 
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use tokio::time;
 
@@ -170,7 +170,7 @@ impl Scripted {
 }
 
 fn key(number: u64) -> DataKey {
-    DataKey::init(|bytes| {
+    DataKey::init(DataKeyLength::Bytes32, |bytes| {
         for (own, byte) in bytes.iter_mut().zip(number.to_be_bytes().iter().cycle()) {
             *own = byte ^ 0xA5;
         }
@@ -182,6 +182,7 @@ impl SealingProvider for Scripted {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        _: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let number = self.0.generated.fetch_add(1, SeqCst) + 1;
         self.perform(Operation::GenerateDataKey, context, None).await?;

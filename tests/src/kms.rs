@@ -159,6 +159,16 @@ pub fn wrapped_by(key_id: &str) -> WrappedKey {
     WrappedKey::new(key_id, b"opaque blob".to_vec()).expect("well-formed")
 }
 
+/// How many bytes a `GenerateDataKey` asks for.
+#[must_use]
+pub fn data_key_len(body: &Value) -> usize {
+    match body["KeySpec"].as_str() {
+        Some("AES_128") => 16,
+        Some("AES_256") => 32,
+        _ => body["NumberOfBytes"].as_u64().unwrap_or_default() as usize,
+    }
+}
+
 /// A KMS with one key, [`KEY`], that remembers what it wrapped: enough for the conformance suite.
 #[derive(Debug, Default)]
 pub struct SmallKms {
@@ -188,7 +198,7 @@ impl Respond for SmallKms {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let Seen { operation, body } = see(request);
         let context = body["EncryptionContext"].clone();
-        let fresh = [self.next.load(Ordering::Relaxed).wrapping_add(1); 32];
+        let fresh = vec![self.next.load(Ordering::Relaxed).wrapping_add(1); data_key_len(&body)];
         match operation.as_str() {
             "GenerateDataKey" => json_answer(&self.wrap(STANDARD.encode(fresh).into(), context)),
             "Encrypt" => json_answer(&self.wrap(body["Plaintext"].clone(), context)),

@@ -22,7 +22,7 @@ use datakey_fake_kms::{CallError, FakeKms, KmsContext};
 use datakey_kms::{KmsProvider, KmsProviderBuilder};
 use serde_json::{Value, json};
 
-use crate::kms::config;
+use crate::kms::{config, data_key_len};
 
 /// Starts a provider for a fake, in its region.
 pub fn provider_of(fake: &FakeKms) -> KmsProviderBuilder {
@@ -137,7 +137,9 @@ async fn work(fake: &FakeKms, operation: &str, body: &Value) -> Result<Value, Ca
     let own = context("EncryptionContext")?;
     Ok(match operation {
         "GenerateDataKey" => {
-            let made = fake.generate_data_key(text("KeyId"), &own, 32).await?;
+            let made = fake
+                .generate_data_key(text("KeyId"), &own, data_key_len(body))
+                .await?;
             let plaintext = STANDARD.encode(made.plaintext.expose_secret());
             json!({"KeyId": *made.key_arn, "Plaintext": plaintext, "CiphertextBlob": STANDARD.encode(made.ciphertext)})
         }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use datakey_retry::{Policy, Reason, retry};
 use rand::{Rng as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
@@ -247,7 +247,7 @@ pub fn seeded(seed: u64) -> Policy {
 }
 
 /// The digest of the context, and the data key.
-type Kept = ([u8; 32], [u8; 32]);
+type Kept = ([u8; 32], Vec<u8>);
 
 /// A provider that remembers what it wrapped, and fails as told before it works.
 #[derive(Debug, Default)]
@@ -281,10 +281,13 @@ impl Scripted {
         failure.map_or(Ok(call), Err)
     }
 
-    fn wrap(&self, context: &EncryptionContext, ticket: u64, key: [u8; 32]) -> WrappedKeys {
+    fn wrap(&self, context: &EncryptionContext, ticket: u64, key: &DataKey) -> WrappedKeys {
         let mut blob = [0x5A; 16];
         blob[..8].copy_from_slice(&(ticket | 1 << 63).to_be_bytes());
-        self.safe.lock().unwrap().insert(blob, (*context.digest(), key));
+        self.safe
+            .lock()
+            .unwrap()
+            .insert(blob, (*context.digest(), key.expose_secret().to_vec()));
         WrappedKey::new("scripted:1", blob.to_vec()).unwrap().into()
     }
 }
@@ -294,15 +297,17 @@ impl SealingProvider for Scripted {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let ticket = self.next().await?;
-        let mut key = [0x42; 32];
-        key[..8].copy_from_slice(&ticket.to_be_bytes());
-        let wrapped = self.wrap(context, ticket, key);
-        Ok(GeneratedDataKey::new(
-            DataKey::init(|bytes| *bytes = key),
-            wrapped,
-        ))
+        let key = DataKey::init(length, |bytes| {
+            bytes.fill(0x42);
+            if let Some(start) = bytes.first_chunk_mut() {
+                *start = ticket.to_be_bytes();
+            }
+        });
+        let wrapped = self.wrap(context, ticket, &key);
+        Ok(GeneratedDataKey::new(key, wrapped))
     }
 
     async fn encrypt(
@@ -311,7 +316,7 @@ impl SealingProvider for Scripted {
         key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
         let ticket = self.next().await?;
-        Ok(self.wrap(context, ticket, *key.expose_secret()))
+        Ok(self.wrap(context, ticket, key))
     }
 }
 
@@ -332,9 +337,9 @@ impl OpeningProvider for Scripted {
         self.next().await?;
         let kept = <[u8; 16]>::try_from(wrapped.blob())
             .ok()
-            .and_then(|blob| self.safe.lock().unwrap().get(&blob).copied());
+            .and_then(|blob| self.safe.lock().unwrap().get(&blob).cloned());
         match kept {
-            Some((digest, key)) if digest == *context.digest() => Ok(DataKey::init(|bytes| *bytes = key)),
+            Some((digest, key)) if digest == *context.digest() => Ok(DataKey::from_slice(&key).unwrap()),
             _ => Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt)),
         }
     }

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
 /// The near Region's key.
@@ -108,9 +108,7 @@ impl Region {
 
     fn unwrap(&self, context: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
         match wrapped.blob().split_at(32) {
-            (digest, key) if digest == context.digest() => {
-                Ok(DataKey::init(|bytes| bytes.copy_from_slice(key)))
-            }
+            (digest, key) if digest == context.digest() => Ok(DataKey::from_slice(key).unwrap()),
             _ => {
                 Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt).with_key_id(self.key_id))
             }
@@ -123,8 +121,9 @@ impl SealingProvider for TwoRegions {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        let key = DataKey::init(|bytes| bytes.fill(7));
+        let key = DataKey::init(length, |bytes| bytes.fill(7));
         let wrapped = self.encrypt(context, &key).await?;
         Ok(GeneratedDataKey::new(key, wrapped))
     }
@@ -139,6 +138,10 @@ impl SealingProvider for TwoRegions {
         far.call(Operation::Encrypt).await?;
         let wrapped = WrappedKeys::from(near.wrap(context, key));
         Ok(wrapped.join(&far.wrap(context, key).into()).unwrap())
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        2
     }
 }
 
@@ -197,8 +200,9 @@ impl SealingProvider for Replica {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        let key = DataKey::init(|bytes| bytes.fill(7));
+        let key = DataKey::init(length, |bytes| bytes.fill(7));
         self.0.call(Operation::GenerateDataKey).await?;
         let wrapped = self.0.wrap(context, &key);
         Ok(GeneratedDataKey::new(key, wrapped))

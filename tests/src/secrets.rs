@@ -6,8 +6,8 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use datakey_provider::{
-    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, SealingProvider,
-    WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
+    SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
 /// The secret bytes: no two of them are equal, and no text has them.
@@ -102,8 +102,12 @@ fn wrapped() -> WrappedKeys {
 
 #[async_trait]
 impl SealingProvider for Planted {
-    async fn generate_data_key(&self, _: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
-        let key = DataKey::init(|bytes| *bytes = secret());
+    async fn generate_data_key(
+        &self,
+        _: &EncryptionContext,
+        _: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        let key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.copy_from_slice(&secret()));
         Ok(GeneratedDataKey::new(key, wrapped()))
     }
 
@@ -119,6 +123,8 @@ impl OpeningProvider for Planted {
     }
 
     async fn decrypt(&self, _: &EncryptionContext, _: &WrappedKey) -> Result<DataKey, ProviderError> {
-        Ok(DataKey::init(|bytes| *bytes = secret()))
+        Ok(DataKey::init(DataKeyLength::Bytes32, |bytes| {
+            bytes.copy_from_slice(&secret())
+        }))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use datakey::{
     Aad, OpenError, OpenReader, Params, SealWriter, SealedHeader, StreamError,
     envelope::{FrameLen, Message, OpeningKey, SealingKey},
-    provider::{DataKey, WrappedKey},
+    provider::{DataKey, DataKeyLength, WrappedKey},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -21,7 +21,7 @@ pub const AAD: &str = "orders.csv";
 pub const FRAME: usize = 4096;
 
 fn key() -> DataKey {
-    DataKey::init(|bytes| bytes.fill(0x5E))
+    DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x5E))
 }
 
 /// A key to seal with.
@@ -32,13 +32,13 @@ fn key() -> DataKey {
 pub fn sealing() -> SealingKey {
     let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
     let params = Params::new().with_frame_len(FrameLen::from_exponent(12).unwrap());
-    SealingKey::new(&key(), &wrapped, &orders(), &params)
+    SealingKey::new(&key(), &wrapped, &orders(), &params).unwrap()
 }
 
 /// The key to open with.
 #[must_use]
 pub fn opening() -> OpeningKey {
-    OpeningKey::new(&key(), &orders())
+    OpeningKey::new(&key(), &orders()).unwrap()
 }
 
 /// Seals a message as a whole.

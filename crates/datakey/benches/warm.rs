@@ -18,7 +18,7 @@ use datakey::{
     Aad, EncryptionContext, Opener, Params, Sealer, Suite,
     envelope::{Message, OpeningKey, SealingKey},
     local::LocalKeys,
-    provider::{OpeningProvider as _, SealingProvider as _},
+    provider::{DataKeyLength, OpeningProvider as _, SealingProvider as _},
 };
 use divan::Bencher;
 
@@ -51,15 +51,15 @@ fn on_a_runtime<T>(future: impl Future<Output = T>) -> T {
 /// Keys of the envelope alone, and a message under them.
 fn alone(suite: Suite) -> (SealingKey, OpeningKey, Vec<u8>) {
     let (context, keys) = (context(), LocalKeys::generate("bench").unwrap());
-    let made = on_a_runtime(keys.generate_data_key(&context)).unwrap();
+    let made = on_a_runtime(keys.generate_data_key(&context, DataKeyLength::Bytes32)).unwrap();
     let params = Params::new().with_suite(suite);
-    let sealing = SealingKey::new(made.data_key(), made.wrapped_keys(), &context, &params);
+    let sealing = SealingKey::new(made.data_key(), made.wrapped_keys(), &context, &params).unwrap();
     let again = on_a_runtime(keys.decrypt(&context, made.wrapped_keys().first())).unwrap();
     let mut message = Vec::new();
     sealing
         .seal(&[7; LEN], Aad::new(b"order 17"), &mut message)
         .unwrap();
-    (sealing, OpeningKey::new(&again, &context), message)
+    (sealing, OpeningKey::new(&again, &context).unwrap(), message)
 }
 
 /// The facade, warm, and a message of it.

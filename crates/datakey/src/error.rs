@@ -27,7 +27,8 @@ impl SealError {
     pub fn class(&self) -> Option<ErrorClass> {
         match self {
             Self::Keyring(error) => error.class(),
-            Self::ShutDown | Self::Envelope(_) => None,
+            Self::ShutDown => Some(ErrorClass::ShutDown),
+            Self::Envelope(_) => None,
         }
     }
 
@@ -93,6 +94,7 @@ impl OpenError {
     pub fn class(&self) -> Option<ErrorClass> {
         match self {
             Self::Keyring(error) => error.class(),
+            Self::ShutDown => Some(ErrorClass::ShutDown),
             _ => None,
         }
     }

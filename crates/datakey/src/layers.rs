@@ -4,10 +4,6 @@ use std::{sync::Arc, time::Duration};
 use datakey_provider::{OpeningProvider, SealingProvider};
 use datakey_retry::{Policy, Retry};
 
-/// How much longer a load may take than the retry policy gives a call, so that the policy's own error is the one that
-/// callers see.
-const LOAD_GRACE: Duration = Duration::from_secs(1);
-
 /// What both sides have between keyring and provider.
 #[derive(Debug, Clone)]
 pub(crate) struct Layers {
@@ -42,15 +38,6 @@ impl Layers {
             None => provider,
         }
     }
-
-    /// How long a load may take: what was set, or a little longer than the policy is patient.
-    pub(crate) fn load_timeout(&self) -> Option<Duration> {
-        let by_policy = || {
-            let deadline = self.policy.as_ref()?.rules().deadline?;
-            Some(deadline.saturating_add(LOAD_GRACE))
-        };
-        self.load_timeout.or_else(by_policy)
-    }
 }
 
 /// The settings that both builders have, on a field `layers`.
@@ -82,7 +69,8 @@ macro_rules! settings {
         }
 
         /// Bounds one load of a data key with all its attempts. By default a second more than the retry policy's
-        /// deadline, and without a retry layer [`DEFAULT_LOAD_TIMEOUT`](crate::keyring::DEFAULT_LOAD_TIMEOUT).
+        /// deadline, and without a retry layer a second more than the provider is patient itself, or where that does not
+        /// say, [`DEFAULT_LOAD_TIMEOUT`](crate::keyring::DEFAULT_LOAD_TIMEOUT).
         pub fn load_timeout(mut self, timeout: std::time::Duration) -> Self {
             self.layers.load_timeout = Some(timeout);
             self

@@ -1,9 +1,11 @@
 //! What the keyrings keep for us: key schedules and the header bytes that repeat.
 use std::ops::Range;
 
-use datakey_envelope::{OpeningKey, SealingKey};
+use datakey_envelope::{DATA_KEY_LENGTH, OpeningKey, SealingKey};
 use datakey_keyring::{OpeningMaterial, SealingMaterial};
-use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
+use datakey_provider::{
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError,
+};
 
 use crate::Format;
 
@@ -37,18 +39,20 @@ impl Envelope {
 impl SealingMaterial for Envelope {
     type Key = SealingKey;
 
+    fn data_key_length(&self) -> DataKeyLength {
+        let Format::Datakey(_) = &self.0;
+        DATA_KEY_LENGTH
+    }
+
     fn prepare(
         &self,
         made: GeneratedDataKey,
         context: &EncryptionContext,
     ) -> Result<SealingKey, ProviderError> {
         let Format::Datakey(params) = &self.0;
-        Ok(SealingKey::new(
-            made.data_key(),
-            made.wrapped_keys(),
-            context,
-            params,
-        ))
+        SealingKey::new(made.data_key(), made.wrapped_keys(), context, params).map_err(|over| {
+            ProviderError::new(ErrorClass::InvalidRequest, Operation::GenerateDataKey).with_source(over)
+        })
     }
 
     fn memory(&self, key: &SealingKey, lock: &mut dyn FnMut(Range<*const u8>)) {
@@ -60,7 +64,10 @@ impl OpeningMaterial for Envelope {
     type Key = OpeningKey;
 
     fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
-        Ok(OpeningKey::new(&data_key, context))
+        // A message of this format with a data key of another length was not sealed.
+        OpeningKey::new(&data_key, context).map_err(|over| {
+            ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt).with_source(over)
+        })
     }
 
     fn memory(&self, key: &OpeningKey, lock: &mut dyn FnMut(Range<*const u8>)) {

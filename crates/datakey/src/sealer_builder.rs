@@ -76,7 +76,7 @@ impl SealerBuilder {
         if !self.layers.cached {
             keyring = keyring.uncached();
         }
-        if let Some(timeout) = self.layers.load_timeout() {
+        if let Some(timeout) = self.layers.load_timeout {
             keyring = keyring.load_timeout(timeout);
         }
         if let Some(loads) = self.layers.max_loads {

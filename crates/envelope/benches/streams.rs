@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use datakey_envelope::{Aad, Message, OpeningKey, Params, SealingKey, Suite};
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 use divan::{Bencher, counter::BytesCount};
 
 #[path = "raw/mod.rs"]
@@ -26,11 +26,11 @@ fn keys(cipher: Cipher) -> (SealingKey, OpeningKey) {
         Cipher::ChaCha20 => Suite::ChaCha20Poly1305,
         Cipher::Aes256 => Suite::Aes256Gcm,
     };
-    let data_key = DataKey::init(|bytes| bytes.fill(7));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     let wrapped = WrappedKey::new("local:bench", vec![7; 184]).unwrap().into();
     let context = EncryptionContext::empty();
-    let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new().with_suite(suite));
-    (sealing, OpeningKey::new(&data_key, &context))
+    let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new().with_suite(suite)).unwrap();
+    (sealing, OpeningKey::new(&data_key, &context).unwrap())
 }
 
 const PIECE: usize = 1 << 20;

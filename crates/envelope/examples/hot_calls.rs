@@ -12,7 +12,7 @@
 use std::{env, hint::black_box};
 
 use datakey_envelope::{Aad, Message, OpeningKey, Params, Salt, SealingKey, Suite};
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 
 const PLAINTEXT: [u8; 300] = [7; 300];
 const USAGE: &str = "seal|open|seal_record|open_record  chacha20-poly1305|aes-256-gcm  HOW_OFTEN";
@@ -27,11 +27,11 @@ fn main() {
     };
     let times: u8 = arguments.next().and_then(|text| text.parse().ok()).expect(USAGE);
 
-    let data_key = DataKey::init(|bytes| bytes.fill(7));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     let wrapped = WrappedKey::new("local:bench", vec![7; 184]).unwrap().into();
     let context = EncryptionContext::empty();
-    let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new().with_suite(suite));
-    let opening = OpeningKey::new(&data_key, &context);
+    let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new().with_suite(suite)).unwrap();
+    let opening = OpeningKey::new(&data_key, &context).unwrap();
     match call.as_str() {
         "seal" => seal(&sealing, times),
         "open" => open(&sealing, &opening, times),

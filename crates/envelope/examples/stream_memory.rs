@@ -14,7 +14,7 @@
 use std::{env, fs};
 
 use datakey_envelope::{Aad, Header, OpeningKey, Params, SealingKey, Suite};
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 
 const PORTION: usize = 1 << 16;
 
@@ -30,16 +30,18 @@ fn main() {
 }
 
 fn stream(len: u64) {
-    let data_key = DataKey::init(|bytes| bytes.fill(7));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     let wrapped = WrappedKey::new("local:bench", vec![7; 184]).unwrap().into();
     let context = EncryptionContext::empty();
     let params = Params::new().with_suite(Suite::Aes256Gcm);
     let (mut sealed, mut opened) = (Vec::new(), Vec::new());
     let mut sealer = SealingKey::new(&data_key, &wrapped, &context, &params)
+        .unwrap()
         .stream_sealer(Aad::EMPTY, &mut sealed)
         .unwrap();
     let header = Header::decode(&sealed).unwrap();
     let mut opener = OpeningKey::new(&data_key, &context)
+        .unwrap()
         .stream_opener(&header, Aad::EMPTY)
         .unwrap();
     let zeros = vec![0; PORTION];

@@ -21,16 +21,16 @@ const TABLE_ENTRY: u64 = 4;
 /// ```
 /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
 /// # use datakey_envelope::{Aad, Header, OpeningKey, Params, RangePlan, SealingKey};
-/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
 /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
 /// # let context = EncryptionContext::empty();
-/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new()).unwrap();
 /// # let plaintext: Vec<u8> = (0..200_000_u32).map(|at| at as u8).collect();
 /// # let mut object = Vec::new();
 /// # sealing.seal(&plaintext, Aad::EMPTY, &mut object).unwrap();
 /// # let fetch = |range: std::ops::Range<u64>| object[range.start as usize..range.end as usize].to_vec();
-/// let opening = OpeningKey::new(&data_key, &context);
+/// let opening = OpeningKey::new(&data_key, &context)?;
 /// let header = Header::decode(&object)?; // its first kilobyte is enough
 /// let plan = RangePlan::new(&header, object.len() as u64, 70_000..70_100)?;
 ///

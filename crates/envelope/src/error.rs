@@ -1,7 +1,7 @@
 //! What goes wrong in sealing and opening, and what to do next.
 use thiserror::Error;
 
-use crate::{Kind, Rule};
+use crate::{Kind, LimitError, Rule};
 
 /// The structure of a message is not that of the format. Seen without a key, so it says nothing about authenticity.
 ///
@@ -62,6 +62,9 @@ pub enum OpenError {
          context or associated data; check those three, and do not use the message otherwise"
     )]
     NotAuthentic,
+    /// The data key is none of this format.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// What was asked for lies outside the message. Nothing was opened.
     #[error("the message has {len} bytes or records, and what is asked for ends at {end}; ask for less")]
     OutOfRange {
@@ -104,6 +107,9 @@ pub enum OpenError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {
+    /// The format has no place for the data key.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// More than [`MAX_MESSAGE_LEN`](crate::MAX_MESSAGE_LEN) bytes of plaintext.
     #[error("{}; {}", Rule::MessageLength, Rule::MessageLength.advice())]
     MessageTooLong,

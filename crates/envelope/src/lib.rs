@@ -22,15 +22,15 @@
 //! ```
 //! # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
 //! use datakey_envelope::{Aad, Message, OpenError, OpeningKey, Params, SealingKey};
-//! use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+//! use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 //!
 //! // What a provider's `generate_data_key(&context)` answers: a data key, plain and wrapped.
 //! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
-//! let data_key = DataKey::init(|bytes| bytes.fill(7)); // a provider draws random bytes
+//! let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7)); // a provider draws random bytes
 //! let wrapped = WrappedKey::new("arn:aws:kms:...", b"opaque to us".to_vec())?.into();
 //!
 //! // Prepare once per data key, then seal from any number of threads.
-//! let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+//! let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
 //! let mut sealed = Vec::new();
 //! sealing.seal(b"2 CDs, 24.98 USD", Aad::from("order 17"), &mut sealed)?;
 //!
@@ -39,9 +39,9 @@
 //! let claimed = message.header().context()?;
 //! claimed.check_expected(&EncryptionContext::new([("tenant", "acme")])?)?;
 //! assert_eq!(message.header().wrapped_keys()?, wrapped);
-//! let unwrapped = DataKey::init(|bytes| bytes.fill(7)); // a provider's `decrypt(&claimed, &wrapped_key)`
+//! let unwrapped = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7)); // a provider's `decrypt(&claimed, &wrapped_key)`
 //!
-//! let opening = OpeningKey::new(&unwrapped, &claimed);
+//! let opening = OpeningKey::new(&unwrapped, &claimed)?;
 //! let mut opened = Vec::new();
 //! opening.open(&message, Aad::from("order 17"), &mut opened)?;
 //! assert_eq!(opened, b"2 CDs, 24.98 USD");
@@ -106,6 +106,7 @@ mod access;
 mod error;
 mod geometry;
 mod header;
+mod limits;
 mod read;
 mod rewrap;
 mod room;
@@ -143,6 +144,7 @@ pub use header::{
     ContextPairs, Header, MAGIC, MAX_HEADER_LEN, Message, SALT_LEN, VERSION, WrappedKeyRef, WrappedKeyRefs,
     is_datakey_message,
 };
+pub use limits::{DATA_KEY_LENGTH, LimitError};
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};
 pub use rewrap::RewrapError;

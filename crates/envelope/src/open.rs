@@ -5,7 +5,7 @@ use core::{fmt, ops::Range};
 use datakey_provider::{DataKey, EncryptionContext};
 
 use crate::{
-    Aad, Header, Kind, Message, OpenError,
+    Aad, Header, Kind, LimitError, Message, OpenError,
     frame::{FrameOpener, Position},
     geometry,
     room::Room,
@@ -36,15 +36,15 @@ pub use stream::StreamOpener;
 /// # #[cfg(feature = "getrandom")] {
 /// use datakey_envelope::{Aad, Message, OpenError, OpeningKey};
 /// # use datakey_envelope::{Params, SealingKey};
-/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
 /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
 /// # let context = EncryptionContext::new([("tenant", "acme")]).unwrap();
 /// # let mut sealed = Vec::new();
-/// # let key = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// # let key = SealingKey::new(&data_key, &wrapped, &context, &Params::new()).unwrap();
 /// # key.seal(b"one order", Aad::from("order 17"), &mut sealed).unwrap();
 ///
-/// let opening = OpeningKey::new(&data_key, &context);
+/// let opening = OpeningKey::new(&data_key, &context)?;
 /// let message = Message::decode(&sealed)?;
 /// let mut opened = Vec::new();
 /// opening.open(&message, Aad::from("order 17"), &mut opened)?;
@@ -70,12 +70,15 @@ impl OpeningKey {
 
     /// Prepares a data key that was unwrapped with this context. What depends on suite, kind and frame length is
     /// prepared when the first message asks for it, and kept.
-    #[must_use]
-    pub fn new(data_key: &DataKey, context: &EncryptionContext) -> Self {
-        Self {
-            prepared: Preparations::new(Keyed::new(data_key)),
+    ///
+    /// # Errors
+    /// [`LimitError`] when the data key has another length than [`DATA_KEY_LENGTH`](crate::DATA_KEY_LENGTH): it is none
+    /// of this format.
+    pub fn new(data_key: &DataKey, context: &EncryptionContext) -> Result<Self, LimitError> {
+        Ok(Self {
+            prepared: Preparations::new(Keyed::new(data_key)?),
             context: context.clone(),
-        }
+        })
     }
 
     /// The encryption context that the data key was unwrapped with.

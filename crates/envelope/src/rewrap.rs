@@ -37,11 +37,11 @@ impl Header<'_> {
     /// ```
     /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
     /// # use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, SealingKey};
-    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
-    /// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     /// # let wrapped = WrappedKey::new("local:old", b"opaque".to_vec())?.into();
     /// # let context = EncryptionContext::new([("tenant", "acme")])?;
-    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new()).unwrap();
     /// # let mut sealed = Vec::new();
     /// # sealing.seal(b"one order", Aad::EMPTY, &mut sealed)?;
     /// # let re_encrypted = WrappedKey::new("local:new", b"opaque too".to_vec())?;
@@ -55,7 +55,7 @@ impl Header<'_> {
     /// let mut replaced = Vec::new();
     /// Message::decode(&out)?.rewrapped(&context, &re_encrypted.into(), &mut replaced)?;
     /// # let mut opened = Vec::new();
-    /// # let opening = OpeningKey::new(&data_key, &context);
+    /// # let opening = OpeningKey::new(&data_key, &context).unwrap();
     /// # opening.open(&Message::decode(&replaced)?, Aad::EMPTY, &mut opened)?;
     /// # assert_eq!(opened, b"one order");
     /// # }

@@ -11,7 +11,7 @@ use datakey_provider::DataKey;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
-    Aad, FrameLen, Kind, SALT_LEN, Suite,
+    Aad, FrameLen, Kind, LimitError, SALT_LEN, Suite,
     sha256::{BLOCK_LEN, State, padded},
 };
 
@@ -118,8 +118,10 @@ const OUTER_END: [u8; BLOCK_LEN] = padded(&[0; 32], 64 + 32);
 pub(crate) struct Keyed(Box<Mac>);
 
 impl Keyed {
-    pub(crate) fn new(data_key: &DataKey) -> Self {
-        Self(Box::new(Mac::new(data_key.expose_secret())))
+    pub(crate) fn new(data_key: &DataKey) -> Result<Self, LimitError> {
+        let other_length = |_| LimitError::DataKeyLength(data_key.length());
+        let secret = data_key.expose_secret().try_into().map_err(other_length)?;
+        Ok(Self(Box::new(Mac::new(secret))))
     }
 
     pub(crate) fn memory(&self) -> Range<*const u8> {
@@ -186,13 +188,14 @@ impl MessageSecrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datakey_provider::DataKeyLength;
     use hkdf::Hkdf;
     use sha2::Sha256;
 
     #[test]
     fn expansions_are_those_of_hkdf() {
         for byte in [0, 1, 0xA5] {
-            let data_key = DataKey::init(|own| own.fill(byte));
+            let data_key = DataKey::init(DataKeyLength::Bytes32, |own| own.fill(byte));
             let profile = Profile {
                 suite: Suite::Aes256Gcm,
                 kind: Kind::Records,
@@ -203,6 +206,7 @@ mod tests {
             let aad = Aad::new(&aad);
             let mut secrets = MessageSecrets::empty();
             Keyed::new(&data_key)
+                .unwrap()
                 .prepare(&profile)
                 .derive(&[byte; 24], aad, &mut secrets);
             let expand = |purpose: &[u8]| {

@@ -5,7 +5,7 @@ use core::{fmt, ops::Range};
 use datakey_provider::{DataKey, EncryptionContext, WrappedKeys};
 
 use crate::{
-    Aad, FrameLen, Kind, Params, Salt, SealError,
+    Aad, FrameLen, Kind, LimitError, Params, Salt, SealError,
     frame::{FrameSealer, Position},
     geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
     header::{self, FIXED_LEN, Fixed},
@@ -31,18 +31,18 @@ pub use stream::StreamSealer;
 /// ```
 /// # #[cfg(feature = "getrandom")] {
 /// use datakey_envelope::{Aad, Message, OpeningKey, Params, SealingKey};
-/// use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+/// use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 ///
-/// let data_key = DataKey::init(|bytes| bytes.fill(7)); // a provider draws random bytes
+/// let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7)); // a provider draws random bytes
 /// let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
 /// let context = EncryptionContext::new([("tenant", "acme")]).unwrap();
 ///
-/// let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
 /// let mut sealed = Vec::new();
 /// sealing.seal(b"one order", Aad::from("order 17"), &mut sealed)?;
 /// assert_eq!(sealed.len(), sealing.sealed_len(9).unwrap());
 /// # let mut opened = Vec::new();
-/// # let opening = OpeningKey::new(&data_key, &context);
+/// # let opening = OpeningKey::new(&data_key, &context).unwrap();
 /// # opening.open(&Message::decode(&sealed).unwrap(), Aad::from("order 17"), &mut opened).unwrap();
 /// # assert_eq!(opened, b"one order");
 /// # }
@@ -73,14 +73,16 @@ impl SealingKey {
     }
 
     /// Prepares a data key. The wrapped keys and the context must be those that the provider made it with.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`LimitError`] when the format has no place for them.
     pub fn new(
         data_key: &DataKey,
         wrapped: &WrappedKeys,
         context: &EncryptionContext,
         params: &Params,
-    ) -> Self {
-        let keyed = Keyed::new(data_key);
+    ) -> Result<Self, LimitError> {
+        let keyed = Keyed::new(data_key)?;
         let prepare = |kind, frame_len| {
             keyed.prepare(&Profile {
                 suite: params.suite(),
@@ -91,12 +93,12 @@ impl SealingKey {
         };
         let mut shared = Vec::new();
         header::encode_shared(context, wrapped, &mut shared);
-        Self {
+        Ok(Self {
             params: *params,
             bytes: prepare(Kind::Bytes, params.frame_len()),
             records: prepare(Kind::Records, params.record_limit()),
             shared: shared.into(),
-        }
+        })
     }
 
     /// What this key seals with.
@@ -176,10 +178,10 @@ impl SealingKey {
     /// ```
     /// # #[cfg(feature = "getrandom")] {
     /// # use datakey_envelope::{Aad, Params, SealingKey};
-    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-    /// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
-    /// # let sealing = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), &Params::new());
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), &Params::new()).unwrap();
     /// let mut buffer = vec![0; 64 * 1024];
     /// let len = sealing.seal_into(b"one order", Aad::EMPTY, &mut buffer)?;
     /// let sealed = &buffer[..len];
@@ -233,15 +235,15 @@ impl SealingKey {
     /// ```
     /// # #[cfg(feature = "getrandom")] {
     /// # use datakey_envelope::{Aad, Message, OpeningKey, Params, SealingKey};
-    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-    /// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
     /// # let context = EncryptionContext::empty();
-    /// let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+    /// let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
     /// let mut sealed = Vec::new();
     /// sealing.seal_records(["order 1", "order 2"], Aad::from("batch 9"), &mut sealed)?;
     ///
-    /// let opening = OpeningKey::new(&data_key, &context);
+    /// let opening = OpeningKey::new(&data_key, &context)?;
     /// let mut opened = Vec::new();
     /// let records = opening.open_records(&Message::decode(&sealed).unwrap(), Aad::from("batch 9"), &mut opened);
     /// assert_eq!(&opened[records.unwrap()[1].clone()], b"order 2");

@@ -26,17 +26,17 @@ impl SealingKey {
     /// ```
     /// # #[cfg(feature = "getrandom")] {
     /// # use datakey_envelope::{Aad, Message, OpeningKey, Params, SealingKey};
-    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-    /// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
     /// # let context = EncryptionContext::empty();
-    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new()).unwrap();
     /// # let large = vec![7; 300_000];
     /// let threads = std::thread::available_parallelism()?;
     /// let mut sealed = Vec::new();
     /// sealing.seal_on_threads(threads, &large, Aad::EMPTY, &mut sealed)?;
     ///
-    /// let opening = OpeningKey::new(&data_key, &context);
+    /// let opening = OpeningKey::new(&data_key, &context)?;
     /// let mut opened = Vec::new();
     /// opening.open_on_threads(threads, &Message::decode(&sealed)?, Aad::EMPTY, &mut opened)?;
     /// assert_eq!(opened, large);

@@ -9,7 +9,7 @@
 //! ```
 //! use std::time::Duration;
 //! use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, KmsOperation, Latency, Quota};
-//! use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+//! use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let fake = FakeKms::builder().region("eu-west-1").quota(Quota::per_second(3)).build()?;
@@ -18,14 +18,14 @@
 //! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
 //!
 //! // Wrapping is real: another context does not open.
-//! let made = provider.generate_data_key(&context).await?;
+//! let made = provider.generate_data_key(&context, DataKeyLength::Bytes32).await?;
 //! let wrapped = made.wrapped_keys().first();
 //! assert!(provider.decrypt(&context, wrapped).await?.ct_eq(made.data_key()));
 //! let refused = provider.decrypt(&EncryptionContext::empty(), wrapped).await.unwrap_err();
 //! assert_eq!(refused.class(), ErrorClass::NotAuthentic);
 //!
 //! // The quota is one for all cryptographic operations, and exact: the fourth call in a second is throttled.
-//! let throttled = provider.generate_data_key(&context).await.unwrap_err();
+//! let throttled = provider.generate_data_key(&context, DataKeyLength::Bytes32).await.unwrap_err();
 //! assert_eq!(throttled.class(), ErrorClass::Throttled);
 //! fake.set_quota(Quota::UNLIMITED);
 //!
@@ -76,9 +76,8 @@
 //! symmetric encryption keys only: no asymmetric or HMAC keys, no imported key material, no custom key stores, no Nitro
 //! enclaves. One fake has one account; principals of others may call, but have no keys. Changes take effect at once,
 //! where those of KMS take up to minutes. Of policy conditions it evaluates those on strings, ARNs, booleans and
-//! absence; condition keys are the encryption context, the caller's account and ARN, the Region, the kind of key and
-//! `kms:ViaService`. It refuses policies with others, as with policy variables, actions that KMS does not have, principals with
-//! wildcards, and `Allow` with `NotPrincipal`: what it would decide wrongly is not to pass a test.
+//! absence, and refuses policies with others; condition keys are the encryption context, the caller's account and ARN and
+//! the Region, and all others are absent from every request.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -89,7 +88,6 @@
 mod access;
 mod admission;
 mod arn;
-mod asked;
 mod builder;
 mod calls;
 mod clock;
@@ -98,10 +96,10 @@ mod engine;
 mod error;
 mod fake;
 mod fault;
-mod fault_text;
 mod hex;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
 mod lacking;
 mod latency;
 mod ledger;
@@ -114,8 +112,6 @@ mod provider;
 mod quota;
 #[cfg(feature = "http")]
 mod state;
-#[cfg(feature = "http")]
-mod state_lock;
 mod times;
 mod world;
 

@@ -1,8 +1,8 @@
 //! The fake as a provider, without HTTP in between.
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DATA_KEY_LEN, DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
     ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use thiserror::Error;
@@ -16,18 +16,18 @@ use crate::{CallError, FakeKms};
 ///
 /// ```
 /// use datakey_fake_kms::{FakeKms, Quota};
-/// use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let fake = FakeKms::builder().quota(Quota::per_second(2)).build()?;
 /// let provider = fake.provider(&fake.create_key()?);
 ///
 /// let context = EncryptionContext::new([("tenant", "acme")])?;
-/// let made = provider.generate_data_key(&context).await?;
+/// let made = provider.generate_data_key(&context, DataKeyLength::Bytes32).await?;
 /// let opened = provider.decrypt(&context, made.wrapped_keys().first()).await?;
 /// assert!(opened.ct_eq(made.data_key()));
 ///
-/// let error = provider.generate_data_key(&context).await.unwrap_err();
+/// let error = provider.generate_data_key(&context, DataKeyLength::Bytes32).await.unwrap_err();
 /// assert_eq!((error.class(), error.code()), (ErrorClass::Throttled, Some("ThrottlingException")));
 /// # Ok(()) }
 /// # let mut task = std::pin::pin!(run());
@@ -48,7 +48,7 @@ pub struct FakeKmsProvider {
 #[non_exhaustive]
 pub enum NotADataKey {
     /// The plaintext has another length.
-    #[error("a data key has {DATA_KEY_LEN} bytes, this plaintext has {0}")]
+    #[error("a data key has 16, 24 or 32 bytes, this plaintext has {0}")]
     Length(usize),
 }
 
@@ -151,11 +151,12 @@ impl SealingProvider for FakeKmsProvider {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
         let made = self
             .fake
-            .generate_data_key(&self.seals_under, &context.into(), DATA_KEY_LEN)
+            .generate_data_key(&self.seals_under, &context.into(), length.bytes())
             .await
             .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
         let data_key = data_key(OPERATION, &made.key_arn, made.plaintext.expose_secret())?;
@@ -177,6 +178,15 @@ impl SealingProvider for FakeKmsProvider {
             .await
             .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
         Ok(wrapped(OPERATION, &made.key_arn, made.ciphertext)?.into())
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        1
+    }
+
+    /// None: a fault may let a call hang for as long as it says.
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -203,5 +213,9 @@ impl OpeningProvider for FakeKmsProvider {
             .await
             .map_err(|error| classify(OPERATION, key_id, error))?;
         data_key(OPERATION, key_id, opened.plaintext.expose_secret())
+    }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        None
     }
 }

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use crate::{
     FakeKmsBuilder, Ledger, Principal,
     admission::Admission,
@@ -69,8 +71,11 @@ fn digest(text: &str) -> u64 {
 
 impl World {
     pub(crate) fn new(settings: &FakeKmsBuilder) -> (Arc<Self>, Arc<Region>) {
-        let clock = Clock::start(settings.unix_time);
-        let home = Arc::new(Region::new(&settings.region, settings, clock.clone()));
+        let clock = Clock {
+            started: Instant::now(),
+            unix_at_start: settings.unix_time,
+        };
+        let home = Arc::new(Region::new(&settings.region, settings, clock));
         let world = Self {
             settings: settings.clone(),
             clock,
@@ -94,7 +99,7 @@ impl World {
             return None;
         }
         let name: Arc<str> = name.into();
-        let made = || Arc::new(Region::new(&name, &self.settings, self.clock.clone()));
+        let made = || Arc::new(Region::new(&name, &self.settings, self.clock));
         Some(Arc::clone(regions.entry(Arc::clone(&name)).or_insert_with(made)))
     }
 

@@ -10,8 +10,8 @@ use std::{
 
 use datakey_keyring::{OpeningKeyring, SealingKeyring, Usage};
 use datakey_provider::{
-    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, SealingProvider,
-    WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
+    SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use divan::{Bencher, black_box};
 use tokio::time::Instant;
@@ -30,12 +30,16 @@ fn wrapped() -> WrappedKeys {
 }
 
 fn key() -> DataKey {
-    DataKey::init(|bytes| bytes.fill(7))
+    DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7))
 }
 
 #[async_trait]
 impl SealingProvider for Instantly {
-    async fn generate_data_key(&self, _: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
+    async fn generate_data_key(
+        &self,
+        _: &EncryptionContext,
+        _: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError> {
         Ok(GeneratedDataKey::new(key(), wrapped()))
     }
 

@@ -15,18 +15,24 @@ pub const DEFAULT_MAX_LOADS: usize = 64;
 /// have gone do not wait.
 pub const DEFAULT_MAX_QUEUED: usize = 4096;
 
-/// How long a load may take, the retries beneath it included: 90 seconds. One that waits for its turn among
-/// [`DEFAULT_MAX_LOADS`] has as long for that.
+/// How long a load may take whose provider does not say how long it is patient itself, retries included: 90 seconds. One
+/// that waits for its turn among [`DEFAULT_MAX_LOADS`] has as long for that.
 ///
-/// It is the net under a provider that hangs, and longer than any provider should be patient, so that the provider's own
-/// error is the one that callers see: the deadline of a retry layer is 60 seconds by default. Callers have deadlines of
-/// their own; a load outlives them.
+/// It is the net under a provider that hangs. A provider that gives up by itself says after how long
+/// ([`sealing_time_limit`](datakey_provider::SealingProvider::sealing_time_limit),
+/// [`opening_time_limit`](datakey_provider::OpeningProvider::opening_time_limit)), as a retry layer does; a load then
+/// takes a second more at the most, so that the provider's own error is the one that callers see. Callers have deadlines
+/// of their own; a load outlives them.
 pub const DEFAULT_LOAD_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How much longer than its provider a load is patient.
+const LOAD_GRACE: Duration = Duration::from_secs(1);
 
 /// The settings that both keyrings have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LoadSettings {
-    pub(crate) timeout: Duration,
+    /// By default what the provider says of itself decides.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) max_loads: usize,
     pub(crate) max_queued: usize,
     pub(crate) seed: Option<u64>,
@@ -35,7 +41,7 @@ pub(crate) struct LoadSettings {
 impl Default for LoadSettings {
     fn default() -> Self {
         Self {
-            timeout: DEFAULT_LOAD_TIMEOUT,
+            timeout: None,
             max_loads: DEFAULT_MAX_LOADS,
             max_queued: DEFAULT_MAX_QUEUED,
             seed: None,
@@ -45,17 +51,18 @@ impl Default for LoadSettings {
 
 impl LoadSettings {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        nonzero("a load timeout", !self.timeout.is_zero())?;
+        nonzero("a load timeout", self.timeout != Some(Duration::ZERO))?;
         nonzero("a limit on loads", self.max_loads > 0)
     }
 
-    /// The limits of a gate of which one lane may have so many places.
-    pub(crate) const fn gate(&self, in_lane: usize) -> GateLimits {
+    /// The limits of a gate of which one lane may have so many places, over a provider that gives up after this time.
+    pub(crate) fn gate(&self, in_lane: usize, provider: Option<Duration>) -> GateLimits {
+        let by_provider = || Some(provider?.saturating_add(LOAD_GRACE));
         GateLimits {
             loads: self.max_loads,
             in_lane,
             queued: self.max_queued,
-            deadline: self.timeout,
+            deadline: self.timeout.or_else(by_provider).unwrap_or(DEFAULT_LOAD_TIMEOUT),
         }
     }
 
@@ -84,6 +91,17 @@ pub enum ConfigError {
         soft: Duration,
         /// The hard age.
         hard: Duration,
+    },
+    /// The provider answers more wrapped keys for each data key than the message format holds: too many providers as one.
+    #[error(
+        "the provider answers {each} wrapped keys for each data key, and the message format holds {limit}; \
+         take fewer providers together"
+    )]
+    TooManyWrappedKeys {
+        /// What the provider says that it answers.
+        each: usize,
+        /// What the format holds.
+        limit: usize,
     },
 }
 

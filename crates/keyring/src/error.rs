@@ -97,7 +97,8 @@ impl KeyringError {
                 Some(ErrorClass::Timeout)
             }
             Self::Invalidated { .. } => Some(ErrorClass::Transient),
-            Self::LoadPanicked | Self::ShutDown | Self::NoRuntime => None,
+            Self::ShutDown => Some(ErrorClass::ShutDown),
+            Self::LoadPanicked | Self::NoRuntime => Some(ErrorClass::Internal),
         }
     }
 
@@ -114,6 +115,14 @@ impl KeyringError {
             Self::Provider(error) => Some(error),
             _ => None,
         }
+    }
+
+    /// Whether the provider answered something about this key or this message: neither that it failed for the moment, nor
+    /// that something on this side did.
+    pub(crate) fn is_verdict(&self) -> bool {
+        let ours = |class| matches!(class, ErrorClass::ShutDown | ErrorClass::Internal);
+        self.provider_error()
+            .is_some_and(|error| !error.class().is_retryable() && !ours(error.class()))
     }
 
     /// Whether the answer says that the wrapping key may no longer be used.

@@ -38,17 +38,17 @@
 //! # use std::{collections::HashMap, sync::Mutex};
 //! # use datakey_provider::*;
 //! # #[derive(Clone, Default)]
-//! # struct Safe(std::sync::Arc<Mutex<HashMap<Vec<u8>, [u8; 32]>>>);
+//! # struct Safe(std::sync::Arc<Mutex<HashMap<Vec<u8>, Vec<u8>>>>);
 //! # #[async_trait]
 //! # impl SealingProvider for Safe {
-//! #     async fn generate_data_key(&self, context: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
-//! #         let data_key = DataKey::init(|bytes| bytes.fill(7));
+//! #     async fn generate_data_key(&self, context: &EncryptionContext, length: DataKeyLength) -> Result<GeneratedDataKey, ProviderError> {
+//! #         let data_key = DataKey::init(length, |bytes| bytes.fill(7));
 //! #         let wrapped = self.encrypt(context, &data_key).await?;
 //! #         Ok(GeneratedDataKey::new(data_key, wrapped))
 //! #     }
 //! #     async fn encrypt(&self, context: &EncryptionContext, key: &DataKey) -> Result<WrappedKeys, ProviderError> {
 //! #         let ticket = context.digest().to_vec();
-//! #         self.0.lock().unwrap().insert(ticket.clone(), *key.expose_secret());
+//! #         self.0.lock().unwrap().insert(ticket.clone(), key.expose_secret().to_vec());
 //! #         Ok(WrappedKey::new("safe:1", ticket).unwrap().into())
 //! #     }
 //! # }
@@ -58,8 +58,8 @@
 //! #         (wrapped.key_id() == "safe:1").then_some(Rank::LOCAL)
 //! #     }
 //! #     async fn decrypt(&self, _: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
-//! #         let found = self.0.lock().unwrap().get(wrapped.blob()).copied();
-//! #         Ok(DataKey::init(|bytes| *bytes = found.unwrap()))
+//! #         let found = self.0.lock().unwrap().get(wrapped.blob()).cloned();
+//! #         Ok(DataKey::from_slice(&found.unwrap()).unwrap())
 //! #     }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
@@ -82,7 +82,7 @@
 //! | loads in flight | 64 | [`DEFAULT_MAX_LOADS`] | none: each caller that misses makes a call |
 //! | loads that wait for their turn | 4,096 | [`DEFAULT_MAX_QUEUED`] | none |
 //! | time until a message's next wrapped key is tried as well | 1 second | [`DEFAULT_HEDGE_DELAY`] | none: one after the other |
-//! | time for a load, retries included | 90 seconds | [`DEFAULT_LOAD_TIMEOUT`] | none |
+//! | time for a load, retries included | a second more than the provider says that it is patient; 90 seconds where it does not say | [`DEFAULT_LOAD_TIMEOUT`] | none |
 //!
 //! [`SealingKeyring::uncached`] is what the AWS Encryption SDK calls a null cache. As there, a message of unknown length is
 //! sealed under a data key of its own unless the caller gives a bound. The thresholds are described in the AWS

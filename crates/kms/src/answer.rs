@@ -1,7 +1,7 @@
 //! Checks of what KMS answered, before anybody relies on it.
 use aws_sdk_kms::primitives::Blob;
 use datakey_provider::{
-    DATA_KEY_LEN, DataKey, ErrorClass, Operation, ProviderError, WrappedKey, WrappedKeyError,
+    DataKey, DataKeyLength, ErrorClass, Operation, ProviderError, WrappedKey, WrappedKeyError,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -19,11 +19,16 @@ pub enum MalformedAnswer {
     /// The plaintext is missing or empty.
     #[error("the answer has no plaintext")]
     NoPlaintext,
-    /// A generated data key of another length than 32 bytes.
-    #[error("a data key has {DATA_KEY_LEN} bytes, the answer has {0}")]
-    PlaintextLength(usize),
-    /// What the blob wraps has another length than 32 bytes: something, but not a data key.
-    #[error("the wrapped key opens to {0} bytes, a data key has {DATA_KEY_LEN}")]
+    /// A generated data key of another length than was asked for.
+    #[error("a data key of {asked} was asked for, the answer has {answered} bytes")]
+    PlaintextLength {
+        /// The length that was asked for.
+        asked: DataKeyLength,
+        /// How many bytes the answer has.
+        answered: usize,
+    },
+    /// What the blob wraps has neither 16, 24 nor 32 bytes: something, but not a data key.
+    #[error("the wrapped key opens to {0} bytes, a data key has 16, 24 or 32")]
     OpenedLength(usize),
     /// The ciphertext is missing, empty, or longer than KMS makes them.
     #[error("the answer has no usable ciphertext")]
@@ -70,16 +75,29 @@ impl MalformedAnswer {
 
 type Checked<T> = Result<T, MalformedAnswer>;
 
-/// Takes a plaintext apart: its bytes go into a [`DataKey`], the buffer they came in is wiped.
-pub(crate) fn data_key(
-    plaintext: Option<Blob>,
-    other_length: fn(usize) -> MalformedAnswer,
-) -> Checked<DataKey> {
+/// Takes the plaintext of a generated data key apart.
+pub(crate) fn generated(plaintext: Option<Blob>, asked: DataKeyLength) -> Checked<DataKey> {
+    let other_length = |answered| MalformedAnswer::PlaintextLength { asked, answered };
+    let data_key = data_key(plaintext, other_length)?;
+    if data_key.length() == asked {
+        Ok(data_key)
+    } else {
+        Err(other_length(data_key.length().bytes()))
+    }
+}
+
+/// Takes the plaintext of an opened data key apart, of whichever length.
+pub(crate) fn opened(plaintext: Option<Blob>) -> Checked<DataKey> {
+    data_key(plaintext, MalformedAnswer::OpenedLength)
+}
+
+/// Its bytes go into a [`DataKey`], the buffer they came in is wiped.
+fn data_key(plaintext: Option<Blob>, no_key: impl FnOnce(usize) -> MalformedAnswer) -> Checked<DataKey> {
     let bytes = Zeroizing::new(plaintext.map(Blob::into_inner).unwrap_or_default());
     if bytes.is_empty() {
         return Err(MalformedAnswer::NoPlaintext);
     }
-    DataKey::from_slice(&bytes).ok_or_else(|| other_length(bytes.len()))
+    DataKey::from_slice(&bytes).ok_or_else(|| no_key(bytes.len()))
 }
 
 /// Pairs a ciphertext with the key ARN that the answer names.

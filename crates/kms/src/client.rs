@@ -45,6 +45,17 @@ pub(crate) fn prepare(given: &Config, limits: Limits) -> Result<Client, BuildErr
     Ok(Client::from_conf(builder.build()))
 }
 
+/// How long a call may take in all; `None` where the SDK retries for as long as it takes.
+pub(crate) fn time_limit(client: &Client) -> Option<Duration> {
+    let (timeouts, retries) = (client.config().timeout_config()?, client.config().retry_config());
+    let once = retries.is_some_and(|retries| retries.max_attempts() == 1);
+    let attempt = timeouts.operation_attempt_timeout().filter(|_| once);
+    [timeouts.operation_timeout(), attempt]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
 /// The endpoint that a configuration sets, found as the SDK finds it, but for one that is set to nothing.
 ///
 /// An environment variable that is there and empty sets it to nothing, as compose files do; the SDK would panic over it

@@ -9,7 +9,7 @@
 //!
 //! ```no_run
 //! use datakey_kms::KmsProvider;
-//! use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+//! use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
 //!
 //! const ORDERS: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 //!
@@ -20,7 +20,7 @@
 //!     let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
 //!     kms.warm_up(&context).await?;
 //!
-//!     let made = kms.generate_data_key(&context).await?;
+//!     let made = kms.generate_data_key(&context, DataKeyLength::Bytes32).await?;
 //!     let opened = kms.decrypt(&context, made.wrapped_keys().first()).await?;
 //!     assert!(opened.ct_eq(made.data_key()));
 //!

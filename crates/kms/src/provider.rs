@@ -1,18 +1,20 @@
 //! The provider itself: each method is one call.
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
-use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
+use aws_sdk_kms::{
+    Client, operation::generate_data_key::builders::GenerateDataKeyFluentBuilder, primitives::Blob,
+    types::DataKeySpec,
+};
 use bytes::Bytes;
 use datakey_provider::{
-    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError, Rank,
-    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    KmsKeyId,
-    answer::{self, MalformedAnswer},
+    KmsKeyId, answer, client,
     failure::{provider_error, refused},
     recognise::{Opening, Place, Recognised},
 };
@@ -84,6 +86,10 @@ impl KmsProvider {
         &self.inner.client
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        client::time_limit(&self.inner.client)
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner
     }
@@ -132,6 +138,18 @@ pub(crate) fn pairs(context: &EncryptionContext) -> Option<HashMap<String, Strin
     })
 }
 
+/// Asks for a data key of this length: by its name, where KMS has one for it.
+pub(crate) fn of_length(
+    request: GenerateDataKeyFluentBuilder,
+    length: DataKeyLength,
+) -> GenerateDataKeyFluentBuilder {
+    match length {
+        DataKeyLength::Bytes16 => request.key_spec(DataKeySpec::Aes128),
+        DataKeyLength::Bytes32 => request.key_spec(DataKeySpec::Aes256),
+        other => request.number_of_bytes(i32::try_from(other.bytes()).unwrap_or(i32::MAX)),
+    }
+}
+
 /// A copy of a data key for a request, which is wiped when the SDK drops it.
 fn plaintext(data_key: &DataKey) -> Blob {
     let own = Zeroizing::new(data_key.expose_secret().to_vec());
@@ -144,9 +162,10 @@ impl SealingProvider for KmsProvider {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let key = self.key_to_wrap(Operation::GenerateDataKey)?;
-        self.ask_for_data_key(context, key).await
+        self.ask_for_data_key(context, length, key).await
     }
 
     async fn encrypt(
@@ -156,6 +175,14 @@ impl SealingProvider for KmsProvider {
     ) -> Result<WrappedKeys, ProviderError> {
         let key = self.key_to_wrap(Operation::Encrypt)?;
         self.ask_to_wrap(context, data_key, key).await
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        1
+    }
+
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        self.time_limit()
     }
 }
 
@@ -180,6 +207,10 @@ impl OpeningProvider for KmsProvider {
         let found = self.key_to_open(Operation::Decrypt, wrapped)?;
         self.ask_to_open(context, wrapped, &found).await
     }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        self.time_limit()
+    }
 }
 
 /// The calls, each one request, and what the answers are held against.
@@ -187,24 +218,23 @@ impl KmsProvider {
     async fn ask_for_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
         key: &KmsKeyId,
     ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
-        let request = self.inner.client.generate_data_key();
+        let request = of_length(self.inner.client.generate_data_key(), length);
         let sent = request
             .key_id(key.as_str())
-            .key_spec(DataKeySpec::Aes256)
             .set_encryption_context(pairs(context))
             .set_grant_tokens(self.inner.grant_tokens.clone())
             .send()
             .await;
         let output = sent.map_err(|error| provider_error(OPERATION, key.as_str(), error))?;
-        let checked =
-            answer::data_key(output.plaintext, MalformedAnswer::PlaintextLength).and_then(|data_key| {
-                let arn = answer::wrapped_by(output.key_id, key, &self.inner.region)?;
-                let wrapped = answer::wrapped_key(output.ciphertext_blob, arn)?;
-                Ok(GeneratedDataKey::new(data_key, wrapped))
-            });
+        let checked = answer::generated(output.plaintext, length).and_then(|data_key| {
+            let arn = answer::wrapped_by(output.key_id, key, &self.inner.region)?;
+            let wrapped = answer::wrapped_key(output.ciphertext_blob, arn)?;
+            Ok(GeneratedDataKey::new(data_key, wrapped))
+        });
         checked.map_err(|malformed| malformed.into_error(OPERATION, key.as_str()))
     }
 
@@ -246,7 +276,7 @@ impl KmsProvider {
             .send()
             .await;
         let output = sent.map_err(|error| provider_error(OPERATION, &found.ask, error))?;
-        answer::data_key(output.plaintext, MalformedAnswer::OpenedLength)
+        answer::opened(output.plaintext)
             .and_then(|data_key| {
                 answer::opened_by(output.key_id, &found.answer)?;
                 Ok(data_key)

@@ -10,12 +10,14 @@
 //!
 //! The check is the start of a SHA-256 over name and key. It tells a damaged line from a key that opens nothing.
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use datakey_provider::DataKey;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::{LocalKeys, LocalKeysError, MAX_KEYS, WRAPPING_KEY_LEN, wrapping_key::WrappingKey};
+use crate::{
+    LocalKeys, LocalKeysError, MAX_KEYS, WRAPPING_KEY_LEN,
+    wrapping_key::{Secret, WrappingKey, no_secret},
+};
 
 const FORMAT: &str = "datakey-local-keys";
 const VERSION: &str = "v1";
@@ -211,7 +213,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn decode(text: &str) -> Result<DataKey, Problem> {
+fn decode(text: &str) -> Result<Secret, Problem> {
     if text.len() != SECRET_TEXT_LEN {
         return Err(Problem::Secret);
     }
@@ -220,10 +222,12 @@ fn decode(text: &str) -> Result<DataKey, Problem> {
     let len = STANDARD
         .decode_slice(text, bytes.as_mut_slice())
         .map_err(|_names_key_bytes| Problem::Secret)?;
-    bytes
-        .get(..len)
-        .and_then(DataKey::from_slice)
-        .ok_or(Problem::Secret)
+    let bytes = bytes
+        .first_chunk::<WRAPPING_KEY_LEN>()
+        .filter(|_| len == WRAPPING_KEY_LEN);
+    let mut secret = no_secret();
+    secret.copy_from_slice(bytes.ok_or(Problem::Secret)?);
+    Ok(secret)
 }
 
 fn check(name: &str, secret: &[u8; WRAPPING_KEY_LEN]) -> String {

@@ -1,12 +1,15 @@
 //! A set of wrapping keys of which one seals and all open.
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
-use crate::{BLOB_LEN, KEY_ID_SCHEME, LocalKeysError, MAX_KEYS, WRAPPING_KEY_LEN, wrapping_key::WrappingKey};
+use crate::{
+    KEY_ID_SCHEME, LocalKeysError, MAX_KEYS, WRAPPING_KEY_LEN,
+    wrapping_key::{WrappingKey, no_secret},
+};
 
 /// A set of wrapping keys: the active one seals, each of them opens what it sealed.
 ///
@@ -49,8 +52,9 @@ impl LocalKeys {
     /// # Errors
     /// [`LocalKeysError::Name`].
     pub fn import(name: &str, secret: &[u8; WRAPPING_KEY_LEN]) -> Result<Self, LocalKeysError> {
-        let secret = DataKey::init(|bytes| bytes.copy_from_slice(secret));
-        Ok(Self::of(WrappingKey::new(name, secret)?))
+        let mut own = no_secret();
+        own.copy_from_slice(secret);
+        Ok(Self::of(WrappingKey::new(name, own)?))
     }
 
     pub(crate) fn of(key: WrappingKey) -> Self {
@@ -160,7 +164,7 @@ impl LocalKeys {
         let refused = |class| ProviderError::new(class, operation).with_key_id(key.key_id());
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce).map_err(|error| refused(ErrorClass::Transient).with_source(error))?;
-        let blob: [u8; BLOB_LEN] = key
+        let blob = key
             .wrap(context, data_key, &nonce)
             .map_err(|error| refused(ErrorClass::InvalidRequest).with_source(error))?;
         WrappedKey::new(key.key_id(), blob)
@@ -183,9 +187,10 @@ impl SealingProvider for LocalKeys {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
-        let data_key = DataKey::try_init(|bytes| getrandom::fill(bytes)).map_err(|error| {
+        let data_key = DataKey::try_init(length, getrandom::fill).map_err(|error| {
             ProviderError::new(ErrorClass::Transient, OPERATION)
                 .with_key_id(self.active_key_id())
                 .with_source(error)
@@ -200,6 +205,15 @@ impl SealingProvider for LocalKeys {
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
         Ok(self.wrap(Operation::Encrypt, context, data_key)?.into())
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        1
+    }
+
+    /// Nothing here waits.
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 }
 
@@ -221,5 +235,9 @@ impl OpeningProvider for LocalKeys {
         })?;
         key.unwrap(context, wrapped.blob())
             .map_err(|error| refused(ErrorClass::NotAuthentic).with_source(error))
+    }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 }

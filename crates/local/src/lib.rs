@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use datakey_local::{KeyFile, LocalKeys};
-//! use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
+//! use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, SealingProvider};
 //!
 //! # async fn run(folder: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
 //! let path = folder.join("orders.key");
@@ -13,7 +13,7 @@
 //!
 //! let keys = KeyFile::open(&path)?.into_keys();
 //! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
-//! let made = keys.generate_data_key(&context).await?;
+//! let made = keys.generate_data_key(&context, DataKeyLength::Bytes32).await?;
 //! let wrapped = made.wrapped_keys().first();
 //! assert_eq!(wrapped.key_id(), "local:orders-2026");
 //! assert!(keys.decrypt(&context, wrapped).await?.ct_eq(made.data_key()));
@@ -42,7 +42,8 @@
 //! A data key is sealed with XChaCha20-Poly1305 (`draft-irtf-cfrg-xchacha-03`) under the active wrapping key with a
 //! nonce of 24 random bytes. At that length random nonces do not run out: after 2^64 wraps under one key the chance
 //! that any two were equal is below 2^-64. Key id and encryption context are bound as associated data. The blob of a
-//! wrapped key has [`BLOB_LEN`] bytes: a version (one byte, 1), the nonce (24), the sealed key (32), the tag (16).
+//! wrapped key is [`BLOB_OVERHEAD`] bytes longer than the data key: a version (one byte, 1), the nonce (24), the sealed key, the
+//! tag (16).
 //!
 //! # Defaults and limits
 //!
@@ -75,7 +76,7 @@ pub use format::{FormatError, Problem};
 pub use key_file::{KeyFile, KeyFileError, MAX_KEY_FILE_LEN};
 pub use keys::LocalKeys;
 pub use name::{KEY_ID_SCHEME, MAX_NAME_LEN};
-pub use wrapping_key::{BLOB_LEN, BlobError, WRAPPING_KEY_LEN};
+pub use wrapping_key::{BLOB_OVERHEAD, BlobError, WRAPPING_KEY_LEN};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,19 +1,18 @@
 //! One wrapping key: its name, its secret, and how it wraps.
 use std::fmt;
 
-use chacha20poly1305::{
-    AeadInOut as _, Key, KeyInit as _, Tag, XChaCha20Poly1305, XNonce, aead::inout::InOutBuf,
-};
-use datakey_provider::{DATA_KEY_LEN, DataKey, EncryptionContext};
+use chacha20poly1305::{AeadInOut as _, Key, KeyInit as _, XChaCha20Poly1305, XNonce, aead::inout::InOutBuf};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::{KEY_ID_SCHEME, LocalKeysError, MAX_NAME_LEN, name::is_name};
 
 /// The length of a wrapping key, in bytes.
 pub const WRAPPING_KEY_LEN: usize = 32;
 
-/// The length of the blob of a wrapped key, in bytes: version, nonce, sealed data key, tag.
-pub const BLOB_LEN: usize = 1 + NONCE_LEN + DATA_KEY_LEN + TAG_LEN;
+/// How much longer the blob of a wrapped key is than its data key, in bytes: version, nonce, tag.
+pub const BLOB_OVERHEAD: usize = 1 + NONCE_LEN + TAG_LEN;
 
 const NONCE_LEN: usize = 24;
 const TAG_LEN: usize = 16;
@@ -25,8 +24,10 @@ const DOMAIN: &[u8] = b"datakey local wrap v1\0";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BlobError {
-    /// The length is not [`BLOB_LEN`].
-    #[error("a data key wrapped by a local key has {BLOB_LEN} bytes, this blob has {0}")]
+    /// No data key has a blob of this length: it is 16, 24 or 32 bytes and [`BLOB_OVERHEAD`].
+    #[error(
+        "a data key wrapped by a local key has {BLOB_OVERHEAD} bytes more than its 16, 24 or 32, this blob has {0} in all"
+    )]
     Length(usize),
     /// The first byte is not a known version.
     #[error("the blob has version {0}, known is {BLOB_VERSION} only; a newer release may have written it")]
@@ -39,12 +40,19 @@ pub enum BlobError {
 /// A name, checked, and 256 secret bits.
 pub(crate) struct WrappingKey {
     key_id: Box<str>,
-    // `DataKey` is the holder that keeps 32 bytes in one place, wipes them and never prints them.
-    secret: DataKey,
+    secret: Secret,
+}
+
+/// 256 secret bits: in one place on the heap, wiped when dropped.
+pub(crate) type Secret = Box<Zeroizing<[u8; WRAPPING_KEY_LEN]>>;
+
+/// A place for a secret, still to be written.
+pub(crate) fn no_secret() -> Secret {
+    Box::new(Zeroizing::new([0; WRAPPING_KEY_LEN]))
 }
 
 impl WrappingKey {
-    pub(crate) fn new(name: &str, secret: DataKey) -> Result<Self, LocalKeysError> {
+    pub(crate) fn new(name: &str, secret: Secret) -> Result<Self, LocalKeysError> {
         if !is_name(name) {
             return Err(LocalKeysError::Name(name.chars().take(MAX_NAME_LEN).collect()));
         }
@@ -55,7 +63,8 @@ impl WrappingKey {
     }
 
     pub(crate) fn generate(name: &str) -> Result<Self, LocalKeysError> {
-        let secret = DataKey::try_init(|bytes| getrandom::fill(bytes)).map_err(LocalKeysError::Randomness)?;
+        let mut secret = no_secret();
+        getrandom::fill(secret.as_mut_slice()).map_err(LocalKeysError::Randomness)?;
         Self::new(name, secret)
     }
 
@@ -68,7 +77,7 @@ impl WrappingKey {
     }
 
     pub(crate) fn secret(&self) -> &[u8; WRAPPING_KEY_LEN] {
-        self.secret.expose_secret()
+        &self.secret
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -87,41 +96,38 @@ impl WrappingKey {
         context: &EncryptionContext,
         data_key: &DataKey,
         nonce: &[u8; NONCE_LEN],
-    ) -> Result<[u8; BLOB_LEN], BlobError> {
-        let mut blob = [0; BLOB_LEN];
-        blob[0] = BLOB_VERSION;
-        let Some((_, rest)) = blob.split_first_mut() else {
-            return Err(BlobError::Length(0));
-        };
-        let (nonce_part, rest) = rest.split_at_mut(NONCE_LEN);
-        let (sealed, tag_part) = rest.split_at_mut(DATA_KEY_LEN);
-        nonce_part.copy_from_slice(nonce);
-        let buffer = InOutBuf::new(data_key.expose_secret().as_slice(), sealed)
-            .map_err(|_lengths_differ| BlobError::NotAuthentic)?;
+    ) -> Result<Vec<u8>, BlobError> {
+        let data_key = data_key.expose_secret();
+        let mut sealed = vec![0; data_key.len()];
+        let buffer = InOutBuf::new(data_key, sealed.as_mut_slice())
+            .map_err(|_lengths_differ| BlobError::Length(data_key.len()))?;
         let tag = self
             .cipher()
             .encrypt_inout_detached(<&XNonce>::from(nonce), &self.associated_data(context), buffer)
             .map_err(|_opaque| BlobError::NotAuthentic)?;
-        tag_part.copy_from_slice(&tag);
-        Ok(blob)
+        Ok([&[BLOB_VERSION], nonce.as_slice(), &sealed, &tag].concat())
     }
 
     pub(crate) fn unwrap(&self, context: &EncryptionContext, blob: &[u8]) -> Result<DataKey, BlobError> {
-        let blob: &[u8; BLOB_LEN] = blob.try_into().map_err(|_len| BlobError::Length(blob.len()))?;
-        let [version, rest @ ..] = blob;
+        let length = blob.len().checked_sub(BLOB_OVERHEAD);
+        let length = length.and_then(DataKeyLength::from_bytes);
+        let (Some(length), Some((version, rest))) = (length, blob.split_first()) else {
+            return Err(BlobError::Length(blob.len()));
+        };
         if *version != BLOB_VERSION {
             return Err(BlobError::Version(*version));
         }
-        let (nonce, rest) = rest.split_at(NONCE_LEN);
-        let (sealed, tag) = rest.split_at(DATA_KEY_LEN);
-        let (Ok(nonce), Ok(tag)) = (XNonce::try_from(nonce), Tag::try_from(tag)) else {
+        let split = rest.split_first_chunk().zip(rest.split_last_chunk());
+        let sealed = rest.get(NONCE_LEN..NONCE_LEN.saturating_add(length.bytes()));
+        let (Some(((nonce, _), (_, tag))), Some(sealed)) = (split, sealed) else {
             return Err(BlobError::Length(blob.len()));
         };
-        DataKey::try_init(|bytes| {
-            let buffer = InOutBuf::new(sealed, bytes.as_mut_slice())
-                .map_err(|_lengths_differ| BlobError::Length(blob.len()))?;
+        let (nonce, tag): (&[u8; NONCE_LEN], &[u8; TAG_LEN]) = (nonce, tag);
+        DataKey::try_init(length, |bytes| {
+            let buffer =
+                InOutBuf::new(sealed, bytes).map_err(|_lengths_differ| BlobError::Length(blob.len()))?;
             self.cipher()
-                .decrypt_inout_detached(&nonce, &self.associated_data(context), buffer, &tag)
+                .decrypt_inout_detached(nonce.into(), &self.associated_data(context), buffer, tag.into())
                 .map_err(|_opaque| BlobError::NotAuthentic)
         })
     }
@@ -138,14 +144,14 @@ mod tests {
     use super::*;
 
     fn key(name: &str, fill: u8) -> WrappingKey {
-        WrappingKey::new(name, DataKey::init(|bytes| bytes.fill(fill))).expect("a valid name")
+        WrappingKey::new(name, Box::new(Zeroizing::new([fill; 32]))).expect("a valid name")
     }
 
     /// Made with libsodium (`crypto_aead_xchacha20poly1305_ietf_encrypt`), so that both directions cannot drift together.
     #[test]
     fn blob_is_the_documented_one() {
         let context = EncryptionContext::new([("tenant", "acme")]).expect("valid");
-        let data_key = DataKey::init(|bytes| bytes.fill(0x42));
+        let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x42));
         let blob = key("dev", 7)
             .wrap(&context, &data_key, &[9; NONCE_LEN])
             .expect("wraps");
@@ -161,7 +167,7 @@ mod tests {
     #[test]
     fn key_id_is_bound() {
         let context = EncryptionContext::empty();
-        let data_key = DataKey::init(|bytes| bytes.fill(0x42));
+        let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x42));
         let blob = key("one", 7)
             .wrap(&context, &data_key, &[9; NONCE_LEN])
             .expect("wraps");

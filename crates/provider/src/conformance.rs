@@ -1,7 +1,8 @@
 //! The suite that every provider, and every wrapper around one, must pass.
 //!
 //! Call [`check`] from a test on any executor. Each binding has its negative twin: what was wrapped with one
-//! encryption context must not open with another, an altered blob must not open, two data keys are not the same.
+//! encryption context must not open with another, an altered blob must not open, two data keys are not the same, and each
+//! has the length that was asked for.
 //!
 //! ```
 //! # use datakey_provider::{KeyProvider, conformance};
@@ -11,7 +12,10 @@
 //! ```
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
-use crate::{DataKey, EncryptionContext, ErrorClass, KeyProvider, ProviderError, WrappedKey, WrappedKeys};
+use crate::{
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, ProviderError,
+    WrappedKey, WrappedKeys,
+};
 
 /// Which rule of the contract a provider breaks, and how.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,7 +32,7 @@ type Check<T = ()> = Result<T, Violation>;
 
 /// Runs the whole suite against a provider that has both halves and works at the moment.
 ///
-/// Makes about 60 calls. The provider must not be set up to throttle or fail.
+/// Makes about 80 calls. The provider must not be set up to throttle or fail.
 ///
 /// # Errors
 /// The first [`Violation`] found.
@@ -40,6 +44,10 @@ pub async fn check<P: KeyProvider + ?Sized>(provider: &P) -> Check {
         binds_context(provider, &context).await?;
     }
     let context = pairs(&[("tenant", "acme"), ("purpose", "orders")])?;
+    for length in DataKeyLength::ALL {
+        answers_the_length_asked(provider, &context, length).await?;
+        wraps_each_length(provider, &context, length).await?;
+    }
     refuses_altered_blobs(provider, &context).await?;
     refuses_foreign_ids(provider, &context).await?;
     survives_cancellation(provider, &context).await
@@ -70,6 +78,71 @@ const fn violation(rule: &'static str, detail: String) -> Violation {
 
 fn succeeds<T>(rule: &'static str, result: Result<T, ProviderError>) -> Check<T> {
     result.map_err(|error| violation(rule, format!("{error}: {error:?}")))
+}
+
+/// A new data key of 32 bytes, as long as it should be and wrapped as often as the provider says.
+async fn generated<P: KeyProvider + ?Sized>(
+    provider: &P,
+    context: &EncryptionContext,
+) -> Check<GeneratedDataKey> {
+    let length = DataKeyLength::Bytes32;
+    let made = provider.generate_data_key(context, length).await;
+    let made = succeeds("generate_data_key succeeds", made)?;
+    has_length(&made, length)?;
+    wrapped_as_said(provider, made.wrapped_keys())?;
+    Ok(made)
+}
+
+fn has_length(made: &GeneratedDataKey, length: DataKeyLength) -> Check {
+    let found = made.data_key().length();
+    if found == length {
+        return Ok(());
+    }
+    Err(violation(
+        "a data key has the length that was asked for",
+        format!("{found} instead of {length}"),
+    ))
+}
+
+fn wrapped_as_said<P: KeyProvider + ?Sized>(provider: &P, wrapped: &WrappedKeys) -> Check {
+    let (said, found) = (provider.wrapped_keys_each(), wrapped.as_slice().len());
+    if said == found {
+        return Ok(());
+    }
+    Err(violation(
+        "each call answers as many wrapped keys as wrapped_keys_each says",
+        format!("{found} instead of {said}"),
+    ))
+}
+
+/// Each length, or a refusal of one that the service does not make. All make 32 bytes.
+async fn answers_the_length_asked<P: KeyProvider + ?Sized>(
+    provider: &P,
+    context: &EncryptionContext,
+    length: DataKeyLength,
+) -> Check {
+    let made = match provider.generate_data_key(context, length).await {
+        Err(error) if length != DataKeyLength::Bytes32 && error.class() == ErrorClass::InvalidRequest => {
+            return Ok(());
+        }
+        made => succeeds("generate_data_key succeeds for each length", made)?,
+    };
+    has_length(&made, length)?;
+    opens_to(provider, context, made.wrapped_keys(), made.data_key()).await
+}
+
+/// A given data key is wrapped whatever its length, and opens to as many bytes.
+async fn wraps_each_length<P: KeyProvider + ?Sized>(
+    provider: &P,
+    context: &EncryptionContext,
+    length: DataKeyLength,
+) -> Check {
+    let data_key = DataKey::init(length, |bytes| bytes.fill(0x96));
+    let wrapped = succeeds(
+        "encrypt succeeds for each length",
+        provider.encrypt(context, &data_key).await,
+    )?;
+    opens_to(provider, context, &wrapped, &data_key).await
 }
 
 fn refuses(rule: &'static str, result: Result<DataKey, ProviderError>, classes: &[ErrorClass]) -> Check {
@@ -108,28 +181,19 @@ async fn opens_to<P: KeyProvider + ?Sized>(
 }
 
 async fn round_trip<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
-    let made = succeeds(
-        "generate_data_key succeeds",
-        provider.generate_data_key(context).await,
-    )?;
+    let made = generated(provider, context).await?;
     opens_to(provider, context, made.wrapped_keys(), made.data_key()).await
 }
 
 async fn fresh_keys<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
-    let one = succeeds(
-        "generate_data_key succeeds",
-        provider.generate_data_key(context).await,
-    )?;
-    let two = succeeds(
-        "generate_data_key succeeds",
-        provider.generate_data_key(context).await,
-    )?;
+    let one = generated(provider, context).await?;
+    let two = generated(provider, context).await?;
     if one.data_key().ct_eq(two.data_key()) {
         return Err(violation("each data key is new", "the same one twice".into()));
     }
     if [&one, &two]
         .iter()
-        .any(|made| made.data_key().expose_secret() == &[0; crate::DATA_KEY_LEN])
+        .any(|made| made.data_key().expose_secret().iter().all(|byte| *byte == 0))
     {
         return Err(violation("a data key is random", "all zero".into()));
     }
@@ -137,13 +201,14 @@ async fn fresh_keys<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionC
 }
 
 async fn wraps_given_key<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
-    let data_key = DataKey::init(|bytes| bytes.fill(0xA5));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0xA5));
     let wrapped = succeeds("encrypt succeeds", provider.encrypt(context, &data_key).await)?;
+    wrapped_as_said(provider, &wrapped)?;
     opens_to(provider, context, &wrapped, &data_key).await?;
     for key in &wrapped {
         if key
             .blob()
-            .windows(crate::DATA_KEY_LEN)
+            .windows(data_key.length().bytes())
             .any(|part| part == data_key.expose_secret())
         {
             return Err(violation(
@@ -157,11 +222,8 @@ async fn wraps_given_key<P: KeyProvider + ?Sized>(provider: &P, context: &Encryp
 
 async fn binds_context<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
     const RULE: &str = "a wrapped key opens only with its own encryption context";
-    let made = succeeds(
-        "generate_data_key succeeds",
-        provider.generate_data_key(context).await,
-    )?;
-    let given = DataKey::init(|bytes| bytes.fill(0x3C));
+    let made = generated(provider, context).await?;
+    let given = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x3C));
     let given = succeeds("encrypt succeeds", provider.encrypt(context, &given).await)?;
     for key in made.wrapped_keys().iter().chain(&given) {
         for other in neighbours(context)? {
@@ -194,10 +256,7 @@ fn neighbours(context: &EncryptionContext) -> Check<Vec<EncryptionContext>> {
 
 async fn refuses_altered_blobs<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
     const RULE: &str = "an altered wrapped key does not open";
-    let made = succeeds(
-        "generate_data_key succeeds",
-        provider.generate_data_key(context).await,
-    )?;
+    let made = generated(provider, context).await?;
     for key in made.wrapped_keys() {
         let (first, last) = (0, key.blob().len().saturating_sub(1));
         for position in [first, last / 2, last] {
@@ -232,10 +291,7 @@ async fn refuses_blob<P: KeyProvider + ?Sized>(
 }
 
 async fn refuses_foreign_ids<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
-    let made = succeeds(
-        "generate_data_key succeeds",
-        provider.generate_data_key(context).await,
-    )?;
+    let made = generated(provider, context).await?;
     let foreign = WrappedKey::new("nobody:nothing", made.wrapped_keys().first().blob())
         .map_err(|error| violation("the suite's own key ids are valid", format!("{error}")))?;
     if provider.rank(&foreign).is_some() {
@@ -253,12 +309,9 @@ async fn refuses_foreign_ids<P: KeyProvider + ?Sized>(provider: &P, context: &En
 
 /// Polls each call once and drops it, then expects the provider to work as before.
 async fn survives_cancellation<P: KeyProvider + ?Sized>(provider: &P, context: &EncryptionContext) -> Check {
-    let data_key = DataKey::init(|bytes| bytes.fill(0x77));
-    let made = succeeds(
-        "generate_data_key succeeds",
-        provider.generate_data_key(context).await,
-    )?;
-    poll_once_and_drop(provider.generate_data_key(context)).await;
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x77));
+    let made = generated(provider, context).await?;
+    poll_once_and_drop(provider.generate_data_key(context, DataKeyLength::Bytes32)).await;
     poll_once_and_drop(provider.encrypt(context, &data_key)).await;
     poll_once_and_drop(provider.decrypt(context, made.wrapped_keys().first())).await;
     round_trip(provider, context).await

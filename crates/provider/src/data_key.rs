@@ -1,5 +1,5 @@
 //! Secret bytes: created in place, boxed once, wiped on drop.
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec};
 use core::fmt;
 
 use subtle::ConstantTimeEq as _;
@@ -7,27 +7,89 @@ use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use crate::WrappedKeys;
 
-/// The length of every data key, in bytes.
-pub const DATA_KEY_LEN: usize = 32;
+/// How long a data key is: what the message format that it is for takes.
+///
+/// The format of `datakey-envelope` takes [`Bytes32`](Self::Bytes32). The AWS Encryption SDK has suites for each of them.
+///
+/// ```
+/// # use datakey_provider::DataKeyLength;
+/// assert_eq!(DataKeyLength::Bytes32.bytes(), 32);
+/// assert_eq!(DataKeyLength::from_bytes(24), Some(DataKeyLength::Bytes24));
+/// assert_eq!(DataKeyLength::from_bytes(31), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DataKeyLength {
+    /// 128 bits.
+    Bytes16,
+    /// 192 bits.
+    Bytes24,
+    /// 256 bits.
+    Bytes32,
+}
 
-/// A 256-bit data key in plaintext.
+impl DataKeyLength {
+    /// Every length, the shortest first.
+    pub const ALL: [Self; 3] = [Self::Bytes16, Self::Bytes24, Self::Bytes32];
+
+    /// The length in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Bytes16 => 16,
+            Self::Bytes24 => 24,
+            Self::Bytes32 => 32,
+        }
+    }
+
+    /// The length of so many bytes; `None` where no data key is as long.
+    #[must_use]
+    pub const fn from_bytes(bytes: usize) -> Option<Self> {
+        match bytes {
+            16 => Some(Self::Bytes16),
+            24 => Some(Self::Bytes24),
+            32 => Some(Self::Bytes32),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for DataKeyLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes())
+    }
+}
+
+/// A data key in plaintext, of 16, 24 or 32 bytes.
 ///
 /// The bytes live in one heap allocation, which moving the `DataKey` does not copy, and are overwritten when it is
 /// dropped. There is deliberately no `Clone`, no `PartialEq` and no `Debug` that shows them; share one behind an
 /// `Arc`, compare with [`ct_eq`](Self::ct_eq).
 ///
 /// ```
-/// # use datakey_provider::DataKey;
-/// let key = DataKey::init(|bytes| bytes.fill(0x42));
-/// assert_eq!(format!("{key:?}"), "DataKey(..)");
+/// # use datakey_provider::{DataKey, DataKeyLength};
+/// let key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x42));
+/// assert_eq!(key.length(), DataKeyLength::Bytes32);
+/// assert_eq!(format!("{key:?}"), "DataKey(32 bytes)");
 /// ```
-pub struct DataKey(Box<[u8; DATA_KEY_LEN]>);
+pub struct DataKey {
+    bytes: Box<[u8]>,
+    length: DataKeyLength,
+}
 
 impl DataKey {
-    /// Creates a key by writing its bytes in place, so that no copy is left on the stack.
-    pub fn init(fill: impl FnOnce(&mut [u8; DATA_KEY_LEN])) -> Self {
-        let mut key = Self(Box::new([0; DATA_KEY_LEN]));
-        fill(&mut key.0);
+    fn zeros(length: DataKeyLength) -> Self {
+        Self {
+            bytes: vec![0; length.bytes()].into(),
+            length,
+        }
+    }
+
+    /// Creates a key by writing its bytes in place, so that no copy is left on the stack. `fill` gets as many bytes as
+    /// `length` says, all zero.
+    pub fn init(length: DataKeyLength, fill: impl FnOnce(&mut [u8])) -> Self {
+        let mut key = Self::zeros(length);
+        fill(&mut key.bytes);
         key
     }
 
@@ -35,35 +97,51 @@ impl DataKey {
     ///
     /// # Errors
     /// Whatever `fill` returns; the half-written key is wiped.
-    pub fn try_init<E>(fill: impl FnOnce(&mut [u8; DATA_KEY_LEN]) -> Result<(), E>) -> Result<Self, E> {
-        let mut key = Self(Box::new([0; DATA_KEY_LEN]));
-        fill(&mut key.0)?;
+    pub fn try_init<E>(
+        length: DataKeyLength,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut key = Self::zeros(length);
+        fill(&mut key.bytes)?;
         Ok(key)
     }
 
-    /// Copies a key out of a slice; `None` unless it is exactly 32 bytes. Wiping the source is the caller's part.
+    /// Copies a key out of a slice; `None` unless it has 16, 24 or 32 bytes. Wiping the source is the caller's part.
+    ///
+    /// ```
+    /// # use datakey_provider::DataKey;
+    /// assert!(DataKey::from_slice(&[7; 16]).is_some());
+    /// assert!(DataKey::from_slice(&[7; 17]).is_none());
+    /// ```
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; DATA_KEY_LEN] = bytes.try_into().ok()?;
-        Some(Self::init(|own| own.copy_from_slice(bytes)))
+        let length = DataKeyLength::from_bytes(bytes.len())?;
+        Some(Self::init(length, |own| own.copy_from_slice(bytes)))
     }
 
-    /// The bytes themselves, for handing them to a key derivation or a wrapping cipher.
+    /// How long it is.
     #[must_use]
-    pub fn expose_secret(&self) -> &[u8; DATA_KEY_LEN] {
-        &self.0
+    pub const fn length(&self) -> DataKeyLength {
+        self.length
+    }
+
+    /// The bytes themselves, for handing them to a key derivation or a wrapping cipher: as many as
+    /// [`length`](Self::length) says.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Whether two keys are equal, in time that does not depend on where they differ.
     #[must_use]
     pub fn ct_eq(&self, other: &Self) -> bool {
-        self.0.as_slice().ct_eq(other.0.as_slice()).into()
+        self.bytes.ct_eq(&other.bytes).into()
     }
 }
 
 impl Drop for DataKey {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.bytes.zeroize();
     }
 }
 
@@ -71,7 +149,7 @@ impl ZeroizeOnDrop for DataKey {}
 
 impl fmt::Debug for DataKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DataKey(..)")
+        write!(f, "DataKey({})", self.length)
     }
 }
 

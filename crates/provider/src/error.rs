@@ -20,11 +20,17 @@ pub enum ErrorClass {
     InvalidRequest,
     /// The wrapped key is not what this key and this encryption context produced.
     NotAuthentic,
+    /// What was asked is shut down for good, as a process does that ends. Nothing is wrong with the request: another
+    /// process may answer it.
+    ShutDown,
+    /// A defect on this side of the service: a provider that panics or breaks its contract, a call where there is no runtime
+    /// for it.
+    Internal,
 }
 
 impl ErrorClass {
     /// Every class, for tables and metrics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Throttled,
         Self::Transient,
         Self::Timeout,
@@ -32,6 +38,8 @@ impl ErrorClass {
         Self::UnavailableKey,
         Self::InvalidRequest,
         Self::NotAuthentic,
+        Self::ShutDown,
+        Self::Internal,
     ];
 
     /// Whether the same request may succeed later without anybody changing anything.
@@ -51,6 +59,8 @@ impl ErrorClass {
             Self::UnavailableKey => "unavailable_key",
             Self::InvalidRequest => "invalid_request",
             Self::NotAuthentic => "not_authentic",
+            Self::ShutDown => "shut_down",
+            Self::Internal => "internal",
         }
     }
 
@@ -63,6 +73,8 @@ impl ErrorClass {
             Self::UnavailableKey => "the wrapping key is not available",
             Self::InvalidRequest => "the request is not valid",
             Self::NotAuthentic => "the wrapped key is not authentic for this key and encryption context",
+            Self::ShutDown => "it was shut down",
+            Self::Internal => "there is a defect in the program",
         }
     }
 
@@ -74,6 +86,8 @@ impl ErrorClass {
             Self::UnavailableKey => "check that the key exists, is enabled and is not pending deletion",
             Self::InvalidRequest => "correct the request; retrying cannot help",
             Self::NotAuthentic => "check the encryption context, the key, and where the message came from",
+            Self::ShutDown => "send the request to another process",
+            Self::Internal => "look at the cause; retrying cannot help",
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Pointers to a provider are providers.
 use alloc::{boxed::Box, sync::Arc};
+use core::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::{
-    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, SealingProvider,
-    WrappedKey, WrappedKeys,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
+    SealingProvider, WrappedKey, WrappedKeys,
 };
 
 macro_rules! forward {
@@ -16,8 +17,9 @@ macro_rules! forward {
             async fn generate_data_key(
                 &self,
                 context: &EncryptionContext,
+                length: DataKeyLength,
             ) -> Result<GeneratedDataKey, ProviderError> {
-                (**self).generate_data_key(context).await
+                (**self).generate_data_key(context, length).await
             }
 
             async fn encrypt(
@@ -26,6 +28,14 @@ macro_rules! forward {
                 data_key: &DataKey,
             ) -> Result<WrappedKeys, ProviderError> {
                 (**self).encrypt(context, data_key).await
+            }
+
+            fn wrapped_keys_each(&self) -> usize {
+                (**self).wrapped_keys_each()
+            }
+
+            fn sealing_time_limit(&self) -> Option<Duration> {
+                (**self).sealing_time_limit()
             }
         }
 
@@ -42,6 +52,10 @@ macro_rules! forward {
                 wrapped: &WrappedKey,
             ) -> Result<DataKey, ProviderError> {
                 (**self).decrypt(context, wrapped).await
+            }
+
+            fn opening_time_limit(&self) -> Option<Duration> {
+                (**self).opening_time_limit()
             }
         }
     )+};

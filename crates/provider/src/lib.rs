@@ -9,7 +9,7 @@
 //! | [`SealingProvider`] | makes a data key and its wrapped form; wraps a given data key |
 //! | [`OpeningProvider`] | unwraps a wrapped key |
 //! | [`KeyProvider`] | both halves; implemented for whatever has both |
-//! | [`DataKey`] | 32 secret bytes, boxed once, wiped when dropped, never printed |
+//! | [`DataKey`], [`DataKeyLength`] | 16, 24 or 32 secret bytes, as asked for; boxed once, wiped when dropped, never printed |
 //! | [`WrappedKey`], [`WrappedKeys`] | what is stored beside the data: a key id and an opaque blob, one to 16 of them |
 //! | [`EncryptionContext`] | sorted string pairs bound into the wrapped key; validated and digested at construction |
 //! | [`ProviderError`], [`ErrorClass`] | what failed, whose fault it is, whether waiting helps |
@@ -35,18 +35,22 @@
 //! use datakey_provider::*;
 //!
 //! #[derive(Default)]
-//! struct Safe(Mutex<HashMap<Vec<u8>, [u8; 32]>>);
+//! struct Safe(Mutex<HashMap<Vec<u8>, Vec<u8>>>);
 //!
 //! #[async_trait]
 //! impl SealingProvider for Safe {
-//!     async fn generate_data_key(&self, context: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
-//!         let data_key = DataKey::init(|bytes| bytes.fill(7)); // a real provider draws random bytes
+//!     async fn generate_data_key(
+//!         &self,
+//!         context: &EncryptionContext,
+//!         length: DataKeyLength,
+//!     ) -> Result<GeneratedDataKey, ProviderError> {
+//!         let data_key = DataKey::init(length, |bytes| bytes.fill(7)); // a real provider draws random bytes
 //!         let wrapped = self.encrypt(context, &data_key).await?;
 //!         Ok(GeneratedDataKey::new(data_key, wrapped))
 //!     }
 //!     async fn encrypt(&self, context: &EncryptionContext, key: &DataKey) -> Result<WrappedKeys, ProviderError> {
 //!         let ticket = context.digest().to_vec();
-//!         self.0.lock().unwrap().insert(ticket.clone(), *key.expose_secret());
+//!         self.0.lock().unwrap().insert(ticket.clone(), key.expose_secret().to_vec());
 //!         Ok(WrappedKey::new("safe:1", ticket).unwrap().into())
 //!     }
 //! }
@@ -60,16 +64,15 @@
 //!         if wrapped.blob() != context.digest() {
 //!             return Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt));
 //!         }
-//!         let found = self.0.lock().unwrap().get(wrapped.blob()).copied();
-//!         let key = found.ok_or_else(|| ProviderError::new(ErrorClass::UnavailableKey, Operation::Decrypt))?;
-//!         Ok(DataKey::init(|bytes| *bytes = key))
+//!         let found = self.0.lock().unwrap().get(wrapped.blob()).and_then(|bytes| DataKey::from_slice(bytes));
+//!         found.ok_or_else(|| ProviderError::new(ErrorClass::UnavailableKey, Operation::Decrypt))
 //!     }
 //! }
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let safe = Safe::default();
 //! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
-//! let made = safe.generate_data_key(&context).await?;
+//! let made = safe.generate_data_key(&context, DataKeyLength::Bytes32).await?;
 //! let again = safe.decrypt(&context, made.wrapped_keys().first()).await?;
 //! assert!(again.ct_eq(made.data_key()));
 //! # Ok(()) }
@@ -83,7 +86,7 @@
 //!
 //! | what | limit | why |
 //! |---|---|---|
-//! | data key | 32 bytes, always | every suite of the format takes 256 bits |
+//! | data key | 16, 24 or 32 bytes, as [`SealingProvider::generate_data_key`] is asked | what the ciphers of message formats take |
 //! | key id | 1 to [`MAX_KEY_ID_LEN`] bytes of UTF-8 without control characters | a KMS key ARN is 75 to about 120 |
 //! | blob of a wrapped key | 1 to [`MAX_BLOB_LEN`] bytes | the most that KMS accepts as a ciphertext |
 //! | wrapped keys of one message | 1 to [`MAX_WRAPPED_KEYS`] | regions and hand-overs, not recipients |
@@ -117,7 +120,7 @@ pub use context::{
     ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS,
     MAX_CONTEXT_TEXT_LEN,
 };
-pub use data_key::{DATA_KEY_LEN, DataKey, GeneratedDataKey};
+pub use data_key::{DataKey, DataKeyLength, GeneratedDataKey};
 pub use error::{ErrorClass, Operation, ProviderError};
 pub use provider::{KeyProvider, OpeningProvider, Rank, SealingProvider};
 pub use several::{NoProviders, Several, SeveralError};

@@ -1,26 +1,35 @@
 //! The trait in its two halves.
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError, WrappedKey, WrappedKeys};
+use crate::{
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError, WrappedKey, WrappedKeys,
+};
 
 /// The half that seals: all that a producer of sealed data needs, and all that its role should allow.
 ///
 /// # Contract
 /// - The encryption context is bound into every wrapped key: whoever decrypts must present an equal one. A provider
 ///   that drops it passes its own round trips and protects nothing; the conformance suite looks for exactly that.
-/// - Each call of [`generate_data_key`](Self::generate_data_key) answers a new key.
+/// - Each call of [`generate_data_key`](Self::generate_data_key) answers a new key of the length that was asked for.
+/// - A provider around others passes on what they say of themselves: [`wrapped_keys_each`](Self::wrapped_keys_each) and
+///   [`sealing_time_limit`](Self::sealing_time_limit) too, which have a default that is right for a single key service.
 /// - One call is one attempt. Retrying, caching and rate limiting are layers above.
 /// - Dropping the returned future at any await point leaves the provider usable.
 #[async_trait]
 pub trait SealingProvider: Send + Sync {
-    /// Makes a new data key and wraps it, bound to `context`.
+    /// Makes a new data key of this length and wraps it, bound to `context`.
     ///
     /// # Errors
-    /// A classified [`ProviderError`]; `Throttled`, `Transient` and `Timeout` may succeed when tried again.
-    async fn generate_data_key(&self, context: &EncryptionContext)
-    -> Result<GeneratedDataKey, ProviderError>;
+    /// A classified [`ProviderError`]; `Throttled`, `Transient` and `Timeout` may succeed when tried again. A provider
+    /// that does not make keys of this length answers [`InvalidRequest`](crate::ErrorClass::InvalidRequest).
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError>;
 
     /// Wraps a data key that exists already, bound to `context`: for a second region, or a new owner.
     ///
@@ -31,6 +40,21 @@ pub trait SealingProvider: Send + Sync {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError>;
+
+    /// How many wrapped keys each call answers: one, unless there are several providers behind this one.
+    ///
+    /// A message format holds so many and no more. Who puts the layers together asks before the first call.
+    fn wrapped_keys_each(&self) -> usize {
+        1
+    }
+
+    /// How long one call may take before this provider gives it up by itself; `None` where it does not say.
+    ///
+    /// A layer above that has a limit of its own waits longer than this, so that the error with the cause is the one that
+    /// callers see.
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The half that opens.
@@ -58,6 +82,11 @@ pub trait OpeningProvider: Send + Sync {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError>;
+
+    /// As [`SealingProvider::sealing_time_limit`], for [`decrypt`](Self::decrypt).
+    fn opening_time_limit(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A provider with both halves. Implemented for whatever has both; there is nothing to implement by hand.

@@ -1,13 +1,13 @@
 //! Several providers as one: for regions, and for hand-overs between accounts.
 use alloc::{boxed::Box, vec::Vec};
-use core::{error::Error, fmt};
+use core::{error::Error, fmt, time::Duration};
 
 use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys,
 };
 
 /// Several providers as one.
@@ -16,6 +16,9 @@ use crate::{
 /// wrapped key per provider, and any of them opens it. All must succeed, as a message that silently lacks a region
 /// is found out on the day that region is needed. So nothing is sealed while one of them is down; where that must not be,
 /// seal under a key that is replicated, as multi-Region keys of AWS KMS are, with one provider.
+///
+/// Message formats hold a number of wrapped keys and no more: keyrings ask for
+/// [`wrapped_keys_each`](SealingProvider::wrapped_keys_each), and refuse too many when they are built.
 ///
 /// Opening: of the providers that recognise the wrapped key, the one with the lowest [`Rank`] is asked first, then
 /// the next; a provider that knows itself to be unwell ranks last. The answer is the first success; failing all, the failure of which most can be hoped: a retryable one
@@ -131,11 +134,12 @@ impl<P: SealingProvider> SealingProvider for Several<P> {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let Some((first, others)) = self.providers.split_first() else {
             return Err(none(Operation::GenerateDataKey));
         };
-        let (data_key, wrapped) = first.generate_data_key(context).await?.into_parts();
+        let (data_key, wrapped) = first.generate_data_key(context, length).await?.into_parts();
         match wrap_by_all(others, context, &data_key, Some(wrapped)).await? {
             Some(wrapped) => Ok(GeneratedDataKey::new(data_key, wrapped)),
             None => Err(none(Operation::GenerateDataKey)),
@@ -150,6 +154,16 @@ impl<P: SealingProvider> SealingProvider for Several<P> {
         wrap_by_all(&self.providers, context, data_key, None)
             .await?
             .ok_or_else(|| none(Operation::Encrypt))
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        let each = self.providers.iter().map(P::wrapped_keys_each);
+        each.fold(0, usize::saturating_add)
+    }
+
+    /// All of them, one after the other; `None` as soon as one does not say.
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        in_all(self.providers.iter().map(P::sealing_time_limit))
     }
 }
 
@@ -183,6 +197,15 @@ impl<P: OpeningProvider> OpeningProvider for Several<P> {
         }
         Err(most_hopeful(failures, wrapped))
     }
+
+    /// As for sealing: each of them may have to be asked.
+    fn opening_time_limit(&self) -> Option<Duration> {
+        in_all(self.providers.iter().map(P::opening_time_limit))
+    }
+}
+
+fn in_all(mut limits: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
+    limits.try_fold(Duration::ZERO, |sum, limit| Some(sum.saturating_add(limit?)))
 }
 
 fn none(operation: Operation) -> ProviderError {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use datakey_provider::{
-    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, SealingProvider,
-    WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
+    SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use datakey_retry::{Policy, Retry, retry};
 use divan::{Bencher, black_box};
@@ -22,7 +22,11 @@ struct Instantly;
 
 #[async_trait]
 impl SealingProvider for Instantly {
-    async fn generate_data_key(&self, _: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
+    async fn generate_data_key(
+        &self,
+        _: &EncryptionContext,
+        _: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError> {
         Ok(GeneratedDataKey::new(key(), wrapped()))
     }
 
@@ -43,7 +47,7 @@ impl OpeningProvider for Instantly {
 }
 
 fn key() -> DataKey {
-    DataKey::init(|bytes| bytes.fill(7))
+    DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7))
 }
 
 fn wrapped() -> WrappedKey {

@@ -1,9 +1,9 @@
 //! A provider that a breaker judges by itself.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError, Rank,
-    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
 use crate::{Breaker, Event, Observer, breaker::Passage, observer::Observed, rank::behind_the_well};
@@ -125,10 +125,11 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let scope = self.scope("");
         let passage = self.enter(scope, Operation::GenerateDataKey, None)?;
-        let made = self.inner.generate_data_key(context).await;
+        let made = self.inner.generate_data_key(context, length).await;
         self.ended(passage, scope, &made);
         made
     }
@@ -143,6 +144,14 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
         let wrapped = self.inner.encrypt(context, data_key).await;
         self.ended(passage, scope, &wrapped);
         wrapped
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        self.inner.wrapped_keys_each()
+    }
+
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        self.inner.sealing_time_limit()
     }
 }
 
@@ -168,5 +177,9 @@ impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
         let opened = self.inner.decrypt(context, wrapped).await;
         self.ended(passage, scope, &opened);
         opened
+    }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        self.inner.opening_time_limit()
     }
 }

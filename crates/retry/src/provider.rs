@@ -1,7 +1,9 @@
 //! A provider that tries again.
+use std::time::Duration;
+
 use datakey_provider::{
-    DataKey, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError, Rank,
-    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
 use crate::{Policy, Priority, rank::behind_the_well, run::retry_as};
@@ -15,6 +17,8 @@ use crate::{Policy, Priority, rank::behind_the_well, run::retry_as};
 /// What has failed ranks last until it is answered again, see [`Breaker::is_unwell`](crate::Breaker::is_unwell): so another
 /// Region's wrapped key is tried first, and an outage is paid for once and not by each message. Where one wrapped key can be opened
 /// in several Regions, put each Region's provider into a [`Guarded`](crate::Guarded).
+///
+/// What it says of the time that a call may take is the policy's deadline: a keyring above waits longer than that.
 ///
 /// When a call is given up, the error has the class, operation, key id and code of the last failure, and a
 /// [`GaveUp`](crate::GaveUp) as its source, whose own source is that failure. A permanent error on the first attempt
@@ -57,6 +61,14 @@ impl<P> Retry<P> {
         self.inner
     }
 
+    /// The policy's deadline. A policy without one that tries once is as patient as its attempt.
+    fn time_limit(&self, inner: Option<Duration>) -> Option<Duration> {
+        let rules = self.policy.rules();
+        let once = rules.max_attempts.get() == 1 && self.policy.adaptive_rate().is_none();
+        let attempt = [rules.attempt_timeout, inner].into_iter().flatten().min();
+        rules.deadline.or_else(|| attempt.filter(|_| once))
+    }
+
     fn is_unwell(&self, wrapped: &WrappedKey) -> bool {
         let scope = self.policy.scope().unwrap_or_else(|| wrapped.key_id());
         self.policy
@@ -71,9 +83,10 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         retry_as(&self.policy, Priority::Normal, "", || {
-            self.inner.generate_data_key(context)
+            self.inner.generate_data_key(context, length)
         })
         .await
         .map_err(|gave_up| gave_up.into_provider_error(Operation::GenerateDataKey, None))
@@ -89,6 +102,14 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
         })
         .await
         .map_err(|gave_up| gave_up.into_provider_error(Operation::Encrypt, None))
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        self.inner.wrapped_keys_each()
+    }
+
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        self.time_limit(self.inner.sealing_time_limit())
     }
 }
 
@@ -114,5 +135,9 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
         })
         .await
         .map_err(|gave_up| gave_up.into_provider_error(Operation::Decrypt, Some(wrapped.key_id())))
+    }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        self.time_limit(self.inner.opening_time_limit())
     }
 }

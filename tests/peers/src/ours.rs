@@ -4,7 +4,7 @@ use std::{hint::black_box, ops::Deref, rc::Rc};
 use anyhow::Result;
 use datakey::{Opener, Sealer, local::LocalKeys};
 use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, SealingKey, Suite};
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 
 use crate::measure::{Contender, PORTION, Repeat, SMALL, STREAM, plaintext, runtime};
 
@@ -93,10 +93,10 @@ pub fn prepared() -> Result<Contender> {
 }
 
 fn prepared_keys(context: &EncryptionContext) -> Result<(SealingKey, OpeningKey)> {
-    let data_key = DataKey::init(|bytes| bytes.fill(7));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
     let wrapped = WrappedKey::new("local:bench", vec![7; 184])?.into();
-    let sealing = SealingKey::new(&data_key, &wrapped, context, &params());
-    Ok((sealing, OpeningKey::new(&data_key, context)))
+    let sealing = SealingKey::new(&data_key, &wrapped, context, &params())?;
+    Ok((sealing, OpeningKey::new(&data_key, context)?))
 }
 
 fn seal_stream(key: impl Deref<Target = SealingKey> + 'static) -> Repeat {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use datakey_envelope::{Aad, SealError, SealingKey, Suite};
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
 use datakey_tests::{
     envelope::{open_with, params},
     envelope_vectors::{Expect, Opened, Vector},
@@ -75,11 +75,12 @@ fn random_message(random: &mut SmallRng, number: usize) -> Vector {
     };
     let records: Vec<Vec<u8>> = lens.into_iter().map(|len| bytes(random, len)).collect();
     let sealing = SealingKey::new(
-        &DataKey::init(|own| *own = data_key),
+        &DataKey::init(DataKeyLength::Bytes32, |own| own.copy_from_slice(&data_key)),
         &WrappedKeys::new(keys.clone()).expect("they differ"),
         &EncryptionContext::new(&context).expect("it keeps the limits"),
         &params(suite, exponent),
-    );
+    )
+    .unwrap();
     let message = seal(&sealing, is_records, &records, &aad).expect("it keeps the limits");
     Vector {
         name: format!("rust-{number:03}"),
@@ -121,8 +122,10 @@ fn check(folder: &Path) -> ExitCode {
     for vector in &vectors {
         let opened = (|| {
             let header = datakey_envelope::Header::decode(&vector.message)?;
-            let key = DataKey::init(|own| *own = vector.data_key);
-            let opening = datakey_envelope::OpeningKey::new(&key, &header.context()?);
+            let key = DataKey::init(DataKeyLength::Bytes32, |own| {
+                own.copy_from_slice(&vector.data_key)
+            });
+            let opening = datakey_envelope::OpeningKey::new(&key, &header.context()?).unwrap();
             open_with(&opening, &vector.message, Aad::new(&vector.aad))
         })();
         let is_right = match &vector.expect {

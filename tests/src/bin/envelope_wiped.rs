@@ -6,7 +6,7 @@
 use std::{env, hint::black_box};
 
 use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, Salt, SealingKey, Suite};
-use datakey_provider::{DataKey, EncryptionContext};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext};
 use datakey_tests::{
     envelope::{SALT, short_wrapped},
     memory::{MASK, Needle, Search},
@@ -54,10 +54,12 @@ fn with_bytes(search: &Search, name: &str, mut take: impl FnMut(&[u8])) {
 #[inline(never)]
 fn steps(suite: Suite, search: &mut Search) {
     let context = EncryptionContext::empty();
-    let data_key = DataKey::init(|own| with_bytes(search, "data key", |key| own.copy_from_slice(key)));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |own| {
+        with_bytes(search, "data key", |key| own.copy_from_slice(key))
+    });
     let params = Params::new().with_suite(suite);
-    let sealing = SealingKey::new(&data_key, &short_wrapped(), &context, &params);
-    let opening = OpeningKey::new(&data_key, &context);
+    let sealing = SealingKey::new(&data_key, &short_wrapped(), &context, &params).unwrap();
+    let opening = OpeningKey::new(&data_key, &context).unwrap();
     let salt = || Salt::danger_from_bytes(SALT);
     let (mut ends, mut sealed) = (Vec::new(), Vec::new());
     let sealer = sealing.stream_sealer_with_salt(salt(), Aad::EMPTY, &mut ends);

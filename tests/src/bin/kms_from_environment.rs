@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use datakey_kms::KmsProvider;
-use datakey_provider::{EncryptionContext, SealingProvider as _};
+use datakey_provider::{DataKeyLength, EncryptionContext, SealingProvider as _};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -17,7 +17,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             if kms.region() != region {
                 return Err(format!("the region is {}", kms.region()).into());
             }
-            drop(kms.generate_data_key(&EncryptionContext::empty()).await?);
+            drop(
+                kms.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32)
+                    .await?,
+            );
             Ok(())
         })
 }

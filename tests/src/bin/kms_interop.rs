@@ -1,13 +1,13 @@
 //! The emulator for clients in other languages, and the conformance suite against whatever KMS a URL names.
 //! `cargo xtask interop kms` runs both.
-use std::{env, io, process::ExitCode, sync::Arc};
+use std::{env, io, process::ExitCode, sync::Arc, time::Duration};
 
 use aws_sdk_kms::{Client, config::Region};
 use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode, Principal};
 use datakey_kms::{DiscoveryFilter, KmsProvider, KmsProviderBuilder};
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider, ProviderError,
-    Rank, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider,
+    ProviderError, Rank, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
 };
 use datakey_tests::kms::{REGION, client, config, context};
 
@@ -119,7 +119,9 @@ async fn replica_opens(client: &Client, url: &str) -> Anything {
     let opening = build(&away, |builder| {
         builder.opening_key(&primary).allow_multi_region_replicas()
     })?;
-    let made = sealing.generate_data_key(&context()).await?;
+    let made = sealing
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await?;
     let wrapped = made.wrapped_keys().first();
     if !opening.decrypt(&context(), wrapped).await?.ct_eq(made.data_key()) {
         return Err("the replica opens another key".into());
@@ -160,7 +162,7 @@ async fn check(name: &str, provider: impl KeyProvider, moto: bool) -> Anything {
 
 async fn re_encrypts(provider: &KmsProvider, other: &str) -> Anything {
     let (ours, theirs) = (context(), EncryptionContext::new([("tenant", "accounting")])?);
-    let made = provider.generate_data_key(&ours).await?;
+    let made = provider.generate_data_key(&ours, DataKeyLength::Bytes32).await?;
     let moved = provider
         .re_encrypt(made.wrapped_keys().first(), &ours, &other.parse()?, &theirs)
         .await?;
@@ -189,8 +191,9 @@ impl<P: SealingProvider> SealingProvider for AsDocumented<P> {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        self.0.generate_data_key(context).await
+        self.0.generate_data_key(context, length).await
     }
 
     async fn encrypt(
@@ -199,6 +202,14 @@ impl<P: SealingProvider> SealingProvider for AsDocumented<P> {
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
         self.0.encrypt(context, data_key).await
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        self.0.wrapped_keys_each()
+    }
+
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        self.0.sealing_time_limit()
     }
 }
 
@@ -221,5 +232,9 @@ impl<P: OpeningProvider> OpeningProvider for AsDocumented<P> {
                 error
             }
         })
+    }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        self.0.opening_time_limit()
     }
 }

@@ -5,7 +5,7 @@ use std::{
 };
 
 use allocation_counter::measure;
-use datakey_provider::{EncryptionContext, OpeningProvider, SealingProvider, WrappedKeys};
+use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider, SealingProvider, WrappedKeys};
 use datakey_retry::{Policy, Retry, retry};
 use datakey_tests::retry_regions::TwoRegions;
 
@@ -21,7 +21,8 @@ fn at_once<F: Future>(future: F) -> F::Output {
 }
 
 fn sealed(provider: &impl SealingProvider) -> WrappedKeys {
-    let made = at_once(provider.generate_data_key(&EncryptionContext::empty())).unwrap();
+    let made =
+        at_once(provider.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32)).unwrap();
     made.wrapped_keys().clone()
 }
 

@@ -2,7 +2,7 @@
 use std::collections::HashSet;
 
 use datakey_envelope::{Aad, Params, Rule, Salt, SealingKey, Suite};
-use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 use datakey_tests::envelope::Reference;
 
 fn text() -> String {
@@ -63,8 +63,8 @@ fn the_test_values_are_right() {
             keys: &[("local:a", b"blob")],
             aad: b"order 17",
         };
-        let key = DataKey::init(|bytes| *bytes = data_key);
-        let sealing = SealingKey::new(&key, &wrapped, &context, &Params::new().with_suite(suite));
+        let key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.copy_from_slice(&data_key));
+        let sealing = SealingKey::new(&key, &wrapped, &context, &Params::new().with_suite(suite)).unwrap();
         let (mut bytes, mut records) = (Vec::new(), Vec::new());
         let aad = Aad::from("order 17");
         sealing

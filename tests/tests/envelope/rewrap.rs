@@ -79,7 +79,7 @@ fn a_wrapped_key_of_another_data_key_is_caught_by_the_commitment() {
         let fixture = Fixture::new(params(suite, 6));
         for sealed in messages(&fixture) {
             // What whoever unwraps the foreign blob gets.
-            let foreign = OpeningKey::new(&data_key(0x43), &fixture.context);
+            let foreign = OpeningKey::new(&data_key(0x43), &fixture.context).unwrap();
             let blob = WrappedKey::new("local:a", b"of another data key".to_vec()).unwrap();
             let mixed = rewrapped(&fixture, &sealed, &fixture.wrapped.join(&blob.into()).unwrap());
             let aad = Aad::from("order 17");

@@ -180,9 +180,9 @@ fn nothing_opens_under_other_conditions() {
                 assert_eq!(fixture.open(&sealed, other), Err(OpenError::NotAuthentic));
             }
             let others = [
-                OpeningKey::new(&data_key(0x43), &fixture.context),
-                OpeningKey::new(&fixture.data_key, &other_context),
-                OpeningKey::new(&fixture.data_key, &EncryptionContext::empty()),
+                OpeningKey::new(&data_key(0x43), &fixture.context).unwrap(),
+                OpeningKey::new(&fixture.data_key, &other_context).unwrap(),
+                OpeningKey::new(&fixture.data_key, &EncryptionContext::empty()).unwrap(),
             ];
             for other in others {
                 assert_eq!(open_with(&other, &sealed, aad), Err(OpenError::NotAuthentic));
@@ -200,7 +200,7 @@ fn a_context_swapped_in_the_header_does_not_open_with_the_data_key_alone() {
     other[at..at + 4].copy_from_slice(b"evil");
     let claimed = Header::decode(&other).unwrap().context().unwrap();
     assert_eq!(claimed.get("tenant"), Some("evil"));
-    let opening = OpeningKey::new(&fixture.data_key, &claimed);
+    let opening = OpeningKey::new(&fixture.data_key, &claimed).unwrap();
     assert_eq!(
         open_with(&opening, &other, Aad::EMPTY),
         Err(OpenError::NotAuthentic)

@@ -18,7 +18,7 @@ use chacha20::{
 };
 use chacha20poly1305::ChaCha20Poly1305;
 use datakey_envelope::{Aad, OpenError, OpeningKey};
-use datakey_provider::{DataKey, EncryptionContext};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext};
 use datakey_tests::{
     envelope::open_with,
     envelope_parts::{Derivation, encoded_keys},
@@ -66,8 +66,8 @@ fn raw_open(suite: u8, key: &[u8; 32], frame: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn crate_open(data_key: &[u8; 32], message: &[u8]) -> Result<Vec<Vec<u8>>, OpenError> {
-    let data_key = DataKey::init(|bytes| *bytes = *data_key);
-    let opening = OpeningKey::new(&data_key, &EncryptionContext::empty());
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.copy_from_slice(data_key));
+    let opening = OpeningKey::new(&data_key, &EncryptionContext::empty()).unwrap();
     open_with(&opening, message, Aad::EMPTY)
 }
 

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use datakey_envelope::{Aad, FormatError, Header, Kind, OpenError, OpeningKey, Rule};
-use datakey_provider::DataKey;
+use datakey_provider::{DataKey, DataKeyLength};
 use datakey_tests::{
     envelope::open_with,
     envelope_cases,
@@ -17,9 +17,11 @@ const TOO_LARGE: [Rule; 2] = [Rule::RecordCount, Rule::MessageLength];
 
 fn whole(vector: &Vector) -> Result<Vec<Vec<u8>>, OpenError> {
     let context = Header::decode(&vector.message)?.context()?;
-    let data_key = DataKey::init(|bytes| *bytes = vector.data_key);
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| {
+        bytes.copy_from_slice(&vector.data_key)
+    });
     open_with(
-        &OpeningKey::new(&data_key, &context),
+        &OpeningKey::new(&data_key, &context).unwrap(),
         &vector.message,
         Aad::new(&vector.aad),
     )
@@ -36,8 +38,10 @@ fn in_portions(vector: &Vector, len: usize) -> Result<Vec<Vec<u8>>, OpenError> {
             other => break other?,
         }
     };
-    let data_key = DataKey::init(|bytes| *bytes = vector.data_key);
-    let opening = OpeningKey::new(&data_key, &header.context()?);
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| {
+        bytes.copy_from_slice(&vector.data_key)
+    });
+    let opening = OpeningKey::new(&data_key, &header.context()?).unwrap();
     let aad = Aad::new(&vector.aad);
     let body = vector.message[header.len()..].chunks(len);
     if header.kind() == Kind::Records {

@@ -45,11 +45,15 @@ async fn a_data_key_goes_round() {
 
 #[tokio::test]
 async fn what_is_wrapped_in_process_opens_over_http() {
-    use datakey_provider::{EncryptionContext, SealingProvider as _};
+    use datakey_provider::{DataKeyLength, EncryptionContext, SealingProvider as _};
     let fake = FakeKms::new();
     let (_server, mut client, key) = start(&fake).await;
     let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).unwrap();
-    let made = fake.provider(&key).generate_data_key(&context).await.unwrap();
+    let made = fake
+        .provider(&key)
+        .generate_data_key(&context, DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     let parameters = json!({
         "KeyId": *key,
         "CiphertextBlob": STANDARD.encode(made.wrapped_keys().first().blob()),

@@ -6,8 +6,8 @@ use datakey_fake_kms::{
     Latency, NotADataKey,
 };
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, OpeningProvider, ProviderError, Rank, SealingProvider,
-    WrappedKey, conformance,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, ProviderError, Rank,
+    SealingProvider, WrappedKey, conformance,
 };
 
 fn context() -> EncryptionContext {
@@ -19,7 +19,11 @@ fn provider(fake: &FakeKms) -> FakeKmsProvider {
 }
 
 async fn wrap(provider: &FakeKmsProvider) -> (DataKey, WrappedKey) {
-    let (data_key, wrapped) = provider.generate_data_key(&context()).await.unwrap().into_parts();
+    let (data_key, wrapped) = provider
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap()
+        .into_parts();
     (data_key, wrapped.first().clone())
 }
 
@@ -105,7 +109,7 @@ async fn aliases_and_ids_become_arns() {
     }
     let error = fake
         .provider("alias/none")
-        .generate_data_key(&context())
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
         .await
         .unwrap_err();
     assert_eq!(
@@ -124,7 +128,12 @@ async fn key_states_decide() {
     fake.disable_key(&key).unwrap();
     let disabled = (ErrorClass::UnavailableKey, Some("DisabledException"));
     assert_eq!(
-        told(&provider.generate_data_key(&context()).await.unwrap_err()),
+        told(
+            &provider
+                .generate_data_key(&context(), DataKeyLength::Bytes32)
+                .await
+                .unwrap_err()
+        ),
         disabled
     );
     assert_eq!(
@@ -230,7 +239,10 @@ async fn every_error_code_has_its_class() {
     let provider = provider(&fake);
     for code in KmsErrorCode::ALL {
         fake.inject(FaultRule::new(*code).times(1));
-        let error = provider.generate_data_key(&context()).await.unwrap_err();
+        let error = provider
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap_err();
         assert_eq!(told(&error), (code.class(), Some(code.as_str())));
         if let Some((_, class)) = table.iter().find(|(name, _)| *name == code.as_str()) {
             assert_eq!(error.class(), *class, "{code}");
@@ -248,7 +260,10 @@ async fn every_error_code_has_its_class() {
         (Fault::Garbage, Transient),
     ] {
         fake.inject(FaultRule::new(fault).times(1));
-        let error = provider.generate_data_key(&context()).await.unwrap_err();
+        let error = provider
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap_err();
         assert_eq!(told(&error), (class, None));
     }
 }
@@ -259,7 +274,10 @@ async fn the_wait_that_the_service_asks_for_is_passed_on() {
     let provider = provider(&fake);
     let error = KmsError::new(KmsErrorCode::Throttling).with_retry_after(Duration::from_millis(250));
     fake.inject(FaultRule::new(Fault::Error(error)).times(1));
-    let error = provider.generate_data_key(&context()).await.unwrap_err();
+    let error = provider
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap_err();
     assert_eq!(error.delay(), Some(Duration::from_millis(250)));
     let source = std::error::Error::source(&error)
         .unwrap()
@@ -275,7 +293,7 @@ async fn the_wait_that_the_service_asks_for_is_passed_on() {
 async fn a_plaintext_of_another_length_is_no_data_key() {
     let fake = FakeKms::new();
     let provider = provider(&fake);
-    for len in [16, 31, 33] {
+    for len in [1, 15, 17, 31, 33] {
         let made = fake
             .generate_data_key(provider.key_arn(), &(&context()).into(), len)
             .await
@@ -289,10 +307,23 @@ async fn a_plaintext_of_another_length_is_no_data_key() {
 }
 
 #[tokio::test]
+async fn data_keys_of_each_length_are_made_and_opened() {
+    let provider = provider(&FakeKms::new());
+    for length in DataKeyLength::ALL {
+        let made = provider.generate_data_key(&context(), length).await.unwrap();
+        assert_eq!(made.data_key().length(), length);
+        let opened = provider.decrypt(&context(), made.wrapped_keys().first()).await;
+        assert!(opened.unwrap().ct_eq(made.data_key()));
+    }
+}
+
+#[tokio::test]
 async fn nothing_shows_plaintext() {
     let fake = FakeKms::new();
     let provider = provider(&fake);
-    let secret = DataKey::init(|bytes| bytes.copy_from_slice(b"0123456789abcdefghijklmnopqrstuv"));
+    let secret = DataKey::init(DataKeyLength::Bytes32, |bytes| {
+        bytes.copy_from_slice(b"0123456789abcdefghijklmnopqrstuv")
+    });
     let wrapped = provider.encrypt(&context(), &secret).await.unwrap();
     let opened = fake
         .decrypt(None, &KmsContext::from(&context()), wrapped.first().blob())

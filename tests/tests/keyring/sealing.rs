@@ -431,8 +431,9 @@ async fn an_encrypt_only_provider_is_enough_to_seal() {
         async fn generate_data_key(
             &self,
             context: &EncryptionContext,
+            length: datakey_provider::DataKeyLength,
         ) -> Result<GeneratedDataKey, datakey_provider::ProviderError> {
-            self.0.generate_data_key(context).await
+            self.0.generate_data_key(context, length).await
         }
         async fn encrypt(
             &self,

@@ -3,7 +3,9 @@ use std::error::Error as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datakey_kms::{KmsProvider, MalformedAnswer};
-use datakey_provider::{DataKey, ErrorClass, OpeningProvider as _, ProviderError, SealingProvider as _};
+use datakey_provider::{
+    DataKey, DataKeyLength, ErrorClass, OpeningProvider as _, ProviderError, SealingProvider as _,
+};
 use datakey_tests::{errors::told_once, kms::*};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
@@ -23,9 +25,15 @@ const ALL: [Call; 4] = [Generate, Encrypt, Decrypt, ReEncrypt];
 async fn call(kms: &KmsProvider, call: Call) -> Result<(), ProviderError> {
     let (context, wrapped, destination) = (context(), wrapped_by(KEY), KEY.parse().unwrap());
     match call {
-        Generate => kms.generate_data_key(&context).await.map(drop),
+        Generate => kms
+            .generate_data_key(&context, DataKeyLength::Bytes32)
+            .await
+            .map(drop),
         Encrypt => kms
-            .encrypt(&context, &DataKey::init(|bytes| *bytes = PLAINTEXT))
+            .encrypt(
+                &context,
+                &DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.copy_from_slice(&PLAINTEXT)),
+            )
             .await
             .map(drop),
         Decrypt => kms.decrypt(&context, &wrapped).await.map(drop),
@@ -116,8 +124,11 @@ async fn a_plaintext_that_is_missing_or_empty() {
 
 #[tokio::test]
 async fn a_plaintext_of_another_length() {
-    for len in [1, 16, 31, 33, 64, 4096] {
-        let generated = MalformedAnswer::PlaintextLength(len);
+    for len in [1, 16, 24, 31, 33, 64, 4096] {
+        let generated = MalformedAnswer::PlaintextLength {
+            asked: DataKeyLength::Bytes32,
+            answered: len,
+        };
         is_malformed(
             with("Plaintext", encoded(len)),
             Generate,
@@ -125,6 +136,13 @@ async fn a_plaintext_of_another_length() {
             &generated,
         )
         .await;
+        if DataKeyLength::from_bytes(len).is_some() {
+            // What was wrapped decides how long it is.
+            call_against(with("Plaintext", encoded(len)), Decrypt)
+                .await
+                .unwrap();
+            continue;
+        }
         let opened = MalformedAnswer::OpenedLength(len);
         is_malformed(
             with("Plaintext", encoded(len)),

@@ -11,7 +11,7 @@ use datakey_kms::{
     BuildError, DiscoveryFilter, DiscoveryFilterError, KeyIdForm, KmsKeyId, KmsKeyIdError, KmsProvider,
     KmsProviderBuilder, MAX_GRANT_TOKEN_LEN,
 };
-use datakey_provider::{OpeningProvider as _, Rank, SealingProvider as _};
+use datakey_provider::{DataKeyLength, OpeningProvider as _, Rank, SealingProvider as _};
 use datakey_tests::{kms::*, kms_memory::Answering};
 
 fn builder() -> KmsProviderBuilder {
@@ -167,7 +167,11 @@ async fn an_sdk_config_is_taken_as_it_is() {
         .build();
     let kms = KmsProvider::from_sdk_config(&config).key(KEY).build().unwrap();
     assert_eq!(kms.region(), REGION);
-    drop(kms.generate_data_key(&context()).await.unwrap());
+    drop(
+        kms.generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap(),
+    );
     assert_eq!(seen(&server).await.len(), 1);
 }
 
@@ -210,7 +214,11 @@ async fn an_empty_endpoint_is_none() {
             .endpoint_url(endpoint)
             .build();
         let kms = KmsProvider::from_sdk_config(&config).key(KEY).build().unwrap();
-        drop(kms.generate_data_key(&context()).await.unwrap());
+        drop(
+            kms.generate_data_key(&context(), DataKeyLength::Bytes32)
+                .await
+                .unwrap(),
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{
 
 use datakey_fake_kms::{Fault, FaultRule, KmsErrorCode};
 use datakey_kms::KmsProvider;
-use datakey_provider::{OpeningProvider as _, SealingProvider as _};
+use datakey_provider::{DataKeyLength, OpeningProvider as _, SealingProvider as _};
 use datakey_tests::{
     kms::{client, context},
     pipeline::Loopback,
@@ -48,7 +48,10 @@ async fn a_hundred_calls_take_one_connection_whatever_is_answered() {
     let kms = provider(&loopback, &address);
     for round in 0..25 {
         let clone = kms.clone();
-        let made = clone.generate_data_key(&context()).await.unwrap();
+        let made = clone
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap();
         kms.decrypt(&context(), made.wrapped_keys().first())
             .await
             .unwrap();
@@ -59,7 +62,9 @@ async fn a_hundred_calls_take_one_connection_whatever_is_answered() {
             KmsErrorCode::LimitExceeded,
         ][round % 3];
         loopback.fake.inject(FaultRule::new(refusal).times(1));
-        kms.generate_data_key(&context()).await.unwrap_err();
+        kms.generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap_err();
     }
     assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
@@ -72,7 +77,12 @@ async fn warming_up_opens_the_connection_that_the_first_call_takes() {
     assert_eq!(connections.load(Ordering::Relaxed), 0, "building makes no call");
     sealer.warm_up(&context()).await.unwrap();
     assert_eq!(connections.load(Ordering::Relaxed), 1);
-    drop(sealer.generate_data_key(&context()).await.unwrap());
+    drop(
+        sealer
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap(),
+    );
     assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
@@ -83,7 +93,7 @@ async fn providers_that_share_no_http_client_share_no_connection() {
     for built in 1..4 {
         drop(
             provider(&loopback, &address)
-                .generate_data_key(&context())
+                .generate_data_key(&context(), DataKeyLength::Bytes32)
                 .await
                 .unwrap(),
         );
@@ -96,12 +106,22 @@ async fn a_broken_connection_is_replaced() {
     let (loopback, address, connections) = relayed().await;
     let kms = provider(&loopback, &address);
     for broken in 1..4 {
-        drop(kms.generate_data_key(&context()).await.unwrap());
+        drop(
+            kms.generate_data_key(&context(), DataKeyLength::Bytes32)
+                .await
+                .unwrap(),
+        );
         assert_eq!(connections.load(Ordering::Relaxed), broken);
         loopback
             .fake
             .inject(FaultRule::new(Fault::DropConnection).times(1));
-        kms.generate_data_key(&context()).await.unwrap_err();
+        kms.generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap_err();
     }
-    drop(kms.generate_data_key(&context()).await.unwrap());
+    drop(
+        kms.generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap(),
+    );
 }

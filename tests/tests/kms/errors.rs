@@ -7,7 +7,7 @@ use aws_sdk_kms::{
 };
 use datakey_kms::{KmsFailure, KmsProvider, class_of_status};
 use datakey_provider::{
-    DataKey, ErrorClass, OpeningProvider as _, Operation, ProviderError, SealingProvider as _,
+    DataKey, DataKeyLength, ErrorClass, OpeningProvider as _, Operation, ProviderError, SealingProvider as _,
 };
 use datakey_tests::{errors::told_once, kms::*};
 use wiremock::ResponseTemplate;
@@ -52,9 +52,11 @@ const ROWS: &[(u16, &str, ErrorClass)] = &[
 /// One failed call of each operation against the same answer.
 async fn each_operation(kms: &KmsProvider) -> [ProviderError; 4] {
     let (context, wrapped, destination) = (context(), wrapped_by(KEY), KEY.parse().unwrap());
-    let data_key = DataKey::init(|bytes| bytes.fill(1));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(1));
     [
-        kms.generate_data_key(&context).await.unwrap_err(),
+        kms.generate_data_key(&context, DataKeyLength::Bytes32)
+            .await
+            .unwrap_err(),
         kms.encrypt(&context, &data_key).await.unwrap_err(),
         kms.decrypt(&context, &wrapped).await.unwrap_err(),
         kms.re_encrypt(&wrapped, &context, &destination, &context)

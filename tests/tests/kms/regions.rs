@@ -7,8 +7,8 @@ use datakey::{Aad, Opener, Sealer, several};
 use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency, NewKey};
 use datakey_kms::KmsProvider;
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, OpeningProvider, Rank, SealingProvider as _, Several, WrappedKey,
-    WrappedKeys,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, Rank, SealingProvider as _,
+    Several, WrappedKey, WrappedKeys,
 };
 use datakey_retry::{
     Guarded, Policy, Retry,
@@ -56,7 +56,7 @@ impl Regions {
 
     async fn seal(&self) -> (DataKey, WrappedKeys) {
         self.both()
-            .generate_data_key(&context())
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
             .await
             .unwrap()
             .into_parts()
@@ -271,10 +271,18 @@ async fn sealing_needs_every_region() {
         let regions = Regions::new();
         let fake = [&regions.near, &regions.far][dead];
         fake.inject(FaultRule::new(Fault::DropConnection));
-        let refused = regions.both().generate_data_key(&context()).await.unwrap_err();
+        let refused = regions
+            .both()
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap_err();
         assert_eq!(refused.class(), ErrorClass::Transient);
         fake.clear_faults();
-        let made = regions.both().generate_data_key(&context()).await.unwrap();
+        let made = regions
+            .both()
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap();
         assert_eq!(made.wrapped_keys().as_slice().len(), 2, "region {dead} is back");
     }
 }
@@ -315,7 +323,10 @@ async fn a_replica_opens_in_its_own_region_what_its_primary_wrapped() {
     let primary = home.create_key_with(&NewKey::new().multi_region()).unwrap();
     let replica = home.replicate_key(&primary, "us-east-1").unwrap();
     let sealer = provider_of(&home).key(&*primary).build().unwrap();
-    let made = sealer.generate_data_key(&context()).await.unwrap();
+    let made = sealer
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     let wrapped = made.wrapped_keys().first();
     assert_eq!(wrapped.key_id(), &*primary);
     for told in [&primary, &replica] {
@@ -370,7 +381,10 @@ async fn replicas_stand_in_for_each_other_by_locality_and_health() {
         .allow_multi_region_replicas();
     let here = here.attempt_timeout(PATIENCE).build().unwrap();
     let both = several([there.rank(Rank::REMOTE).build().unwrap(), here.clone()]).unwrap();
-    let made = here.generate_data_key(&context()).await.unwrap();
+    let made = here
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     let wrapped = made.wrapped_keys().first();
     let asked = async || {
         let start = Instant::now();
@@ -417,7 +431,11 @@ async fn one_attempt_timeout_is_enough_for_a_region_that_hangs_fails_or_is_slow(
         let parts = [provider(&far, Rank::REMOTE), provider(&near, Rank::LOCAL)];
         let retry = Retry::new(several(parts).unwrap(), Policy::default());
         let sealer = provider_of(&near).wrapping_key(&*primary).build().unwrap();
-        let (data_key, wrapped) = sealer.generate_data_key(&context()).await.unwrap().into_parts();
+        let (data_key, wrapped) = sealer
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap()
+            .into_parts();
         match fault {
             Some(fault) => {
                 near.inject(FaultRule::new(fault));

@@ -10,7 +10,8 @@ use aws_sdk_kms::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datakey_kms::{DiscoveryFilter, KmsProvider};
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, conformance,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _,
+    conformance,
 };
 use datakey_tests::kms::*;
 use serde_json::json;
@@ -23,7 +24,10 @@ async fn generate_data_key_sends_key_spec_context_and_grant_tokens() {
         .grant_tokens(["token one", "token two"])
         .build()
         .unwrap();
-    let made = kms.generate_data_key(&context()).await.unwrap();
+    let made = kms
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     assert_eq!(made.data_key().expose_secret(), &PLAINTEXT);
     assert_eq!(made.wrapped_keys().first(), &wrapped_by(KEY));
     let sent = seen(&server).await;
@@ -41,9 +45,30 @@ async fn generate_data_key_sends_key_spec_context_and_grant_tokens() {
 }
 
 #[tokio::test]
+async fn generate_data_key_asks_for_the_length() {
+    for (length, asked) in [
+        (DataKeyLength::Bytes16, json!({"KeySpec": "AES_128"})),
+        (DataKeyLength::Bytes24, json!({"NumberOfBytes": 24})),
+        (DataKeyLength::Bytes32, json!({"KeySpec": "AES_256"})),
+    ] {
+        let mut answer = success();
+        answer["Plaintext"] = STANDARD.encode(vec![7; length.bytes()]).into();
+        let server = server(json_answer(&answer)).await;
+        let made = provider(&server.uri())
+            .generate_data_key(&EncryptionContext::empty(), length)
+            .await
+            .unwrap();
+        assert_eq!(made.data_key().length(), length);
+        let mut expected = asked;
+        expected["KeyId"] = KEY.into();
+        assert_eq!(seen(&server).await[0].body, expected);
+    }
+}
+
+#[tokio::test]
 async fn encrypt_sends_the_data_key_and_the_context() {
     let server = server(json_answer(&success())).await;
-    let data_key = DataKey::init(|bytes| bytes.fill(0x5A));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x5A));
     let wrapped = provider(&server.uri())
         .encrypt(&context(), &data_key)
         .await
@@ -89,7 +114,11 @@ async fn every_pair_of_a_large_context_is_sent_and_an_empty_one_is_left_out() {
         .map(|n| (format!("key {n} \u{2603}"), format!("\"\\\n{n}")))
         .collect();
     let large = EncryptionContext::new(pairs.clone()).unwrap();
-    drop(kms.generate_data_key(&large).await.unwrap());
+    drop(
+        kms.generate_data_key(&large, DataKeyLength::Bytes32)
+            .await
+            .unwrap(),
+    );
     kms.decrypt(&EncryptionContext::empty(), &wrapped_by(KEY))
         .await
         .unwrap();
@@ -134,9 +163,12 @@ async fn halves_that_are_not_configured_are_refused_without_a_request() {
         .opening_key(KEY)
         .build()
         .unwrap();
-    let sealing = opener.generate_data_key(&context()).await.unwrap_err();
+    let sealing = opener
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap_err();
     assert_eq!(sealing.class(), ErrorClass::InvalidRequest);
-    let data_key = DataKey::init(|_| {});
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |_| {});
     let sealing = opener.encrypt(&context(), &data_key).await.unwrap_err();
     assert_eq!(sealing.class(), ErrorClass::InvalidRequest);
     let opening = sealer.decrypt(&context(), &wrapped_by(KEY)).await.unwrap_err();
@@ -302,7 +334,9 @@ async fn fips_and_dual_stack_pass_through() {
             .key(KEY)
             .build()
             .unwrap();
-        kms.generate_data_key(&context()).await.unwrap_err();
+        kms.generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap_err();
         assert_eq!(*address.0.lock().unwrap(), expected);
     }
 }

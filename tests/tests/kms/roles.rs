@@ -11,7 +11,8 @@ use aws_sdk_kms::{
 use datakey_fake_kms::{FakeKms, FakeKmsServer, Principal};
 use datakey_kms::{KmsProvider, KmsProviderBuilder};
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, OpeningProvider as _, ProviderError, SealingProvider as _,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, ProviderError,
+    SealingProvider as _,
 };
 use datakey_tests::kms::{KEY, REGION, config, context};
 
@@ -72,13 +73,16 @@ impl World {
     /// What each of the four calls comes to, made by a client: generating, wrapping, opening, moving.
     async fn tries(&self, client: &Client, context: &EncryptionContext) -> [Option<ErrorClass>; 4] {
         let admin = build(&self.role("admin", None), |builder| builder.key(&self.key));
-        let made = admin.generate_data_key(context).await.unwrap();
+        let made = admin
+            .generate_data_key(context, DataKeyLength::Bytes32)
+            .await
+            .unwrap();
         let wrapped = made.wrapped_keys().first();
         let kms = build(client, |builder| builder.key(&self.key));
-        let data_key = DataKey::init(|bytes| bytes.fill(7));
+        let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
         let destination = self.other.parse().unwrap();
         [
-            class(kms.generate_data_key(context).await),
+            class(kms.generate_data_key(context, DataKeyLength::Bytes32).await),
             class(kms.encrypt(context, &data_key).await),
             class(kms.decrypt(context, wrapped).await),
             class(kms.re_encrypt(wrapped, context, &destination, context).await),
@@ -168,7 +172,10 @@ async fn a_grant_and_its_token_let_a_role_open() {
         .await
         .unwrap();
     let admin = build(&world.role("admin", None), |builder| builder.key(&world.key));
-    let made = admin.generate_data_key(&context()).await.unwrap();
+    let made = admin
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     let opener = build(&client, |builder| {
         builder.opening_key(&world.key).grant_tokens(grant.grant_token)
     });
@@ -215,7 +222,7 @@ async fn wrong_credentials_and_a_wrong_clock_are_denials() {
         (skewed, &*key, "InvalidSignatureException"),
     ] {
         let error = build(&client, |builder| builder.key(key))
-            .generate_data_key(&context())
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
             .await
             .unwrap_err();
         assert_eq!((error.class(), error.code()), (ErrorClass::Denied, Some(code)));
@@ -239,7 +246,7 @@ async fn an_expired_session_is_a_denial() {
             builder.key(&world.key)
         });
         let before = world.fake.ledger().calls();
-        let made = kms.generate_data_key(&context()).await;
+        let made = kms.generate_data_key(&context(), DataKeyLength::Bytes32).await;
         let code = made
             .as_ref()
             .err()

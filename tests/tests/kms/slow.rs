@@ -12,7 +12,7 @@ use aws_sdk_kms::{
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use datakey_kms::{DEFAULT_CONNECT_TIMEOUT, KmsProvider, KmsProviderBuilder, UNRETRIED_TIMEOUT};
-use datakey_provider::{ErrorClass, OpeningProvider, ProviderError, SealingProvider as _};
+use datakey_provider::{DataKeyLength, ErrorClass, OpeningProvider, ProviderError, SealingProvider as _};
 use datakey_retry::{Policy, Retry, defaults::ATTEMPT_TIMEOUT};
 use datakey_tests::{
     kms::{KEY, config, context, success, wrapped_by},
@@ -174,10 +174,12 @@ async fn silence_is_the_retry_layer_s_to_end_unless_a_limit_is_set() {
 async fn every_call_has_the_limit_that_is_set() {
     let kms = provider(Answering::never());
     let (context, wrapped, destination) = (context(), wrapped_by(KEY), KEY.parse().unwrap());
-    let data_key = datakey_provider::DataKey::init(|bytes| bytes.fill(1));
+    let data_key = datakey_provider::DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(1));
     let start = Instant::now();
     for failed in [
-        kms.generate_data_key(&context).await.map(drop),
+        kms.generate_data_key(&context, DataKeyLength::Bytes32)
+            .await
+            .map(drop),
         kms.encrypt(&context, &data_key).await.map(drop),
         kms.re_encrypt(&wrapped, &context, &destination, &context)
             .await

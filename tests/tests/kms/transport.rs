@@ -13,7 +13,9 @@ use aws_sdk_kms::{
     error::ErrorMetadata,
 };
 use datakey_kms::{KmsFailure, KmsProvider};
-use datakey_provider::{ErrorClass, OpeningProvider as _, ProviderError, SealingProvider as _};
+use datakey_provider::{
+    DataKeyLength, ErrorClass, OpeningProvider as _, ProviderError, SealingProvider as _,
+};
 use datakey_tests::{errors::told_once, kms::*};
 
 async fn decrypt(kms: &KmsProvider) -> Result<(), ProviderError> {
@@ -103,7 +105,7 @@ async fn a_dropped_call_leaves_the_provider_usable() {
         tokio::select! {
             biased;
             () = std::future::ready(()) => {}
-            _ = kms.generate_data_key(&context) => {}
+            _ = kms.generate_data_key(&context, DataKeyLength::Bytes32) => {}
         }
         let call = tokio::spawn({
             let kms = kms.clone();

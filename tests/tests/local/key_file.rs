@@ -2,7 +2,7 @@
 use std::{fs, path::PathBuf};
 
 use datakey_local::{KeyFile, KeyFileError, LocalKeys, MAX_KEY_FILE_LEN, MAX_KEYS, Problem};
-use datakey_provider::{EncryptionContext, OpeningProvider, SealingProvider};
+use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider, SealingProvider};
 use tempfile::TempDir;
 
 struct Place {
@@ -58,9 +58,15 @@ async fn what_is_written_is_read() {
     let place = Place::new();
     let context = EncryptionContext::new([("tenant", "acme")]).unwrap();
     let one = LocalKeys::generate("one").unwrap();
-    let by_one = one.generate_data_key(&context).await.unwrap();
+    let by_one = one
+        .generate_data_key(&context, DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     let both = one.with_generated("two").unwrap();
-    let by_two = both.generate_data_key(&context).await.unwrap();
+    let by_two = both
+        .generate_data_key(&context, DataKeyLength::Bytes32)
+        .await
+        .unwrap();
 
     let created = KeyFile::create(place.path(), both).unwrap();
     assert_eq!(created.keys().active(), "two");

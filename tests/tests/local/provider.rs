@@ -1,7 +1,8 @@
 //! Local keys as a provider: the conformance suite, and what is theirs alone.
-use datakey_local::{BLOB_LEN, BlobError, LocalKeys, LocalKeysError, MAX_KEYS};
+use datakey_local::{BLOB_OVERHEAD, BlobError, LocalKeys, LocalKeysError, MAX_KEYS};
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, OpeningProvider, Rank, SealingProvider, WrappedKey, conformance,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, Rank, SealingProvider,
+    WrappedKey, conformance,
 };
 
 fn context() -> EncryptionContext {
@@ -9,7 +10,11 @@ fn context() -> EncryptionContext {
 }
 
 async fn wrap(keys: &LocalKeys) -> (DataKey, WrappedKey) {
-    let (data_key, wrapped) = keys.generate_data_key(&context()).await.unwrap().into_parts();
+    let (data_key, wrapped) = keys
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap()
+        .into_parts();
     (data_key, wrapped.first().clone())
 }
 
@@ -31,8 +36,9 @@ async fn conforms() {
 async fn every_flipped_bit_is_refused() {
     let keys = LocalKeys::generate("dev").unwrap();
     let (_, wrapped) = wrap(&keys).await;
-    assert_eq!(wrapped.blob().len(), BLOB_LEN);
-    for bit in 0..BLOB_LEN * 8 {
+    let blob_len = BLOB_OVERHEAD + 32;
+    assert_eq!(wrapped.blob().len(), blob_len);
+    for bit in 0..blob_len * 8 {
         let mut blob = wrapped.blob().to_vec();
         blob[bit / 8] ^= 1 << (bit % 8);
         let altered = WrappedKey::new(wrapped.key_id(), blob).unwrap();
@@ -45,12 +51,30 @@ async fn every_flipped_bit_is_refused() {
             "bit {bit}: {cause}"
         );
     }
-    for len in (1..BLOB_LEN).chain([BLOB_LEN + 1, 6144]) {
+    for len in (1..blob_len).chain([blob_len + 1, 6144]) {
         let mut blob = wrapped.blob().to_vec();
         blob.resize(len, 0);
         let altered = WrappedKey::new(wrapped.key_id(), blob).unwrap();
         let error = keys.decrypt(&context(), &altered).await.unwrap_err();
-        assert_eq!(source_of::<BlobError>(&error), BlobError::Length(len));
+        // Cut to where a shorter data key would end, it is altered.
+        let expected = match len.checked_sub(BLOB_OVERHEAD) {
+            Some(16 | 24) => BlobError::NotAuthentic,
+            _ => BlobError::Length(len),
+        };
+        assert_eq!(source_of::<BlobError>(&error), expected, "{len}");
+    }
+}
+
+#[tokio::test]
+async fn data_keys_of_each_length_are_made_and_opened() {
+    let keys = LocalKeys::generate("dev").unwrap();
+    for length in DataKeyLength::ALL {
+        let made = keys.generate_data_key(&context(), length).await.unwrap();
+        assert_eq!(made.data_key().length(), length);
+        let wrapped = made.wrapped_keys().first();
+        assert_eq!(wrapped.blob().len(), BLOB_OVERHEAD + length.bytes());
+        let opened = keys.decrypt(&context(), wrapped).await.unwrap();
+        assert!(opened.ct_eq(made.data_key()));
     }
 }
 
@@ -141,7 +165,7 @@ fn a_set_is_bounded() {
 #[tokio::test]
 async fn wraps_of_one_data_key_differ() {
     let keys = LocalKeys::generate("dev").unwrap();
-    let data_key = DataKey::init(|bytes| bytes.fill(1));
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(1));
     let mut seen = std::collections::HashSet::new();
     for _ in 0..1000 {
         let wrapped = keys.encrypt(&context(), &data_key).await.unwrap();

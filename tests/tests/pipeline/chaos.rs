@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use datakey_fake_kms::{FakeKms, FakeKmsServer};
 use datakey_kms::{KmsProvider, KmsProviderBuilder};
-use datakey_provider::{EncryptionContext, Rank, SealingProvider as _};
+use datakey_provider::{DataKeyLength, EncryptionContext, Rank, SealingProvider as _};
 use datakey_tests::{
     chaos::{Plan, run},
     kms::config,
@@ -65,7 +65,9 @@ async fn second_over_http() -> Duration {
             let provider = provider.clone();
             tokio::spawn(async move {
                 let began = tokio::time::Instant::now();
-                let made = provider.generate_data_key(&EncryptionContext::empty()).await;
+                let made = provider
+                    .generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32)
+                    .await;
                 drop(made.unwrap());
                 began.elapsed()
             })

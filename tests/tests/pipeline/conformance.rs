@@ -2,7 +2,9 @@
 use std::sync::Arc;
 
 use datakey_local::LocalKeys;
-use datakey_provider::{KeyProvider, OpeningProvider as _, SealingProvider as _, Several, conformance};
+use datakey_provider::{
+    DataKeyLength, KeyProvider, OpeningProvider as _, SealingProvider as _, Several, conformance,
+};
 use datakey_retry::{Policy, Retry};
 use datakey_tests::pipeline::{Loopback, in_process, orders};
 
@@ -84,7 +86,10 @@ async fn several_of_all_kinds_conform() {
     ] {
         let several = Several::new(order.map(Arc::clone)).unwrap();
         conforms("Several", &several).await;
-        let made = several.generate_data_key(&orders()).await.unwrap();
+        let made = several
+            .generate_data_key(&orders(), DataKeyLength::Bytes32)
+            .await
+            .unwrap();
         assert_eq!(made.wrapped_keys().as_slice().len(), 3, "one from each");
         conforms("Retry<Several>", &Retry::new(&several, Policy::default())).await;
     }
@@ -106,7 +111,10 @@ async fn each_kind_recognises_its_own_only() {
         Arc::new(loopback.provider()),
     ];
     for (at, one) in kinds.iter().enumerate() {
-        let made = one.generate_data_key(&orders()).await.unwrap();
+        let made = one
+            .generate_data_key(&orders(), DataKeyLength::Bytes32)
+            .await
+            .unwrap();
         for (other_at, other) in kinds.iter().enumerate() {
             let recognised = other.rank(made.wrapped_keys().first()).is_some();
             assert_eq!(recognised, at == other_at, "{at} and {other_at}");

@@ -4,7 +4,7 @@ use std::io;
 use datakey::{
     Aad, OpenError, Opener, Params, RecordReader, RecordWriter, SealError, SealedHeader, Sealer, StreamError,
     envelope::{self, FrameLen, Message, OpeningKey, SealingKey},
-    provider::{DataKey, WrappedKey},
+    provider::{DataKey, DataKeyLength, WrappedKey},
 };
 use datakey_tests::{
     pipeline::{in_process, orders, plaintext},
@@ -20,17 +20,17 @@ const AAD: &str = "batch 9";
 const LIMIT: usize = 1 << 12;
 
 fn key() -> DataKey {
-    DataKey::init(|bytes| bytes.fill(0x6F))
+    DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x6F))
 }
 
 fn sealing() -> SealingKey {
     let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
     let params = Params::new().with_record_limit(FrameLen::from_exponent(12).unwrap());
-    SealingKey::new(&key(), &wrapped, &orders(), &params)
+    SealingKey::new(&key(), &wrapped, &orders(), &params).unwrap()
 }
 
 fn opening() -> OpeningKey {
-    OpeningKey::new(&key(), &orders())
+    OpeningKey::new(&key(), &orders()).unwrap()
 }
 
 fn batch() -> Vec<Vec<u8>> {

@@ -151,8 +151,9 @@ impl<P: SealingProvider> SealingProvider for SealOnly<P> {
     async fn generate_data_key(
         &self,
         context: &datakey::EncryptionContext,
+        length: datakey::provider::DataKeyLength,
     ) -> Result<datakey::provider::GeneratedDataKey, datakey::ProviderError> {
-        self.0.generate_data_key(context).await
+        self.0.generate_data_key(context, length).await
     }
 
     async fn encrypt(

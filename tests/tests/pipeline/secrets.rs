@@ -7,7 +7,10 @@ use datakey::{
     envelope::{Message, OpeningKey, Salt, SealingKey},
     keyring::Usage,
     local::{KeyFile, LocalKeys},
-    provider::{DataKey, GeneratedDataKey, OpeningProvider as _, SealingProvider as _, Several, WrappedKey},
+    provider::{
+        DataKey, DataKeyLength, GeneratedDataKey, OpeningProvider as _, SealingProvider as _, Several,
+        WrappedKey,
+    },
     retry::{Policy, Retry},
 };
 use datakey_fake_kms::{FaultRule, KmsErrorCode};
@@ -21,7 +24,7 @@ use datakey_tests::{
 use serde_json::json;
 
 fn key() -> DataKey {
-    DataKey::init(|bytes| *bytes = secret())
+    DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.copy_from_slice(&secret()))
 }
 
 fn wrapped() -> WrappedKey {
@@ -64,8 +67,8 @@ fn keys_and_what_is_made_of_them_hide_them() {
     hides(&GeneratedDataKey::new(key(), wrapped()));
     for suite in Suite::ALL {
         let params = Params::new().with_suite(suite);
-        let sealing = SealingKey::new(&key(), &wrapped().into(), &orders(), &params);
-        let opening = OpeningKey::new(&key(), &orders());
+        let sealing = SealingKey::new(&key(), &wrapped().into(), &orders(), &params).unwrap();
+        let opening = OpeningKey::new(&key(), &orders()).unwrap();
         hides(&sealing);
         hides(&opening);
         hides(&Salt::random());
@@ -96,8 +99,8 @@ fn keys_and_what_is_made_of_them_hide_them() {
 
 #[test]
 fn streams_hide_what_passes_through_them() {
-    let sealing = SealingKey::new(&key(), &wrapped().into(), &orders(), &Params::new());
-    let opening = OpeningKey::new(&key(), &orders());
+    let sealing = SealingKey::new(&key(), &wrapped().into(), &orders(), &Params::new()).unwrap();
+    let opening = OpeningKey::new(&key(), &orders()).unwrap();
     let mut writer = SealWriter::new(&sealing, Aad::EMPTY, None, Vec::new()).unwrap();
     io::Write::write_all(&mut writer, PLAINTEXT).unwrap();
     hides(&writer);
@@ -261,9 +264,12 @@ async fn kms_errors_quote_neither_request_nor_answer() {
         let server = kms::server(kms::answer(status, body.clone())).await;
         let provider = provider(&server.uri());
         for refused in [
-            provider.generate_data_key(&orders()).await.map(|made| {
-                hides(&made);
-            }),
+            provider
+                .generate_data_key(&orders(), DataKeyLength::Bytes32)
+                .await
+                .map(|made| {
+                    hides(&made);
+                }),
             provider.encrypt(&orders(), &key()).await.map(|made| hides(&made)),
             provider
                 .decrypt(&orders(), &kms::wrapped_by(kms::KEY))

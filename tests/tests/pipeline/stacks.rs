@@ -13,8 +13,8 @@ use datakey::{
     both,
     keyring::{OpeningKeyring, SealingKeyring},
     provider::{
-        DataKey, GeneratedDataKey, KeyProvider, OpeningProvider, Rank, SealingProvider, Several, WrappedKey,
-        WrappedKeys, async_trait,
+        DataKey, DataKeyLength, GeneratedDataKey, KeyProvider, OpeningProvider, Rank, SealingProvider,
+        Several, WrappedKey, WrappedKeys, async_trait,
     },
     retry::{Budget, Policy, Retry, defaults},
 };
@@ -69,8 +69,9 @@ impl<P: SealingProvider> SealingProvider for Counted<P> {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        self.counts().generate_data_key(context).await
+        self.counts().generate_data_key(context, length).await
     }
 
     async fn encrypt(
@@ -79,6 +80,14 @@ impl<P: SealingProvider> SealingProvider for Counted<P> {
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
         self.counts().encrypt(context, data_key).await
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        self.inner.wrapped_keys_each()
+    }
+
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        self.inner.sealing_time_limit()
     }
 }
 
@@ -94,6 +103,10 @@ impl<P: OpeningProvider> OpeningProvider for Counted<P> {
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
         self.counts().decrypt(context, wrapped).await
+    }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        self.inner.opening_time_limit()
     }
 }
 

@@ -8,8 +8,9 @@ use std::{
 };
 
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider, Operation,
-    ProviderError, Rank, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider,
+    Operation, ProviderError, Rank, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait,
+    conformance,
 };
 
 /// What a [`Safe`] does wrong.
@@ -24,10 +25,16 @@ enum Flaw {
     WrongClass,
     OpensToAnother,
     ZeroKeys,
+    AnotherLength,
+    ShorterKeys,
+    MiscountsKeys,
+    WrapsNoShortKeys,
+    /// Not a flaw: a service need not make every length.
+    MakesOneLength,
 }
 
 /// A data key and what it is bound to.
-type Kept = (EncryptionContext, [u8; 32]);
+type Kept = (EncryptionContext, Vec<u8>);
 
 /// Keeps data keys in a map under tickets; what a ticket is bound to is kept beside it.
 struct Safe {
@@ -53,10 +60,20 @@ impl SealingProvider for Safe {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let ticket = self.tickets.load(Ordering::Relaxed);
-        let data_key = DataKey::init(|bytes| match self.flaw {
-            Flaw::ZeroKeys => bytes[31] = u8::from(ticket.is_multiple_of(2)),
+        let length = match self.flaw {
+            Flaw::AnotherLength => DataKeyLength::Bytes32,
+            Flaw::ShorterKeys => DataKeyLength::Bytes16,
+            Flaw::MakesOneLength if length != DataKeyLength::Bytes32 => {
+                let class = ErrorClass::InvalidRequest;
+                return Err(ProviderError::new(class, Operation::GenerateDataKey));
+            }
+            _ => length,
+        };
+        let data_key = DataKey::init(length, |bytes| match self.flaw {
+            Flaw::ZeroKeys => bytes[15] = u8::from(ticket.is_multiple_of(2)),
             Flaw::SameKeyTwice => bytes.fill(9),
             _ => bytes[..8].copy_from_slice(&(ticket + 1).to_be_bytes()),
         });
@@ -69,6 +86,9 @@ impl SealingProvider for Safe {
         context: &EncryptionContext,
         key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
+        if self.flaw == Flaw::WrapsNoShortKeys && key.length() != DataKeyLength::Bytes32 {
+            return Err(ProviderError::new(ErrorClass::InvalidRequest, Operation::Encrypt));
+        }
         let mut ticket = self
             .tickets
             .fetch_add(1, Ordering::Relaxed)
@@ -80,8 +100,12 @@ impl SealingProvider for Safe {
         self.kept
             .lock()
             .unwrap()
-            .insert(ticket.clone(), (context.clone(), *key.expose_secret()));
+            .insert(ticket.clone(), (context.clone(), key.expose_secret().to_vec()));
         Ok(WrappedKey::new(self.id, ticket).unwrap().into())
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        1 + usize::from(self.flaw == Flaw::MiscountsKeys)
     }
 }
 
@@ -109,9 +133,10 @@ impl OpeningProvider for Safe {
         let kept = self.kept.lock().unwrap();
         match kept.get(wrapped.blob()) {
             Some((bound, key)) if bound == context || self.flaw == Flaw::DropsContext => {
-                Ok(DataKey::init(|bytes| {
-                    *bytes = *key;
-                    bytes[31] ^= u8::from(self.flaw == Flaw::OpensToAnother);
+                let length = DataKeyLength::from_bytes(key.len()).unwrap();
+                Ok(DataKey::init(length, |bytes| {
+                    bytes.copy_from_slice(key);
+                    bytes[15] ^= u8::from(self.flaw == Flaw::OpensToAnother);
                 }))
             }
             _ => Err(fail(refused)),
@@ -140,6 +165,11 @@ async fn a_good_provider_passes_in_every_pointer_and_combination() {
 }
 
 #[tokio::test]
+async fn a_service_that_makes_32_bytes_only_passes() {
+    assert_eq!(verdict(&Safe::new("safe:1", Flaw::MakesOneLength)).await, None);
+}
+
+#[tokio::test]
 async fn each_flaw_breaks_its_rule() {
     for (flaw, rule) in [
         (
@@ -156,6 +186,16 @@ async fn each_flaw_breaks_its_rule() {
             "a wrapped key opens only with its own encryption context",
         ),
         (Flaw::OpensToAnother, "what opens is the same data key"),
+        (
+            Flaw::AnotherLength,
+            "a data key has the length that was asked for",
+        ),
+        (Flaw::ShorterKeys, "a data key has the length that was asked for"),
+        (
+            Flaw::MiscountsKeys,
+            "each call answers as many wrapped keys as wrapped_keys_each says",
+        ),
+        (Flaw::WrapsNoShortKeys, "encrypt succeeds for each length"),
     ] {
         assert_eq!(verdict(&Safe::new("safe:1", flaw)).await, Some(rule), "{flaw:?}");
     }

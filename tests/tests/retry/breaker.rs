@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError, SealingProvider as _};
+use datakey_provider::{
+    DataKeyLength, EncryptionContext, ErrorClass, Operation, ProviderError, SealingProvider as _,
+};
 use datakey_retry::{
     Breaker, BreakerPhase, CircuitOpen, Classify as _, Failure, GaveUp, Policy, Reason, Retry, defaults,
     retry,
@@ -112,7 +114,7 @@ async fn a_provider_error_of_an_open_breaker_is_retryable_and_tells_its_story() 
     let (policy, _) = after_failures(10, ErrorClass::Transient).await;
     let provider = Retry::new(Scripted::default(), policy);
     let error = provider
-        .generate_data_key(&EncryptionContext::empty())
+        .generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32)
         .await
         .unwrap_err();
     assert_eq!(error.class(), ErrorClass::Transient);

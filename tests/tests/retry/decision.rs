@@ -37,7 +37,9 @@ fn every_class_is_retried_or_not() {
             ErrorClass::Denied
             | ErrorClass::UnavailableKey
             | ErrorClass::InvalidRequest
-            | ErrorClass::NotAuthentic => Decision::GiveUp(Reason::Permanent),
+            | ErrorClass::NotAuthentic
+            | ErrorClass::ShutDown
+            | ErrorClass::Internal => Decision::GiveUp(Reason::Permanent),
             other => panic!("{other:?} is in no table"),
         };
         assert_eq!(decision, expected, "{class:?}");

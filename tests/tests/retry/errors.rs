@@ -162,7 +162,10 @@ async fn the_last_failure_may_be_that_of_another_operation() {
     let policy = seeded(1).with_max_attempts(1).with_scope("kms");
     let provider = failing(&failure, policy);
     bring_down(&provider).await;
-    let error = provider.generate_data_key(&context()).await.unwrap_err();
+    let error = provider
+        .generate_data_key(&context(), datakey_provider::DataKeyLength::Bytes32)
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.operation(), error.code()),
         (Operation::GenerateDataKey, None)

@@ -7,8 +7,8 @@ use std::{
 };
 
 use datakey_provider::{
-    EncryptionContext, ErrorClass, OpeningProvider as _, ProviderError, Rank, SealingProvider as _, Several,
-    WrappedKey, conformance,
+    DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, ProviderError, Rank,
+    SealingProvider as _, Several, WrappedKey, conformance,
 };
 use datakey_retry::{
     Breaker, BreakerPhase, CircuitOpen, Classify as _, Event, Guarded, Observer, Retry, defaults,
@@ -37,7 +37,10 @@ struct Regions {
 impl Regions {
     async fn new() -> Self {
         let [near, far] = [Rank::LOCAL, Rank::REMOTE].map(Replica::new);
-        let made = far.generate_data_key(&context()).await.unwrap();
+        let made = far
+            .generate_data_key(&context(), DataKeyLength::Bytes32)
+            .await
+            .unwrap();
         Self {
             near,
             far,
@@ -182,7 +185,11 @@ async fn sealing_and_each_key_are_judged_by_themselves_unless_one_name_is_given(
             near = near.with_scope(name);
         }
         regions.near.set(Health::Failing);
-        assert!(near.generate_data_key(&context()).await.is_err());
+        assert!(
+            near.generate_data_key(&context(), DataKeyLength::Bytes32)
+                .await
+                .is_err()
+        );
         let unwell = name.is_some();
         assert_eq!(near.rank(&regions.wrapped) >= Some(Rank::UNHEALTHY), unwell);
         assert!(!near.breaker().is_unwell(REPLICA));

@@ -2,8 +2,8 @@
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, KeyProvider, OpeningProvider as _, Operation, ProviderError,
-    Rank, SealingProvider as _, Several, WrappedKey, conformance,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, KeyProvider, OpeningProvider as _, Operation,
+    ProviderError, Rank, SealingProvider as _, Several, WrappedKey, conformance,
 };
 use datakey_retry::{Classify as _, GaveUp, Policy, Reason, Retry};
 use datakey_tests::retry::{Scripted, seeded};
@@ -51,7 +51,10 @@ async fn conforms_while_the_adaptive_rate_is_at_work() {
 #[tokio::test(start_paused = true)]
 async fn each_operation_is_retried() {
     let retry = Retry::new(Scripted::failing(vec![throttled(), transient()]), seeded(1));
-    let made = retry.generate_data_key(&context()).await.unwrap();
+    let made = retry
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     assert_eq!(retry.inner().calls(), 3);
 
     let retry = Retry::new(Scripted::failing(vec![transient()]), seeded(1));
@@ -75,7 +78,7 @@ async fn a_permanent_error_passes_through_as_it_is() {
         let retry = Retry::new(Scripted::failing(vec![original]), seeded(1));
         let began = Instant::now();
         let error = retry
-            .encrypt(&context(), &DataKey::init(|_| {}))
+            .encrypt(&context(), &DataKey::init(DataKeyLength::Bytes32, |_| {}))
             .await
             .unwrap_err();
         assert_eq!((error.class(), error.code()), (class, Some("SomeException")));
@@ -91,7 +94,10 @@ async fn a_given_up_call_tells_its_story() {
         Scripted::failing(vec![throttled().with_delay(Duration::from_secs(2)); 9]),
         policy,
     );
-    let error = retry.generate_data_key(&context()).await.unwrap_err();
+    let error = retry
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap_err();
     assert_eq!(error.class(), ErrorClass::Throttled);
     assert_eq!(error.operation(), Operation::GenerateDataKey);
     assert_eq!(
@@ -149,14 +155,20 @@ async fn attempts_of_nested_retries_do_not_multiply() {
     let policy = || seeded(1).with_max_attempts(3).without_adaptive_rate();
     let inner = Arc::new(Scripted::failing(vec![transient(); 99]));
     let nested = Retry::new(Retry::new(Arc::clone(&inner), policy()), policy());
-    let error = nested.generate_data_key(&context()).await.unwrap_err();
+    let error = nested
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap_err();
     assert_eq!(inner.calls(), 3, "the outer retry makes one attempt");
     assert_eq!(error.class(), ErrorClass::Transient);
     assert_eq!(gave_up(&error).reason(), Reason::Attempts);
     assert!(error.is_final());
     assert!(!transient().is_final());
 
-    let made = Scripted::default().generate_data_key(&context()).await.unwrap();
+    let made = Scripted::default()
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     let regions = [0, 1].map(|_| Arc::new(Scripted::failing(vec![transient(); 99])));
     let several = Several::new(
         regions

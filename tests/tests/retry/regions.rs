@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use datakey_keyring::{DEFAULT_HEDGE_DELAY, SealingLimits, Usage};
 use datakey_provider::{
-    EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _, WrappedKey, WrappedKeys,
+    DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, Rank, SealingProvider as _,
+    WrappedKey, WrappedKeys,
 };
 use datakey_retry::{BreakerPhase, Classify as _, Policy, Reason, Retry, defaults, retry};
 use datakey_tests::keyrings::Keyrings;
@@ -19,7 +20,10 @@ fn context(name: &str) -> EncryptionContext {
 }
 
 async fn wrapped(regions: &TwoRegions, name: &str) -> WrappedKeys {
-    let made = regions.generate_data_key(&context(name)).await.unwrap();
+    let made = regions
+        .generate_data_key(&context(name), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
     made.wrapped_keys().clone()
 }
 
@@ -214,7 +218,12 @@ async fn a_named_scope_overrides_that_of_the_key_id() {
         assert!(retry.rank(key) >= Some(Rank::UNHEALTHY));
         assert!(retry.decrypt(&context("a"), key).await.is_err());
     }
-    assert!(retry.generate_data_key(&context("a")).await.is_err());
+    assert!(
+        retry
+            .generate_data_key(&context("a"), DataKeyLength::Bytes32)
+            .await
+            .is_err()
+    );
     assert_eq!(retry.rank(&WrappedKey::new("other:1", *b"blob").unwrap()), None);
 }
 

@@ -100,15 +100,15 @@ fn expect_len(bytes: &[u8], planned: &Range<u64>) -> Result<(), OpenError> {
 /// ```
 /// # #[cfg(feature = "getrandom")] {
 /// # use datakey_envelope::{Aad, EndPlan, Header, OpeningKey, Params, SealingKey};
-/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
 /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
 /// # let context = EncryptionContext::empty();
-/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new()).unwrap();
 /// # let mut object = Vec::new();
 /// # sealing.seal_records(["order 1", "order 2", "order 3"], Aad::EMPTY, &mut object).unwrap();
 /// # let fetch = |range: std::ops::Range<u64>| object[range.start as usize..range.end as usize].to_vec();
-/// let opening = OpeningKey::new(&data_key, &context);
+/// let opening = OpeningKey::new(&data_key, &context)?;
 /// let header = Header::decode(&object)?;
 /// let plan = EndPlan::new(&header, object.len() as u64)?;
 /// let count = fetch(plan.count_bytes());

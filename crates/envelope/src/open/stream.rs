@@ -19,14 +19,14 @@ use crate::{
 /// ```
 /// # #[cfg(feature = "getrandom")] {
 /// # use datakey_envelope::{Aad, Header, OpeningKey, Params, SealingKey};
-/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
 /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
 /// # let context = EncryptionContext::empty();
 /// # let mut sealed = Vec::new();
-/// # let key = SealingKey::new(&data_key, &wrapped, &context, &Params::new());
+/// # let key = SealingKey::new(&data_key, &wrapped, &context, &Params::new()).unwrap();
 /// # key.seal(b"some plaintext", Aad::EMPTY, &mut sealed).unwrap();
-/// let opening = OpeningKey::new(&data_key, &context);
+/// let opening = OpeningKey::new(&data_key, &context)?;
 /// let header = Header::decode(&sealed)?;
 /// let mut opener = opening.stream_opener(&header, Aad::EMPTY)?;
 /// let mut opened = Vec::new();

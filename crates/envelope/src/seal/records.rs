@@ -13,10 +13,10 @@ use crate::{
 /// ```
 /// # #[cfg(feature = "getrandom")] {
 /// # use datakey_envelope::{Aad, Params, SealingKey};
-/// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
-/// # let data_key = DataKey::init(|bytes| bytes.fill(7));
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
 /// # let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
-/// # let key = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), &Params::new());
+/// # let key = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), &Params::new()).unwrap();
 /// let mut out = Vec::new();
 /// let mut sealer = key.record_sealer(Aad::EMPTY, &mut out)?;
 /// sealer.push_record(b"first", &mut out)?;
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn after_a_failure_no_nonce_is_used_again() {
-        let key = datakey_provider::DataKey::init(|bytes| bytes.fill(1));
+        let key = datakey_provider::DataKey::init(crate::DATA_KEY_LENGTH, |bytes| bytes.fill(1));
         let profile = schedule::Profile {
             suite: Suite::Aes256Gcm,
             kind: crate::Kind::Records,
@@ -130,9 +130,11 @@ mod tests {
             context_digest: &[0; 32],
         };
         let mut secrets = schedule::MessageSecrets::empty();
-        schedule::Keyed::new(&key)
-            .prepare(&profile)
-            .derive(&[0; 24], crate::Aad::EMPTY, &mut secrets);
+        schedule::Keyed::new(&key).unwrap().prepare(&profile).derive(
+            &[0; 24],
+            crate::Aad::EMPTY,
+            &mut secrets,
+        );
         let frames = FrameSealer::new(Suite::Aes256Gcm, &secrets).unwrap();
         let mut sealer = RecordSealer::new(frames, FrameLen::MIN);
         // The ciphers do not fail on what the format allows, so the state after a failure is set by hand.

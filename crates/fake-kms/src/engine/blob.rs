@@ -125,10 +125,11 @@ fn cipher(secret: &DataKey, salt: &[u8]) -> Option<Aes256Gcm> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datakey_provider::DataKeyLength;
 
     #[test]
     fn lengths_are_those_of_kms() {
-        let secret = DataKey::init(|bytes| bytes.fill(1));
+        let secret = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(1));
         let id = KeyId::from_bytes([2; 16], true);
         let context = KmsContext::default();
         for (len, expected) in [(32, 184), (16, 168), (4096, 4248)] {
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_refused() {
-        let secret = DataKey::init(|bytes| bytes.fill(1));
+        let secret = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(1));
         let context = KmsContext::new([("tenant", "acme")]).expect("short");
         let blob = seal(KeyId::from_bytes([2; 16], true), 0, &secret, &context, &[9; 32]).expect("seals");
         for position in 0..blob.len() {
@@ -163,7 +164,14 @@ mod tests {
         }
         let parsed = parse(&blob).expect("parses");
         assert!(open(&parsed, &secret, &KmsContext::default()).is_none());
-        assert!(open(&parsed, &DataKey::init(|bytes| bytes.fill(3)), &context).is_none());
+        assert!(
+            open(
+                &parsed,
+                &DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(3)),
+                &context
+            )
+            .is_none()
+        );
         assert!(open(&parsed, &secret, &context).is_some());
     }
 }

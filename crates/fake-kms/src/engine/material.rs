@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use datakey_provider::DataKey;
+use datakey_provider::{DataKey, DataKeyLength};
 
 use crate::{
     KmsError, KmsErrorCode,
@@ -42,7 +42,7 @@ impl Material {
             number,
             id: hex(&id).into(),
             rotated,
-            secret: DataKey::try_init(|bytes| getrandom::fill(bytes))?,
+            secret: DataKey::try_init(DataKeyLength::Bytes32, getrandom::fill)?,
         }))
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Engine,
     key::Key,
-    listing::{Page, PageLen, Paging},
+    listing::{Page, Paging},
     material::Schedule,
     store::Names,
 };
@@ -17,10 +17,7 @@ use crate::{
 
 /// How often key material is replaced unless told otherwise, in days.
 const USUAL_PERIOD: i64 = 365;
-const PAGE: PageLen = PageLen {
-    usual: 100,
-    most: 1000,
-};
+const USUAL_PAGE: i64 = 100;
 
 /// One entry of `ListKeyRotations`.
 #[derive(Debug, Clone)]
@@ -109,7 +106,12 @@ impl Engine {
             })
             .filter(|entry| all || entry.rotated.is_some());
         let is_number = |name: &str| name.len() == 10 && name.bytes().all(|byte| byte.is_ascii_digit());
-        let page = paging.cut(PAGE, entries, |entry| format!("{:010}", entry.number), is_number)?;
+        let page = paging.cut(
+            USUAL_PAGE,
+            entries,
+            |entry| format!("{:010}", entry.number),
+            is_number,
+        )?;
         Ok((Arc::clone(&key.arn), page))
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use datakey_provider::DataKey;
+use datakey_provider::{DataKey, DataKeyLength};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -256,8 +256,9 @@ impl MaterialRecord {
         let bytes = STANDARD
             .decode(&self.secret.0)
             .map_err(|_names_bytes| "has key material that is not base64")?;
-        let secret =
-            DataKey::from_slice(&Zeroizing::new(bytes)).ok_or("has key material of another length")?;
+        let secret = DataKey::from_slice(&Zeroizing::new(bytes))
+            .filter(|secret| secret.length() == DataKeyLength::Bytes32)
+            .ok_or("has key material of another length")?;
         Ok(Material {
             number: self.number,
             id: self.id,

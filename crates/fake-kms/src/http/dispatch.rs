@@ -7,7 +7,10 @@ use super::{
     validate,
 };
 use crate::{
-    CallError, FakeKms, KmsOperation, access::Asker, asked::Call, calls::Delivery, operation::Group,
+    CallError, FakeKms, KmsOperation,
+    access::Asker,
+    calls::{Call, Delivery},
+    operation::Group,
 };
 
 /// Makes the call.

@@ -43,7 +43,8 @@ pub struct FakeKmsServer {
 }
 
 impl FakeKmsServer {
-    pub(super) fn listen(fake: FakeKms, settings: Settings, listener: TcpListener) -> io::Result<Self> {
+    pub(super) async fn listen(fake: FakeKms, settings: Settings, address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let endpoint = Endpoint {

@@ -90,11 +90,12 @@ impl<M: OpeningMaterial> OpeningKeyringBuilder<M> {
         self
     }
 
-    /// Sets how long a load may take, retries beneath the keyring included. See
+    /// Sets how long a load may take, retries beneath the keyring included. Without it: a second more than the
+    /// [provider is patient itself](datakey_provider::OpeningProvider::opening_time_limit), or where that does not say,
     /// [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT).
     #[must_use]
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
+        self.settings.timeout = Some(timeout);
         self
     }
 

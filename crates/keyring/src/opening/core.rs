@@ -75,6 +75,7 @@ impl<M: OpeningMaterial> Core<M> {
         settings: &LoadSettings,
         uncached: bool,
     ) -> Self {
+        let gate = settings.gate(settings.lane_width(), provider.opening_time_limit());
         Self {
             provider,
             material,
@@ -82,7 +83,7 @@ impl<M: OpeningMaterial> Core<M> {
             limits,
             hedge_delay,
             store: Store::new(limits.max_keys()),
-            loads: Loads::new(Arc::new(Gate::new(settings.gate(settings.lane_width())))),
+            loads: Loads::new(Arc::new(Gate::new(gate))),
             locker: Locker::default(),
             refusals: Refusals::new(&limits),
             counters: HalfCounters::default(),
@@ -304,7 +305,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
         self.counters.failures.add(1);
         let landed = Landed::new(Outcome::Failed(error.clone()));
         let (digest, error) = (*id.context.digest(), KeyringError::from(error));
-        if error.provider_error().is_none() || error.is_retryable() {
+        if !error.is_verdict() {
             self.refusals
                 .failed(id, self.hedge_delay.min(LONGEST_SETBACK), now);
             let Some(entry) = self.store.peek(id) else {

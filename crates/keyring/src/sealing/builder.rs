@@ -82,11 +82,12 @@ impl<M: SealingMaterial> SealingKeyringBuilder<M> {
         self
     }
 
-    /// Sets how long a load may take, retries beneath the keyring included. See
+    /// Sets how long a load may take, retries beneath the keyring included. Without it: a second more than the
+    /// [provider is patient itself](datakey_provider::SealingProvider::sealing_time_limit), or where that does not say,
     /// [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT).
     #[must_use]
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
+        self.settings.timeout = Some(timeout);
         self
     }
 
@@ -122,10 +123,15 @@ impl<M: SealingMaterial> SealingKeyringBuilder<M> {
     /// Builds the keyring around a provider.
     ///
     /// # Errors
-    /// [`ConfigError`] when a limit is zero or limits contradict each other.
+    /// [`ConfigError`] when a limit is zero or limits contradict each other, or when the provider answers more wrapped
+    /// keys than the [material](SealingMaterial::max_wrapped_keys) has a place for.
     pub fn build(self, provider: impl SealingProvider + 'static) -> Result<SealingKeyring<M>, ConfigError> {
         self.limits.check()?;
         self.settings.check()?;
+        let (each, limit) = (provider.wrapped_keys_each(), self.material.max_wrapped_keys());
+        if each > limit {
+            return Err(ConfigError::TooManyWrappedKeys { each, limit });
+        }
         Ok(self.assemble(provider))
     }
 

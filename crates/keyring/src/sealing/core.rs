@@ -5,7 +5,9 @@ use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
     Source, Standing, Sweep, Wait, later,
 };
-use datakey_provider::{EncryptionContext, ErrorClass, ProviderError, SealingProvider, WrappedKeys};
+use datakey_provider::{
+    DataKeyLength, EncryptionContext, ErrorClass, Operation, ProviderError, SealingProvider, WrappedKeys,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -88,13 +90,14 @@ impl<M: SealingMaterial> Core<M> {
         settings: &LoadSettings,
         uncached: bool,
     ) -> Self {
+        let gate = settings.gate(settings.max_loads, provider.sealing_time_limit());
         Self {
             provider,
             material,
             uncached,
             limits,
             store: Store::new(limits.max_contexts()),
-            loads: Loads::new(Arc::new(Gate::new(settings.gate(settings.max_loads)))),
+            loads: Loads::new(Arc::new(Gate::new(gate))),
             locker: Locker::default(),
             counters: HalfCounters::default(),
             refreshes: Counter::default(),
@@ -257,7 +260,12 @@ impl<M: SealingMaterial> Core<M> {
         &self,
         context: &EncryptionContext,
     ) -> Result<(Secret<M::Key>, WrappedKeys), ProviderError> {
-        let made = self.provider.generate_data_key(context).await?;
+        let length = self.material.data_key_length();
+        let made = self.provider.generate_data_key(context, length).await?;
+        let found = made.data_key().length();
+        if found != length {
+            return Err(other_length(length, found));
+        }
         let wrapped = made.wrapped_keys().clone();
         let key = self.material.prepare(made, context)?;
         let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.memory(key, lock);
@@ -304,6 +312,12 @@ impl<M: SealingMaterial> Core<M> {
         self.janitor.dismiss();
         self.forget(Ending::ShutDown, |_| true, |_| true);
     }
+}
+
+/// A provider that answers another length than was asked for breaks its contract.
+fn other_length(asked: DataKeyLength, found: DataKeyLength) -> ProviderError {
+    let told = format!("a data key of {asked} was asked for, and the provider answered {found}");
+    ProviderError::new(ErrorClass::Internal, Operation::GenerateDataKey).with_source(told)
 }
 
 impl<M: SealingMaterial> Source for Core<M> {

@@ -1,7 +1,7 @@
 //! What a new data key is made into before it is kept.
 use std::ops::Range;
 
-use datakey_provider::{EncryptionContext, GeneratedDataKey, ProviderError};
+use datakey_provider::{DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError};
 
 /// How a new data key is prepared for sealing, once per key, so that a hit hands out something ready.
 ///
@@ -38,6 +38,18 @@ use datakey_provider::{EncryptionContext, GeneratedDataKey, ProviderError};
 pub trait SealingMaterial: Send + Sync + 'static {
     /// What seals: kept per encryption context, shared by all who seal under it, dropped with its last holder.
     type Key: Send + Sync + 'static;
+
+    /// How long the data keys are that this prepares: what the provider is asked for. 32 bytes by default.
+    fn data_key_length(&self) -> DataKeyLength {
+        DataKeyLength::Bytes32
+    }
+
+    /// How many wrapped keys a message holds, at the most. No limit by default.
+    ///
+    /// A provider that answers more is refused when a keyring is built.
+    fn max_wrapped_keys(&self) -> usize {
+        usize::MAX
+    }
 
     /// Prepares a data key that the provider just made.
     ///

@@ -18,7 +18,7 @@ use aws_sdk_kms::{
 };
 use datakey_fake_kms::DEFAULT_REGION;
 use datakey_kms::KmsProvider;
-use datakey_provider::{EncryptionContext, SealingProvider as _};
+use datakey_provider::{DataKeyLength, EncryptionContext, SealingProvider as _};
 use datakey_retry::{Policy, Retry};
 use tokio::time::{Instant, sleep};
 
@@ -169,7 +169,10 @@ impl Caller {
                 let request = client.generate_data_key().key_id(&**key);
                 request.key_spec(DataKeySpec::Aes256).send().await.is_ok()
             }
-            Self::Ours(kms) => kms.generate_data_key(&EncryptionContext::empty()).await.is_ok(),
+            Self::Ours(kms) => kms
+                .generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32)
+                .await
+                .is_ok(),
         }
     }
 }

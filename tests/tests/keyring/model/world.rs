@@ -7,8 +7,8 @@ use std::{
 
 use datakey_keyring::Usage;
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use tokio::time::{Instant, sleep};
 
@@ -216,6 +216,7 @@ impl SealingProvider for Modelled {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let (asked, answered) = self.perform(context, None, Operation::GenerateDataKey).await?;
         let key = answered.order;
@@ -229,7 +230,7 @@ impl SealingProvider for Modelled {
         self.world(|world| world.made.insert(key, made));
         let wrapped = REGIONS.map(|region| WrappedKey::new(region, key.to_be_bytes()).unwrap());
         Ok(GeneratedDataKey::new(
-            DataKey::init(|bytes| bytes.fill(1)),
+            DataKey::init(length, |bytes| bytes.fill(1)),
             WrappedKeys::new(wrapped).unwrap(),
         ))
     }
@@ -254,7 +255,7 @@ impl OpeningProvider for Modelled {
         let call = Some((key, region(wrapped)));
         let moments = self.perform(context, call, Operation::Decrypt).await?;
         self.world(|world| world.unwrapped.insert(key, moments));
-        Ok(DataKey::init(|bytes| bytes.fill(1)))
+        Ok(DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(1)))
     }
 }
 
