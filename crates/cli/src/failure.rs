@@ -2,6 +2,7 @@
 use std::{
     error::Error,
     fmt, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -41,6 +42,8 @@ pub(crate) enum Failure {
     NoCredentials,
     #[error("the AWS credentials cannot be loaded; set them in the environment or in a profile")]
     Credentials(#[source] Box<CredentialsError>),
+    #[error("{address} cannot be listened on")]
+    Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
@@ -111,7 +114,7 @@ impl Failure {
     /// The exit code; the table stands in the command's help.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Demo { .. } | Self::Other { .. } => 1,
+            Self::Demo { .. } | Self::Listen { .. } | Self::Other { .. } => 1,
             Self::Usage(_) | Self::Context(_) => 2,
             Self::OutputExists { .. }
             | Self::OutputIsFolder { .. }
@@ -120,7 +123,7 @@ impl Failure {
             | Self::Write { .. } => 8,
             Self::KeyFile(error) => key_file_code(error),
             Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
-            Self::State(StateError::Io { .. }) => 8,
+            Self::State(StateError::Io { .. } | StateError::InUse { .. }) => 8,
             Self::State(_) | Self::Keys(_) | Self::NoCredentials | Self::Credentials(_) => 6,
             Self::Seal(error) => error.class().map_or(1, class_code),
             Self::Open(error) => open_code(error),

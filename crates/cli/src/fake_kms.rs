@@ -2,11 +2,14 @@
 mod args;
 mod principals;
 
-use std::{fs, path::Path, pin::pin, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, pin::pin, time::Duration};
 
-use datakey::fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsError, KmsErrorCode, NewKey, StateFile};
+use datakey::fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsErrorCode, NewKey, StateFile};
 use serde_json::{Map, Value, json};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    net::TcpListener,
+    time::{MissedTickBehavior, interval},
+};
 
 pub(crate) use self::args::FakeKmsArgs;
 use self::args::QuotaArg;
@@ -20,23 +23,27 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until SIGINT or SIGTERM, and then saves the state and ends well.
 pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
+    check_paths(args)?;
     let fake = build(args)?;
+    let rules = fault_rules(args)?;
+    let client = principals::add(args, &fake)?;
+    // Nothing is written before it is known that the address is free.
+    let listener = listen(args.listen).await?;
     let mut state = match &args.state {
         Some(path) => Some(StateFile::open(path, &fake)?),
         None => None,
     };
     let keys = make_keys(args, &fake)?;
-    for rule in fault_rules(args)? {
+    for rule in rules {
         fake.inject(rule);
     }
-    let client = principals::add(args, &fake)?;
     if let Some(state) = &mut state {
         state.save(&fake)?;
     }
     // Before it says that it is ready: whoever reads that may tell it to end.
     let told =
         interrupt::signal().map_err(|source| Failure::other("signals cannot be waited for", source))?;
-    let server = serve(args, &fake).await?;
+    let server = serve(args, &fake, listener)?;
     print::result(
         json,
         &to_json(&server, &keys, &client),
@@ -48,6 +55,23 @@ pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
         state.save(&fake)?;
     }
     ended
+}
+
+/// Of two things at one path, one could not be reached.
+fn check_paths(args: &FakeKmsArgs) -> Result<(), Failure> {
+    let paths = [
+        ("--metrics-path", &args.metrics_path),
+        ("--ledger-path", &args.ledger_path),
+        ("--faults-path", &args.faults_path),
+        ("--clock-path", &args.clock_path),
+    ];
+    for (index, (one, path)) in paths.iter().enumerate() {
+        let mut before = paths.iter().take(index);
+        if let Some((other, _)) = before.find(|(_, own)| own == path) {
+            return Err(Failure::Usage(format!("{other} and {one} are both {path:?}")));
+        }
+    }
+    Ok(())
 }
 
 fn build(args: &FakeKmsArgs) -> Result<FakeKms, Failure> {
@@ -67,29 +91,42 @@ fn build(args: &FakeKmsArgs) -> Result<FakeKms, Failure> {
 
 /// The keys of the command line, by alias. Those that the state has already are kept.
 fn make_keys(args: &FakeKmsArgs, fake: &FakeKms) -> Result<Map<String, Value>, Failure> {
-    let of_one = args.key.iter().map(|alias| (alias, NewKey::new()));
-    let of_many = args
-        .multi_region_key
-        .iter()
-        .map(|alias| (alias, NewKey::new().multi_region()));
+    let both = |alias: &&String| args.multi_region_key.contains(alias);
+    if let Some(alias) = args.key.iter().find(both) {
+        let told =
+            format!("the key {alias:?} is given to --key and to --multi-region-key; a key is of one kind");
+        return Err(Failure::Usage(told));
+    }
+    let of_one = args.key.iter().map(|alias| (alias, false));
+    let of_many = args.multi_region_key.iter().map(|alias| (alias, true));
     let mut keys = Map::new();
-    for (alias, new) in of_one.chain(of_many) {
-        let arn = key_of(fake, alias, &new)
+    for (alias, is_multi_region) in of_one.chain(of_many) {
+        let arn = key_of(fake, alias, is_multi_region)
             .map_err(|error| Failure::Usage(format!("the key {alias:?}: {error}")))?;
         keys.insert(alias.clone(), arn.into());
     }
     Ok(keys)
 }
 
-fn key_of(fake: &FakeKms, alias: &str, new: &NewKey) -> Result<String, KmsError> {
+fn key_of(fake: &FakeKms, alias: &str, is_multi_region: bool) -> Result<String, String> {
     match fake.key_metadata(alias) {
-        Ok(key) => return Ok(key.arn.to_string()),
+        Ok(key) if key.multi_region.is_some() == is_multi_region => return Ok(key.arn.to_string()),
+        Ok(key) => {
+            return Err(format!(
+                "the state has {} by that alias, a key of the other kind",
+                key.arn
+            ));
+        }
         Err(error) if error.code() == KmsErrorCode::NotFound => {}
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.to_string()),
     }
-    let arn = fake.create_key_with(new)?;
-    fake.create_alias(alias, &arn)?;
-    Ok(arn.to_string())
+    let new = NewKey::new();
+    let new = if is_multi_region { new.multi_region() } else { new };
+    let made = fake.create_key_with(&new).and_then(|arn| {
+        fake.create_alias(alias, &arn)?;
+        Ok(arn.to_string())
+    });
+    made.map_err(|error| error.to_string())
 }
 
 /// The rules of the command line, and then those of the file: one a line, without empty ones and those that start with
@@ -113,18 +150,26 @@ fn in_line(path: &Path, index: usize, error: &impl std::fmt::Display) -> Failure
     Failure::Usage(format!("line {number} of {path:?}: {error}"))
 }
 
-async fn serve(args: &FakeKmsArgs, fake: &FakeKms) -> Result<FakeKmsServer, Failure> {
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listening = TcpListener::bind(address).await;
+    listening.map_err(|source| Failure::Listen { address, source })
+}
+
+fn serve(args: &FakeKmsArgs, fake: &FakeKms, listener: TcpListener) -> Result<FakeKmsServer, Failure> {
     let mut builder = FakeKmsServer::builder(fake.clone())
         .regions_by_signature()
         .request_timeout(REQUEST_TIMEOUT)
         .metrics_path(&args.metrics_path)
         .ledger_path(&args.ledger_path)
-        .faults_path(&args.faults_path);
+        .faults_path(&args.faults_path)
+        .clock_path(&args.clock_path);
     if args.verify_signatures {
         builder = builder.verify_signatures();
     }
-    let listening = builder.bind(args.listen).await;
-    listening.map_err(|source| Failure::other("the address cannot be listened on", source))
+    builder.listen_on(listener).map_err(|source| Failure::Listen {
+        address: args.listen,
+        source,
+    })
 }
 
 /// Waits for the signal to end, and writes the state down meanwhile.
@@ -148,13 +193,14 @@ async fn save_until(
     }
 }
 
-/// The environment that makes AWS clients use the emulator.
-fn environment(server: &FakeKmsServer, client: &principals::Client) -> [(&'static str, String); 4] {
+/// The environment that makes AWS clients use the emulator, and no proxy for it.
+fn environment(server: &FakeKmsServer, client: &principals::Client) -> [(&'static str, String); 5] {
     [
         ("AWS_ENDPOINT_URL_KMS", server.url()),
         ("AWS_REGION", server.fake().region().to_owned()),
         ("AWS_ACCESS_KEY_ID", client.access_key_id.clone()),
         ("AWS_SECRET_ACCESS_KEY", client.secret_access_key.clone()),
+        ("NO_PROXY", server.addr().ip().to_string()),
     ]
 }
 

@@ -42,14 +42,21 @@ fn main() -> ExitCode {
 /// Answers a command line that asks for help, or that cannot be read.
 fn refuse(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.render().to_string();
-        let text = text.trim().trim_start_matches("error: ");
-        print::failure(&Failure::Usage(text.to_owned()), true);
+        print::failure(&Failure::Usage(what_is_wrong(error)), true);
     } else {
         let _nobody_reads_it = error.print();
     }
     // 2, or 0 for help.
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What is wrong with a command line, without the help that stands below it on a terminal.
+fn what_is_wrong(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let ends = ["\n\nUsage:", "\n\nFor more information"];
+    let end = ends.iter().filter_map(|start| text.find(start)).min();
+    let said = text.get(..end.unwrap_or(text.len())).unwrap_or(&text);
+    said.trim().trim_start_matches("error: ").to_owned()
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {

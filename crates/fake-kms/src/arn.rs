@@ -82,9 +82,14 @@ impl fmt::Debug for KeyId {
 
 /// The partition that a Region is in.
 pub(crate) fn partition_of(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
+    match region.split_once('-').map_or(region, |(first, _)| first) {
+        "cn" => "aws-cn",
+        "us" if region.starts_with("us-gov-") => "aws-us-gov",
+        "us" if region.starts_with("us-iso-") => "aws-iso",
+        "us" if region.starts_with("us-isob-") => "aws-iso-b",
+        "us" if region.starts_with("us-isof-") => "aws-iso-f",
+        "eu" if region.starts_with("eu-isoe-") => "aws-iso-e",
+        "eusc" => "aws-eusc",
         _ => "aws",
     }
 }
@@ -135,8 +140,10 @@ impl Place {
         let start = (parts.next(), parts.next(), parts.next());
         let (region, account, resource) = (parts.next(), parts.next(), parts.next());
         match (start, region, account, resource) {
-            ((Some("arn"), Some(_), Some("kms")), Some(region), Some(account), Some(resource)) => {
-                if region != &*self.region {
+            ((Some("arn"), Some(partition), Some("kms")), Some(region), Some(account), Some(resource)) => {
+                if partition != partition_of(&self.region) {
+                    Err(ArnMismatch::OtherPartition(partition))
+                } else if region != &*self.region {
                     Err(ArnMismatch::OtherRegion(region))
                 } else if account != &*self.account {
                     Err(ArnMismatch::OtherAccount)
@@ -153,6 +160,7 @@ impl Place {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ArnMismatch<'a> {
     Malformed,
+    OtherPartition(&'a str),
     OtherRegion(&'a str),
     OtherAccount,
 }
@@ -217,6 +225,24 @@ mod tests {
     }
 
     #[test]
+    fn partitions_of_regions() {
+        for (region, partition) in [
+            ("eu-west-1", "aws"),
+            ("us-east-1", "aws"),
+            ("cn-northwest-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert!(is_region(region), "{region}");
+            assert_eq!(partition_of(region), partition, "{region}");
+        }
+    }
+
+    #[test]
     fn arns_of_the_place() {
         let place = Place {
             region: "eu-west-1".into(),
@@ -245,5 +271,7 @@ mod tests {
             ..place
         };
         assert!(china.key_arn(id).starts_with("arn:aws-cn:kms:"));
+        let there = china.key_arn(id).replace("aws-cn", "aws");
+        assert_eq!(china.resource_of(&there), Err(ArnMismatch::OtherPartition("aws")));
     }
 }

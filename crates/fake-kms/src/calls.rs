@@ -1,37 +1,12 @@
 //! Calls as a client makes them: through quota, faults and latency, into the ledger.
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::{
     CallError, Ciphertext, DataKeyPair, Decrypted, FakeKms, Fault, KeyMetadata, KmsContext, KmsError,
-    KmsErrorCode, KmsOperation, Outcome, Plaintext, ReEncrypted, engine::Engine,
+    KmsErrorCode, KmsOperation, Outcome, Plaintext, Principal, ReEncrypted, asked::Call, engine::Engine,
 };
-
-/// What is known of a call before it is worked on.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) operation: KmsOperation,
-    pub(crate) key: Option<Arc<str>>,
-    pub(crate) context: KmsContext,
-    pub(crate) dry_run: bool,
-}
-
-impl Call {
-    pub(crate) fn new(operation: KmsOperation) -> Self {
-        Self {
-            operation,
-            key: None,
-            context: KmsContext::default(),
-            dry_run: false,
-        }
-    }
-
-    pub(crate) fn with_context(mut self, context: &KmsContext) -> Self {
-        self.context = context.clone();
-        self
-    }
-}
 
 /// How an answer reaches its client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,8 +92,8 @@ impl FakeKms {
             Delivery::Cut => Outcome::CutOff,
             _ => Outcome::of(&decision.result),
         };
-        self.ledger()
-            .record(now, call.operation, call.key, call.context, outcome);
+        let caller = self.caller().map(Principal::shared_arn);
+        self.ledger().record(now, call, caller, outcome);
         decision
     }
 

@@ -2,6 +2,7 @@
 use std::{
     fmt,
     sync::{Arc, MutexGuard},
+    time::Duration,
 };
 
 use thiserror::Error;
@@ -11,7 +12,7 @@ use crate::{
     Latency, Ledger, NewKey, Principal, Quota,
     access::Asker,
     admission::Admission,
-    arn::is_region,
+    arn::{is_region, partition_of},
     engine::Engine,
     fault::Faults,
     latency::Sampler,
@@ -222,10 +223,39 @@ impl FakeKms {
         &self.engine().place().region
     }
 
+    /// The partition that the Region is in, which ARNs begin with: `aws`, `aws-cn`, `aws-us-gov` and so on.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        partition_of(self.region())
+    }
+
     /// The account: twelve digits.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.engine().place().account
+    }
+
+    /// Moves the clock on at once, in all Regions: for waiting periods of deletions, and for rotation. Quotas, faults, credentials
+    /// and signatures go on by the time that passes, since clients do not move with it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_fake_kms::FakeKms;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let key = fake.create_key()?;
+    /// fake.schedule_key_deletion(&key, 7)?;
+    /// fake.advance_clock(Duration::from_secs(7 * 24 * 60 * 60));
+    /// assert!(fake.describe_key(&key).await.is_err());
+    /// # Ok(()) }
+    /// # let mut task = std::pin::pin!(run());
+    /// # let waker = std::task::Waker::noop();
+    /// # assert!(matches!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)), std::task::Poll::Ready(Ok(()))));
+    /// # use std::future::Future as _;
+    /// ```
+    pub fn advance_clock(&self, time: Duration) {
+        self.engine().clock().advance(time);
     }
 
     /// Changes the quota that all cryptographic operations share, for all calls from here on, with an empty window or a

@@ -40,6 +40,11 @@ const LACKING: [(&str, &[&str]); 3] = [
 /// No operation of KMS has a longer name.
 const MAX_SHOWN: usize = 64;
 
+/// The names of all that are lacking.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    LACKING.iter().flat_map(|(_, names)| names.iter().copied())
+}
+
 /// The refusal of an operation that the fake lacks.
 pub(crate) fn refusal(name: &str) -> KmsError {
     let shown: String = name.chars().take(MAX_SHOWN).collect();
@@ -58,8 +63,7 @@ pub(crate) fn refusal(name: &str) -> KmsError {
 /// The name that a lacking operation is counted under: its own when KMS may have it, so that no client makes up names without
 /// end.
 pub(crate) fn counted_as(name: &str) -> &'static str {
-    let all = LACKING.iter().flat_map(|(_, names)| names.iter().copied());
-    all.into_iter().find(|own| *own == name).unwrap_or("other")
+    names().find(|own| *own == name).unwrap_or("other")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{CallError, KmsContext, KmsErrorCode, KmsOperation, locks::lock, times::Times};
+use crate::{CallError, KmsContext, KmsErrorCode, KmsOperation, asked::Call, locks::lock, times::Times};
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,6 +68,8 @@ pub struct LedgerEntry {
     pub key: Option<Arc<str>>,
     /// The encryption context; of `ReEncrypt`, the destination's.
     pub context: KmsContext,
+    /// The ARN of the principal that called; nothing when it was the owner of the fake, or was not let in.
+    pub caller: Option<Arc<str>>,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -127,15 +129,8 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn record(
-        &self,
-        at: Duration,
-        operation: KmsOperation,
-        key: Option<Arc<str>>,
-        context: KmsContext,
-        outcome: Outcome,
-    ) {
-        if let Some(counter) = self.counter(operation, outcome) {
+    pub(crate) fn record(&self, at: Duration, call: Call, caller: Option<Arc<str>>, outcome: Outcome) {
+        if let Some(counter) = self.counter(call.operation, outcome) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         let mut recent = self.recent();
@@ -150,9 +145,10 @@ impl Ledger {
         recent.entries.push_back(LedgerEntry {
             sequence,
             at,
-            operation,
-            key,
-            context,
+            operation: call.operation,
+            key: call.key,
+            context: call.context,
+            caller,
             outcome,
         });
     }

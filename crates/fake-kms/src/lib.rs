@@ -76,8 +76,9 @@
 //! symmetric encryption keys only: no asymmetric or HMAC keys, no imported key material, no custom key stores, no Nitro
 //! enclaves. One fake has one account; principals of others may call, but have no keys. Changes take effect at once,
 //! where those of KMS take up to minutes. Of policy conditions it evaluates those on strings, ARNs, booleans and
-//! absence, and refuses policies with others; condition keys are the encryption context, the caller's account and ARN and
-//! the Region, and all others are absent from every request.
+//! absence; condition keys are the encryption context, the caller's account and ARN, the Region, the kind of key and
+//! `kms:ViaService`. It refuses policies with others, as with policy variables, actions that KMS does not have, principals with
+//! wildcards, and `Allow` with `NotPrincipal`: what it would decide wrongly is not to pass a test.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -88,6 +89,7 @@
 mod access;
 mod admission;
 mod arn;
+mod asked;
 mod builder;
 mod calls;
 mod clock;
@@ -96,10 +98,10 @@ mod engine;
 mod error;
 mod fake;
 mod fault;
+mod fault_text;
 mod hex;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "http")]
 mod lacking;
 mod latency;
 mod ledger;
@@ -112,6 +114,8 @@ mod provider;
 mod quota;
 #[cfg(feature = "http")]
 mod state;
+#[cfg(feature = "http")]
+mod state_lock;
 mod times;
 mod world;
 

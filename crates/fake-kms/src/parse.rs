@@ -1,34 +1,45 @@
-//! Quotas, latencies and fault rules as text, for command lines and files.
-use std::{fmt, str::FromStr, time::Duration};
+//! Quotas and latencies as text, for command lines and files.
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use thiserror::Error;
 
-use crate::{Fault, FaultRule, KmsErrorCode, KmsOperation, Latency, Quota};
+use crate::{Latency, Quota};
 
 /// Text that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{text:?} is not {expected}")]
+#[error("{text:?}{} is not {expected}", Within(whole.as_deref()))]
 pub struct ParseError {
     text: Box<str>,
-    expected: &'static str,
+    /// What the text is a part of.
+    whole: Option<Box<str>>,
+    expected: Cow<'static, str>,
 }
 
-const DURATION: &str = "a time, such as 250us, 5ms, 1.5s, 2m or 1h";
-const LATENCY: &str =
-    "a latency: a time, TIME..TIME, normal:MEAN,DEVIATION, lognormal:MEDIAN,P99 or exponential:MEAN";
-const QUOTA: &str = "a quota: a number of calls per second, unlimited, or bucket:RATE,BURST";
-const FAULT: &str = "a fault rule: one of error=CODE, hang[=TIME], drop, reset, garbage, page=STATUS, cut, slow=TIME, \
-                     delay=TIME, and any of on=OPERATION, key=KEY, after=N, times=N, from=TIME, until=TIME, \
-                     probability=0..1, with commas between";
+struct Within<'a>(Option<&'a str>);
 
-fn refuse(text: &str, expected: &'static str) -> ParseError {
-    ParseError {
-        text: text.into(),
-        expected,
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(whole) => write!(f, " in {whole:?}"),
+            None => Ok(()),
+        }
     }
 }
 
-fn duration(text: &str) -> Result<Duration, ParseError> {
+pub(crate) const DURATION: &str = "a time, such as 250us, 5ms, 1.5s, 2m, 1h or 7d";
+const LATENCY: &str =
+    "a latency: a time, TIME..TIME, normal:MEAN,DEVIATION, lognormal:MEDIAN,P99 or exponential:MEAN";
+const QUOTA: &str = "a quota: a number of calls per second, unlimited, or bucket:RATE,BURST";
+
+pub(crate) fn refuse(text: &str, expected: impl Into<Cow<'static, str>>) -> ParseError {
+    ParseError {
+        text: text.into(),
+        whole: None,
+        expected: expected.into(),
+    }
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, ParseError> {
     let refused = || refuse(text, DURATION);
     let unit_at = text
         .find(|letter: char| letter.is_ascii_alphabetic())
@@ -41,6 +52,7 @@ fn duration(text: &str) -> Result<Duration, ParseError> {
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         _ => return Err(refused()),
     };
     let number: f64 = number.parse().map_err(|_not_a_number| refused())?;
@@ -97,88 +109,20 @@ impl FromStr for Quota {
     }
 }
 
-/// Parts with commas between: what happens, and to which calls.
-///
-/// | part | meaning |
-/// |---|---|
-/// | `error=KMSInternalException` | the service answers with that error |
-/// | `hang`, `hang=30s` | no answer, for good or until the connection closes |
-/// | `drop`, `reset` | the connection closes, or is reset |
-/// | `garbage`, `page=503` | HTML with status 200, or with another |
-/// | `cut`, `slow=5s` | the answer breaks off, or takes that long to arrive |
-/// | `delay=100ms` | the answer is that much later |
-/// | `on=Decrypt`, `key=alias/orders` | calls of an operation, about a key |
-/// | `after=2`, `times=3` | not the first so many; no more than so many |
-/// | `from=10s`, `until=20s` | calls within a window since the start |
-/// | `probability=0.1` | each with a chance |
-impl FromStr for FaultRule {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refused = || refuse(text, FAULT);
-        let mut fault = None;
-        let mut rest = Vec::new();
-        for part in text.split(',') {
-            let (name, value) = part.trim().split_once('=').unwrap_or((part.trim(), ""));
-            match read_fault(name, value) {
-                Some(found) if fault.is_none() => fault = Some(found),
-                Some(_second) => return Err(refused()),
-                None => rest.push((name, value)),
-            }
-        }
-        let mut rule = Self::new(fault.ok_or_else(refused)?);
-        let (mut from, mut until) = (Duration::ZERO, Duration::MAX);
-        for (name, value) in rest {
-            match name {
-                "from" => from = duration(value)?,
-                "until" => until = duration(value)?,
-                _ => rule = narrow(rule, name, value).ok_or_else(refused)?,
-            }
-        }
-        Ok(rule.between(from, until))
-    }
-}
-
-fn read_fault(name: &str, value: &str) -> Option<Fault> {
-    let plain = |fault: Fault| value.is_empty().then_some(fault);
-    let time = || duration(value).ok();
-    match name {
-        "error" => KmsErrorCode::from_name(value).map(Fault::from),
-        "hang" if value.is_empty() => Some(Fault::Hang(Duration::MAX)),
-        "hang" => time().map(Fault::Hang),
-        "drop" => plain(Fault::DropConnection),
-        "reset" => plain(Fault::ResetConnection),
-        "garbage" => plain(Fault::Garbage),
-        "page" => value
-            .parse()
-            .ok()
-            .filter(|status| (200..=599).contains(status))
-            .map(Fault::proxy_page),
-        "cut" => plain(Fault::CutBody),
-        "slow" => time().map(Fault::SlowBody),
-        "delay" => time().map(Fault::Delay),
-        _ => None,
-    }
-}
-
-fn narrow(rule: FaultRule, name: &str, value: &str) -> Option<FaultRule> {
-    Some(match name {
-        "on" => rule.on(KmsOperation::from_name(value)?),
-        "key" if !value.is_empty() => rule.for_key(value),
-        "after" => rule.after(value.parse().ok()?),
-        "times" => rule.times(value.parse().ok()?),
-        "probability" => {
-            rule.with_probability(value.parse().ok().filter(|chance| (0.0..=1.0).contains(chance))?)
-        }
-        _ => return None,
-    })
-}
-
 impl ParseError {
     /// What was expected, in words.
     #[must_use]
     pub fn expected(&self) -> impl fmt::Display {
-        self.expected
+        &*self.expected
+    }
+
+    /// Says what the text is a part of.
+    pub(crate) fn within(self, whole: &str) -> Self {
+        let is_part = *self.text != *whole;
+        Self {
+            whole: is_part.then(|| whole.into()),
+            ..self
+        }
     }
 }
 
@@ -194,12 +138,13 @@ mod tests {
             ("1.5s", 1_500_000_000),
             ("2m", 120_000_000_000),
             ("7ns", 7),
+            ("0.5d", 43_200_000_000_000),
             ("0s", 0),
         ] {
             assert_eq!(duration(text).map(|time| time.as_nanos()), Ok(nanos), "{text}");
         }
         for text in [
-            "", "5", "ms", "-1s", "1 s", "1d", "1e999s", "NaNs", "infs", "5msx",
+            "", "5", "ms", "-1s", "1 s", "1w", "1e999s", "NaNs", "infs", "5msx",
         ] {
             assert_eq!(duration(text), Err(refuse(text, DURATION)), "{text}");
         }

@@ -17,6 +17,7 @@ use crate::{
     FakeKms,
     engine::{Families, RegionRecord, restore_families},
     hex::hex,
+    state_lock::StateLock,
 };
 
 const MAGIC: &str = "datakey-fake-kms-state-1";
@@ -28,7 +29,7 @@ const MAX_LEN: u64 = 1 << 30;
 ///
 /// **Key material is in it, in the clear**: whoever reads it opens whatever the fake sealed. It is made readable by its
 /// owner only (mode 0600, on Unix), and replaced as a whole: a process that is killed while it writes leaves the file as
-/// it was.
+/// it was. One fake at a time has it: another one, in this process or another, is refused while the first is there.
 ///
 /// ```
 /// use datakey_fake_kms::{FakeKms, KmsContext, StateFile};
@@ -43,6 +44,8 @@ const MAX_LEN: u64 = 1 << 30;
 /// file.save(&fake)?;
 ///
 /// let another = FakeKms::new();
+/// assert!(StateFile::open(&path, &another).is_err()); // it is in use
+/// drop(file);
 /// StateFile::open(&path, &another)?;
 /// let opened = another.decrypt(None, &KmsContext::default(), &made.ciphertext).await?;
 /// assert_eq!(opened.plaintext, made.plaintext);
@@ -51,6 +54,7 @@ const MAX_LEN: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
+    _lock: StateLock,
     /// The digest of what was last read or written.
     last: Option<[u8; 32]>,
 }
@@ -66,6 +70,12 @@ pub enum StateError {
         path: PathBuf,
         /// What the operating system says.
         source: io::Error,
+    },
+    /// Another fake has it, in this process or another.
+    #[error("the state file {path:?} is in use by another emulator; two would undo each other's changes")]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// Not a state file, or one of another version.
     #[error("{path:?} is not a state file of this version; nothing was loaded from it")]
@@ -106,15 +116,23 @@ impl StateFile {
     /// # Errors
     /// [`StateError`]; the fake is then as it was.
     pub fn open(path: &Path, fake: &FakeKms) -> Result<Self, StateError> {
+        let taken = StateLock::take(path).map_err(|source| StateError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let in_use = || StateError::InUse {
+            path: path.to_owned(),
+        };
         let mut this = Self {
             path: path.to_owned(),
+            _lock: taken.ok_or_else(in_use)?,
             last: None,
         };
         let Some(bytes) = this.read()? else {
             return Ok(this);
         };
         let (digest, body) = split(&bytes).ok_or_else(|| StateError::NotState {
-            path: path.to_owned(),
+            path: this.path.clone(),
         })?;
         if hex(&Sha256::digest(body)) != digest {
             return Err(this.damaged("its digest is not that of its contents"));

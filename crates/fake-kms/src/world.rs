@@ -5,8 +5,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-
 use crate::{
     FakeKmsBuilder, Ledger, Principal,
     admission::Admission,
@@ -71,11 +69,8 @@ fn digest(text: &str) -> u64 {
 
 impl World {
     pub(crate) fn new(settings: &FakeKmsBuilder) -> (Arc<Self>, Arc<Region>) {
-        let clock = Clock {
-            started: Instant::now(),
-            unix_at_start: settings.unix_time,
-        };
-        let home = Arc::new(Region::new(&settings.region, settings, clock));
+        let clock = Clock::start(settings.unix_time);
+        let home = Arc::new(Region::new(&settings.region, settings, clock.clone()));
         let world = Self {
             settings: settings.clone(),
             clock,
@@ -99,7 +94,7 @@ impl World {
             return None;
         }
         let name: Arc<str> = name.into();
-        let made = || Arc::new(Region::new(&name, &self.settings, self.clock));
+        let made = || Arc::new(Region::new(&name, &self.settings, self.clock.clone()));
         Some(Arc::clone(regions.entry(Arc::clone(&name)).or_insert_with(made)))
     }
 

@@ -153,3 +153,40 @@ async fn every_operation_is_in_a_quota() {
         assert_eq!(is_throttled, operation.is_cryptographic(), "{operation}");
     }
 }
+
+#[tokio::test]
+async fn every_listing_refuses_pages_that_are_longer_than_the_api_reference_allows() {
+    let most = [
+        (KmsOperation::ListKeys, 1000),
+        (KmsOperation::ListAliases, 100),
+        (KmsOperation::ListKeyRotations, 1000),
+        (KmsOperation::ListResourceTags, 50),
+        (KmsOperation::ListKeyPolicies, 1000),
+        (KmsOperation::ListGrants, 100),
+        (KmsOperation::ListRetirableGrants, 100),
+    ];
+    let listings = KmsOperation::ALL
+        .iter()
+        .filter(|operation| operation.as_str().starts_with("List"));
+    assert_eq!(listings.count(), most.len());
+    let mut world = World::new().await;
+    for (operation, most) in most {
+        let mut parameters = world.parameters(operation);
+        for (limit, allowed) in [
+            (1, true),
+            (most, true),
+            (most + 1, false),
+            (0, false),
+            (-1, false),
+        ] {
+            parameters["Limit"] = limit.into();
+            let answer = world.client.call(operation.as_str(), parameters.clone()).await;
+            assert_eq!(answer.status == 200, allowed, "{operation} {limit}");
+            if !allowed {
+                assert_eq!(answer.told().1, "ValidationException", "{operation} {limit}");
+                let value = format!("Value '{limit}' at 'limit' failed to satisfy constraint");
+                assert!(answer.message().contains(&value), "{}", answer.message());
+            }
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! The fake KMS in process and over HTTP, one idea a module.
 
 mod access;
+mod control;
 mod dry_runs;
+mod escalation;
 mod every_operation;
 mod faults;
 mod grants;

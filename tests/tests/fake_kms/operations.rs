@@ -328,3 +328,35 @@ fn settings_are_checked() {
             .starts_with("arn:aws-cn:kms:cn-north-1:")
     );
 }
+
+#[tokio::test]
+async fn each_partition_has_its_regions_and_no_other_partitions_arns_are_taken() {
+    for (region, partition) in [
+        ("eu-west-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-east-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eu-isoe-west-1", "aws-iso-e"),
+        ("us-isof-south-1", "aws-iso-f"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ] {
+        let fake = FakeKms::builder().region(region).build().unwrap();
+        let key = fake.create_key().unwrap();
+        let (start, rest) = key.split_once(":kms:").unwrap();
+        assert_eq!(
+            (start, fake.partition()),
+            (&*format!("arn:{partition}"), partition)
+        );
+        assert!(fake.describe_key(&key).await.is_ok());
+        for other in ["aws", "aws-cn", "aws-eusc", "aws-iso", "nonsense", ""] {
+            let arn = format!("arn:{other}:kms:{rest}");
+            let found = fake.describe_key(&arn).await;
+            if other == partition {
+                assert!(found.is_ok(), "{arn}");
+            } else {
+                assert_eq!(code(found), KmsErrorCode::NotFound, "{arn}");
+            }
+        }
+    }
+}

@@ -1,5 +1,10 @@
 //! The fake's state in a file: what comes back, and what is refused.
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use datakey_fake_kms::{
     FakeKms, FakeKmsServer, KeyState, KmsContext, KmsErrorCode, NewKey, StateError, StateFile,
@@ -51,6 +56,7 @@ async fn everything_about_keys_comes_back() {
         .ok();
     assert!(file.save(&fake).unwrap());
     assert!(!file.save(&fake).unwrap(), "nothing has changed");
+    drop(file);
 
     let again = FakeKms::new();
     let mut reopened = StateFile::open(&path, &again).unwrap();
@@ -216,18 +222,21 @@ fn only_the_owner_may_read_it_and_it_is_replaced_as_a_whole() {
     let second = fs::metadata(&path).unwrap();
     assert_ne!(first.ino(), second.ino(), "another file in its place");
     assert_eq!(second.permissions().mode() & 0o777, 0o600);
+    drop(file);
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
         1,
-        "no draft is left"
+        "no draft is left, and no lock"
     );
     assert!(matches!(
         StateFile::open(folder.path(), &fake),
         Err(StateError::Io { .. })
     ));
     let nowhere = folder.path().join("no/such/folder");
-    let mut nowhere = StateFile::open(&nowhere, &fake).unwrap();
-    assert!(matches!(nowhere.save(&fake), Err(StateError::Io { .. })));
+    assert!(matches!(
+        StateFile::open(&nowhere, &fake),
+        Err(StateError::Io { .. })
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,4 +273,56 @@ async fn a_key_that_is_disabled_in_the_file_does_not_rotate_until_it_is_enabled(
     assert_eq!(again.key_metadata(&key).unwrap().key_material_id, material);
     again.enable_key(&key).unwrap();
     assert_ne!(again.key_metadata(&key).unwrap().key_material_id, material);
+}
+
+#[test]
+fn a_state_file_is_of_one_fake_at_a_time() {
+    let (folder, path) = place();
+    let (one, other) = (FakeKms::new(), FakeKms::new());
+    let mut file = StateFile::open(&path, &one).unwrap();
+    one.create_key().unwrap();
+    for _ in 0..2 {
+        let error = StateFile::open(&path, &other).unwrap_err();
+        assert!(matches!(error, StateError::InUse { .. }), "{error}");
+        // A save puts another file in its place, which is in use as well.
+        assert!(file.save(&one).unwrap());
+        one.create_key().unwrap();
+    }
+    file.save(&one).unwrap();
+    drop(file);
+    let mut file = StateFile::open(&path, &other).unwrap();
+    assert!(!file.save(&other).unwrap(), "it has what the first one wrote");
+    drop(file);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn of_many_that_want_a_state_file_no_two_have_it_and_each_gets_it_in_the_end() {
+    let (_folder, path) = place();
+    let holders = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let fake = FakeKms::new();
+                let mut turns = 0;
+                while turns < 6 {
+                    match StateFile::open(&path, &fake) {
+                        Ok(mut file) => {
+                            assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                            fake.create_key().unwrap();
+                            assert!(file.save(&fake).unwrap());
+                            assert_eq!(holders.fetch_sub(1, Ordering::SeqCst), 1);
+                            turns += 1;
+                        }
+                        Err(StateError::InUse { .. }) => thread::yield_now(),
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    let fake = FakeKms::new();
+    StateFile::open(&path, &fake).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("\"created\"").count(), 4 * 6, "no key is lost");
 }

@@ -181,6 +181,8 @@ fn rules_are_read_from_text() {
         "drop,from=1",
         "drop,,times=1",
         "drop;times=1",
+        "drop,times=1,times=2",
+        "drop=",
     ] {
         assert!(text.parse::<FaultRule>().is_err(), "{text}");
     }
@@ -204,6 +206,56 @@ fn rules_are_read_from_text() {
         "5ms..x",
     ] {
         assert!(text.parse::<datakey_fake_kms::Latency>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_not_right_is_told_which_part_and_what_there_is() {
+    for (text, part, told) in [
+        (
+            "error=Nonsense,on=Decrypt",
+            "error=Nonsense",
+            "error=CODE with one of ThrottlingException, ",
+        ),
+        ("on=Decrypt,error", "error", ", KMSInternalException, "),
+        (
+            "drop,on=Fly",
+            "on=Fly",
+            "on=OPERATION with one of GenerateDataKey, ",
+        ),
+        ("drop,on=Fly", "on=Fly", ", RevokeGrant"),
+        ("drop,reset", "reset", "one thing happens in a rule"),
+        ("drop,times=x", "times=x", "times=N with a whole number"),
+        ("drop,times=1,times=2", "times=2", "times is there twice"),
+        ("drop,from=1", "from=1", "from=TIME with a time, such as 250us"),
+        ("slow=x,times=1", "slow=x", "slow=TIME with a time, such as 250us"),
+        ("cut=1,times=1", "cut=1", "cut, which takes no value"),
+        (
+            "page=99,times=1",
+            "page=99",
+            "page=STATUS with an HTTP status from 200 to 599",
+        ),
+        (
+            "drop,probability=2",
+            "probability=2",
+            "probability=CHANCE with a number from 0 to 1",
+        ),
+        ("drop,key=", "key=", "key=KEY with the id, ARN or alias of a key"),
+        ("drop,fly=1", "fly=1", "a part of a fault rule: error=CODE, "),
+        ("drop,,times=1", "", "a part of a fault rule: error=CODE, "),
+        (
+            "on=Decrypt,times=1",
+            "on=Decrypt,times=1",
+            "nothing happens in it; it needs one of error=CODE, ",
+        ),
+    ] {
+        let error = text.parse::<FaultRule>().unwrap_err().to_string();
+        let named = if part == text {
+            format!("{part:?} is not ")
+        } else {
+            format!("{part:?} in {text:?} is not ")
+        };
+        assert!(error.starts_with(&named) && error.contains(told), "{error}");
     }
 }
 

@@ -15,7 +15,8 @@ Principals: a JSON list of {\"access_key_id\", \"secret_access_key\", \"session_
   three of which may be left out
 
 All calls of a Region are at METRICS_PATH for Prometheus, and at LEDGER_PATH in JSON. It answers in every Region: in the
-one that a request's signature is scoped to. It ends on SIGINT or SIGTERM.";
+one that a request's signature is scoped to. It ends on SIGINT, SIGTERM or SIGHUP. Clients that go through a proxy by
+HTTP_PROXY must be told not to for its address: NO_PROXY=127.0.0.1, as the ready line has it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = LANGUAGE)]
@@ -60,20 +61,33 @@ pub(crate) struct FakeKmsArgs {
     #[arg(long)]
     pub(crate) verify_signatures: bool,
     /// Where metrics are.
-    #[arg(long, default_value = "/metrics", value_name = "PATH")]
+    #[arg(long, default_value = "/metrics", value_name = "PATH", value_parser = path)]
     pub(crate) metrics_path: String,
-    /// Where the ledger is.
-    #[arg(long, default_value = "/ledger", value_name = "PATH")]
+    /// Where the ledger is (GET), and is emptied (DELETE).
+    #[arg(long, default_value = "/ledger", value_name = "PATH", value_parser = path)]
     pub(crate) ledger_path: String,
     /// Where fault rules can be added (POST, one a line) and taken out (DELETE) while it runs.
-    #[arg(long, default_value = "/faults", value_name = "PATH")]
+    #[arg(long, default_value = "/faults", value_name = "PATH", value_parser = path)]
     pub(crate) faults_path: String,
+    /// Where the clock can be moved on (POST of a time, such as 7d), for deletions and rotations.
+    #[arg(long, default_value = "/clock", value_name = "PATH", value_parser = path)]
+    pub(crate) clock_path: String,
     /// How many calls of a Region the ledger keeps.
     #[arg(long, default_value_t = 10_000, value_name = "CALLS")]
     pub(crate) ledger_calls: usize,
     /// The seed of latencies and of faults with a probability.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+/// A path of its own beside `/`, where KMS is.
+fn path(text: &str) -> Result<String, String> {
+    let is_fit = |byte: u8| byte.is_ascii_graphic() && byte != b'?' && byte != b'#';
+    if text.len() > 1 && text.starts_with('/') && text.bytes().all(is_fit) {
+        Ok(text.to_owned())
+    } else {
+        Err("a path begins with a slash, has more than that, and no spaces, ? or #".to_owned())
+    }
 }
 
 /// A quota for all cryptographic operations, or those that KMS gives a new account.

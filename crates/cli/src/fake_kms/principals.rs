@@ -91,7 +91,7 @@ impl Entry {
         let arn = if name.starts_with("arn:") {
             name
         } else {
-            format!("arn:aws:iam::{}:{name}", fake.account())
+            format!("arn:{}:iam::{}:{name}", fake.partition(), fake.account())
         };
         let mut principal = Principal::new(&self.access_key_id, &self.secret_access_key, &arn)?;
         if let Some(token) = &self.session_token {

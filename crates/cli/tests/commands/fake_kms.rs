@@ -90,6 +90,7 @@ fn it_says_how_to_reach_it_and_answers() {
         "ready at http://127.0.0.1:",
         " AWS_ENDPOINT_URL_KMS=http://127.0.0.1:",
         " AWS_REGION=eu-west-1 ",
+        " NO_PROXY=127.0.0.1;",
     ] {
         assert!(emulator.told.contains(part), "{}", emulator.told);
     }
@@ -122,6 +123,10 @@ fn it_says_how_to_reach_it_and_answers() {
     );
     assert_eq!(emulator.call("ListKeys", "{}").0, "503");
     assert_eq!(emulator.call("ListKeys", "{}").0, "200");
+    assert_eq!(emulator.send("DELETE /ledger HTTP/1.1", "").0, "200");
+    let (_, ledger) = emulator.send("GET /ledger HTTP/1.1", "");
+    assert!(!ledger.contains("DescribeKey"), "{ledger}");
+    assert_eq!(emulator.send("POST /clock HTTP/1.1", "7d").0, "200");
     assert_eq!(emulator.end("-INT"), 0);
 }
 
@@ -255,6 +260,12 @@ fn what_is_not_right_is_refused_before_it_listens() {
         ["--credential", "AKIA"],
         ["--principals", "principals"],
         ["--listen", "nowhere"],
+        ["--metrics-path", "metrics"],
+        ["--ledger-path", "/"],
+        ["--faults-path", "/faults?all"],
+        ["--faults-path", "/metrics"],
+        ["--ledger-path", "/faults"],
+        ["--clock-path", "/metrics"],
     ] {
         let line = [["fake-kms", "--json"], arguments].concat();
         let (kind, message) = shell.run(line).ends(2).error();
@@ -270,6 +281,18 @@ fn what_is_not_right_is_refused_before_it_listens() {
         "{told}"
     );
     shell.run(["fake-kms", "--faults-file", "absent"]).ends(8);
+    let line = [
+        "fake-kms",
+        "--key",
+        "alias/a",
+        "--multi-region-key",
+        "alias/a",
+        "--state",
+        "new",
+    ];
+    let both = shell.run(line).ends(2).stderr;
+    assert!(both.contains("a key is of one kind"), "{both}");
+    assert!(!shell.names().contains(&"new".to_owned()), "{:?}", shell.names());
     let help = shell.run(["fake-kms", "--help"]).ends(0).text();
     for part in [
         "--verify-signatures",
@@ -279,7 +302,127 @@ fn what_is_not_right_is_refused_before_it_listens() {
     ] {
         assert!(help.contains(part), "{help}");
     }
-    let emulator = Emulator::start(&shell, &[]);
-    let taken = shell.run(["fake-kms", "--listen", &emulator.address()]).ends(1);
-    assert!(taken.stderr.contains("cannot be listened on"), "{}", taken.stderr);
+}
+
+/// The files of a folder with what is in them.
+fn files(shell: &Shell) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(shell.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_start_that_finds_its_address_taken_says_which_and_has_written_nothing() {
+    let shell = Shell::new();
+    let emulator = Emulator::start(&shell, &["--state", "first", "--key", "alias/orders"]);
+    let before = files(&shell);
+    for state in ["first", "second"] {
+        let address = emulator.address();
+        let line = [
+            "fake-kms",
+            "--listen",
+            &address,
+            "--state",
+            state,
+            "--key",
+            "alias/more",
+        ];
+        let taken = shell.run(line).ends(1);
+        let told = format!("{address} cannot be listened on: ");
+        assert!(taken.stderr.contains(&told), "{}", taken.stderr);
+        assert_eq!(files(&shell), before, "{state}");
+    }
+}
+
+#[test]
+fn a_second_one_on_the_same_state_file_is_refused_until_the_first_has_ended_however_it_ended() {
+    let shell = Shell::new();
+    let mut first = Emulator::start(&shell, &["--state", "kms", "--key", "alias/orders"]);
+    let line = [
+        "fake-kms",
+        "--listen",
+        "127.0.0.1:0",
+        "--state",
+        "kms",
+        "--key",
+        "alias/more",
+    ];
+    let refused = shell.run(line).ends(8);
+    assert!(
+        refused.stderr.contains("is in use by another emulator"),
+        "{}",
+        refused.stderr
+    );
+    let orders = r#"{"KeyId": "alias/orders"}"#;
+    let told = first.call("DescribeKey", orders).1["KeyMetadata"]["Arn"].clone();
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    let second = Emulator::start(&shell, &["--state", "kms", "--key", "alias/more"]);
+    assert_eq!(second.call("DescribeKey", orders).1["KeyMetadata"]["Arn"], told);
+    assert_eq!(second.call("DescribeKey", r#"{"KeyId": "alias/more"}"#).0, "200");
+}
+
+#[test]
+fn an_alias_of_the_state_is_not_taken_for_a_key_of_the_other_kind() {
+    let shell = Shell::new();
+    let emulator = Emulator::start(&shell, &["--state", "kms", "--key", "alias/a"]);
+    assert_eq!(emulator.end("-TERM"), 0);
+    let before = files(&shell);
+    let line = [
+        "fake-kms",
+        "--listen",
+        "127.0.0.1:0",
+        "--state",
+        "kms",
+        "--multi-region-key",
+        "alias/a",
+    ];
+    let refused = shell.run(line).ends(2).stderr;
+    assert!(refused.contains("a key of the other kind"), "{refused}");
+    assert_eq!(files(&shell), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hang_up_ends_it_in_order_unless_it_was_started_to_ignore_that() {
+    let shell = Shell::new();
+    let emulator = Emulator::start(&shell, &["--state", "kms", "--key", "alias/a"]);
+    let id = emulator.call("DescribeKey", r#"{"KeyId": "alias/a"}"#).1["KeyMetadata"]["KeyId"].clone();
+    let made = format!(r#"{{"AliasName": "alias/b", "TargetKeyId": {id}}}"#);
+    assert_eq!(emulator.call("CreateAlias", &made).0, "200");
+    assert_eq!(emulator.end("-HUP"), 0);
+    let again = Emulator::start(&shell, &["--state", "kms"]);
+    assert_eq!(
+        again.call("DescribeKey", r#"{"KeyId": "alias/b"}"#).0,
+        "200",
+        "it was saved"
+    );
+    drop(again);
+
+    let program = shell.command(["fake-kms"]).get_program().to_owned();
+    let mut child = Command::new("sh")
+        .args(["-c", r#"trap "" HUP; exec "$0" fake-kms --listen 127.0.0.1:0"#])
+        .arg(program)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut told)
+        .unwrap();
+    let ignoring = Emulator { child, told };
+    let id = ignoring.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-HUP", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(ignoring.call("ListKeys", "{}").0, "200");
+    assert_eq!(ignoring.end("-TERM"), 0);
 }

@@ -177,7 +177,17 @@ fn command_lines_that_are_wrong_are_told_as_json_too() {
         let (kind, message) = run.error();
         assert_eq!(kind, "usage");
         assert!(!message.is_empty());
+        assert!(
+            !message.contains("Usage:") && !message.contains("--help'"),
+            "{message}"
+        );
     }
+    let (kind, message) = shell.run(["--json"]).ends(2).error();
+    assert_eq!(kind, "usage");
+    assert!(
+        message.contains("requires a subcommand") && !message.contains("Usage:"),
+        "{message}"
+    );
     shell.run(["--json", "--help"]).ends(0);
     shell.run(["--version"]).ends(0);
     assert_eq!(shell.names(), ["key"]);

@@ -1,5 +1,8 @@
 //! The conditions of statements.
-use super::{facts::Facts, pattern::fits};
+use super::{
+    facts::{Facts, are_known},
+    pattern::{arn_fits, fits},
+};
 
 /// One condition: what the values of a condition key must be like.
 #[derive(Debug, Clone)]
@@ -18,6 +21,7 @@ enum Test {
     Equals,
     EqualsIgnoreCase,
     Like,
+    ArnLike,
     Null,
 }
 
@@ -50,8 +54,10 @@ impl Condition {
             "StringNotEquals" => (Test::Equals, true),
             "StringEqualsIgnoreCase" | "Bool" => (Test::EqualsIgnoreCase, false),
             "StringNotEqualsIgnoreCase" => (Test::EqualsIgnoreCase, true),
-            "StringLike" | "ArnLike" | "ArnEquals" => (Test::Like, false),
-            "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => (Test::Like, true),
+            "StringLike" => (Test::Like, false),
+            "StringNotLike" => (Test::Like, true),
+            "ArnLike" | "ArnEquals" => (Test::ArnLike, false),
+            "ArnNotLike" | "ArnNotEquals" => (Test::ArnLike, true),
             "Null" => (Test::Null, false),
             _ => {
                 return Err(format!(
@@ -59,12 +65,18 @@ impl Condition {
                 ));
             }
         };
+        let lower = key.to_ascii_lowercase();
+        if !are_known(&lower) {
+            return Err(format!(
+                "has the condition key {key:?}, which this emulator does not evaluate"
+            ));
+        }
         Ok(Self {
             test,
             negated,
             if_exists,
             quantifier,
-            key: key.to_ascii_lowercase(),
+            key: lower,
             values,
         })
     }
@@ -90,6 +102,7 @@ impl Condition {
             Test::Equals | Test::Null => value == told,
             Test::EqualsIgnoreCase => value.eq_ignore_ascii_case(told),
             Test::Like => fits(value, told),
+            Test::ArnLike => arn_fits(value, told),
         });
         fits_one != self.negated
     }

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::condition::Condition;
+use super::{action::Action, condition::Condition, pattern::fits};
+use crate::lacking;
+
+/// What KMS asks a caller's leave for beside its operations.
+const PERMISSIONS: [&str; 1] = ["SynchronizeMultiRegionKey"];
 
 /// The longest key policy, in bytes: the KMS resource quota.
 const MAX_LEN: usize = 32_768;
@@ -66,6 +70,12 @@ pub(super) enum Selection {
 }
 
 impl Selection {
+    fn list(&self) -> &[String] {
+        match self {
+            Self::These(list) | Self::AllBut(list) => list,
+        }
+    }
+
     pub(super) fn has(&self, fits: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::These(list) => list.iter().any(|item| fits(item)),
@@ -215,21 +225,58 @@ impl RawStatement {
             }
             (Bearer::Principal, Err(_)) => Selection::AllBut(Vec::new()),
         };
+        if self.effect == Effect::Allow
+            && matches!(principals, Selection::AllBut(ref list) if !list.is_empty())
+        {
+            return Err("allows all but some principals, which lets in whoever comes".to_owned());
+        }
         let listed = |raw: Option<OneOrMany<String>>| raw.map(OneOrMany::into_vec);
         let conditions = self.condition.into_iter().flat_map(|(operator, keys)| {
             keys.into_iter().map(move |(key, values)| {
-                let values = values.into_vec().into_iter().map(Scalar::into_text).collect();
+                let values = values.into_vec().into_iter().map(Scalar::into_text);
+                let values: Vec<String> = values.collect();
+                values.iter().try_for_each(|value| check_text(value))?;
                 Condition::new(&operator, &key, values)
             })
         });
+        let actions = either("Action", listed(self.action), listed(self.not_action))?;
+        actions.list().iter().try_for_each(|item| check_action(item))?;
+        let resources = either("Resource", listed(self.resource), listed(self.not_resource))?;
+        resources.list().iter().try_for_each(|item| check_text(item))?;
         Ok(Statement {
             effect: self.effect,
             principals,
-            actions: either("Action", listed(self.action), listed(self.not_action))?,
-            resources: either("Resource", listed(self.resource), listed(self.not_resource))?,
+            actions,
+            resources,
             conditions: conditions.collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// An action that KMS does not have allows and denies nothing: most likely it is another one, written wrongly.
+fn check_action(item: &str) -> Result<(), String> {
+    let is_kms = |start: &str| start.eq_ignore_ascii_case("kms");
+    let Some((_, name)) = item.split_once(':').filter(|(service, _)| is_kms(service)) else {
+        return Ok(());
+    };
+    let name = name.to_ascii_lowercase();
+    let had = Action::ALL.iter().map(|action| action.as_str());
+    let mut known = had.chain(lacking::names()).chain(PERMISSIONS);
+    if known.any(|own| fits(&name, &own.to_ascii_lowercase())) {
+        Ok(())
+    } else {
+        Err(format!("has the action {item:?}, which KMS does not have"))
+    }
+}
+
+/// Variables stand for what a request has; taken as they are, they would fit nothing.
+fn check_text(text: &str) -> Result<(), String> {
+    if text.contains("${") {
+        return Err(format!(
+            "has the policy variable in {text:?}, which this emulator does not evaluate"
+        ));
+    }
+    Ok(())
 }
 
 fn either(what: &str, these: Option<Vec<String>>, all_but: Option<Vec<String>>) -> Result<Selection, String> {
@@ -255,7 +302,11 @@ impl RawPrincipal {
         for (kind, names) in named {
             for name in names.into_vec() {
                 let is_valid = match kind.as_str() {
-                    "AWS" => name == "*" || name.starts_with("arn:") || is_account(&name),
+                    // Only a star by itself means more than one.
+                    "AWS" => {
+                        let is_pattern = name.contains(['*', '?']);
+                        name == "*" || (name.starts_with("arn:") && !is_pattern) || is_account(&name)
+                    }
                     "Service" | "Federated" | "CanonicalUser" => true,
                     _ => false,
                 };

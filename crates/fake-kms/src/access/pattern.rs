@@ -31,9 +31,44 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
         .is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
 }
 
+/// The same of an ARN, whose six parts are compared one by one: no `*` reaches over a colon that sets them apart.
+pub(super) fn arn_fits(pattern: &str, arn: &str) -> bool {
+    let (mut patterns, mut parts) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
+    loop {
+        match (patterns.next(), parts.next()) {
+            (Some(pattern), Some(part)) if fits(pattern, part) => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{arn_fits, fits};
+
+    #[test]
+    fn stars_stay_within_a_part_of_an_arn() {
+        let arn = "arn:aws:iam::111122223333:role/a:b";
+        for pattern in [
+            arn,
+            "arn:aws:iam::*:role/*",
+            "arn:*:*:*:*:*",
+            "arn:aws:iam::111122223333:role/a?b",
+        ] {
+            assert!(arn_fits(pattern, arn), "{pattern}");
+        }
+        for pattern in [
+            "*",
+            "arn:*",
+            "arn:aws:*:role/a:b",
+            "arn:aws:iam:*:role/*",
+            "arn:aws:iam::*:role",
+            "",
+        ] {
+            assert!(!arn_fits(pattern, arn), "{pattern}");
+        }
+    }
 
     #[test]
     fn stars_and_question_marks() {

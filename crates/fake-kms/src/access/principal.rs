@@ -30,7 +30,7 @@ pub struct Principal {
     secret: Arc<Zeroizing<String>>,
     session_token: Option<Box<str>>,
     expires: Option<Duration>,
-    arn: Box<str>,
+    arn: Arc<str>,
     pub(super) policy: Option<Arc<Policy>>,
 }
 
@@ -105,6 +105,10 @@ impl Principal {
     #[must_use]
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    pub(crate) fn shared_arn(&self) -> Arc<str> {
+        Arc::clone(&self.arn)
     }
 
     /// Its account.

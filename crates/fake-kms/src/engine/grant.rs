@@ -95,6 +95,20 @@ impl Terms {
         self.operations.contains(&action)
     }
 
+    /// Whether another grant gives no more than this one: no other operations, and constraints that are as strict.
+    pub(super) fn cover(&self, other: &Self) -> bool {
+        let told = |pair: (&str, &str)| {
+            let mut contexts = [&other.subset, &other.equals].into_iter().flatten();
+            contexts.any(|context| context.iter().any(|own| own == pair))
+        };
+        other.operations.iter().all(|action| self.allow(*action))
+            && self
+                .equals
+                .as_ref()
+                .is_none_or(|equals| other.equals.as_ref() == Some(equals))
+            && self.subset.as_ref().is_none_or(|subset| subset.iter().all(told))
+    }
+
     /// Whether the constraints let a request through. They are for the operations that have an encryption context.
     pub(super) fn fit(&self, context: Option<&KmsContext>) -> bool {
         let Some(context) = context else { return true };

@@ -5,9 +5,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     Engine,
-    grant::{Grant, GrantRequest, is_grant_id},
+    grant::{Grant, GrantRequest, Terms, is_grant_id},
     key::Key,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     store::Names,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const MAX_PER_KEY: usize = 50_000;
-const USUAL_PAGE: i64 = 50;
+const PAGE: PageLen = PageLen { usual: 50, most: 100 };
 /// Which grant is meant: by token, or by key and id.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GrantChoice<'a> {
@@ -49,6 +49,7 @@ impl Engine {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, Action::CreateGrant, &key, None)?;
         let terms = request.check()?;
+        self.authorize_grant(asker, &key, &terms)?;
         key.usable()?;
         let mut inner = write(&key.inner);
         let same = |grant: &&Arc<Grant>| terms.name.is_some() && grant.terms == terms;
@@ -98,7 +99,7 @@ impl Engine {
         };
         let grants = inner.grants.values().filter(wanted);
         let listed = grants.map(|grant| (Arc::clone(&key.arn), Arc::clone(grant)));
-        paging.cut(USUAL_PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
+        paging.cut(PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
     }
 
     pub(crate) fn list_retirable_grants(
@@ -110,14 +111,15 @@ impl Engine {
         self.authorize_account(asker, Action::ListRetirableGrants)?;
         let keys = read(&self.keys);
         let mut listed: Vec<Listed> = Vec::new();
-        for key in keys.values() {
+        let now = self.clock.unix();
+        for key in keys.values().filter(|key| !key.is_deleted(now)) {
             let inner = read(&key.inner);
             let retirable = |grant: &&Arc<Grant>| grant.terms.retiring.as_deref() == Some(retiring);
             let grants = inner.grants.values().filter(retirable);
             listed.extend(grants.map(|grant| (Arc::clone(&key.arn), Arc::clone(grant))));
         }
         listed.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
-        paging.cut(USUAL_PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
+        paging.cut(PAGE, listed, |(_, grant)| grant.id.to_string(), is_grant_id)
     }
 
     /// Ends a grant: by its grantee or retiring principal, or by whoever may do so by policy.
@@ -200,6 +202,14 @@ impl Key {
         read(&self.inner).grants.values().any(|grant| {
             let terms = &grant.terms;
             terms.allow(action) && principal.is_named(&terms.grantee) && terms.fit(context)
+        })
+    }
+
+    /// Whether a grant lets a principal make another grant.
+    pub(super) fn grants_let_grant(&self, principal: &Principal, terms: &Terms) -> bool {
+        read(&self.inner).grants.values().any(|grant| {
+            let own = &grant.terms;
+            own.allow(Action::CreateGrant) && principal.is_named(&own.grantee) && own.cover(terms)
         })
     }
 

@@ -1,8 +1,12 @@
 //! Listings in pages.
 use crate::{KmsError, KmsErrorCode, error::constraint};
 
-/// The most entries of one page.
-const MAX_PAGE: i64 = 1000;
+/// How many entries a page has when the request does not say, and at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageLen {
+    pub(super) usual: i64,
+    pub(super) most: i64,
+}
 
 /// Which page of a listing is asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,19 +28,20 @@ impl Paging<'_> {
     /// page before, so that entries that come and go between two pages move no others.
     pub(super) fn cut<T>(
         &self,
-        usual: i64,
+        len: PageLen,
         sorted: impl IntoIterator<Item = T>,
         name: impl Fn(&T) -> String,
         is_name: impl Fn(&str) -> bool,
     ) -> Result<Page<T>, KmsError> {
-        let limit = self.limit.unwrap_or(usual);
-        if !(1..=MAX_PAGE).contains(&limit) {
-            let rule = if limit < 1 {
-                "Member must have value greater than or equal to 1"
+        let limit = self.limit.unwrap_or(len.usual);
+        if !(1..=len.most).contains(&limit) {
+            let bound = if limit < 1 {
+                "greater than or equal to 1".to_owned()
             } else {
-                "Member must have value less than or equal to 1000"
+                format!("less than or equal to {}", len.most)
             };
-            return Err(constraint("limit", &limit.to_string(), rule));
+            let rule = format!("Member must have value {bound}");
+            return Err(constraint("limit", &limit.to_string(), &rule));
         }
         if self.marker.is_some_and(|marker| !is_name(marker)) {
             return Err(KmsErrorCode::InvalidMarker.into());
@@ -59,12 +64,17 @@ impl Paging<'_> {
 mod tests {
     use super::*;
 
+    const LEN: PageLen = PageLen {
+        usual: 100,
+        most: 1000,
+    };
+
     fn page(limit: i64, marker: Option<&str>) -> Result<(String, Option<String>), KmsErrorCode> {
         let paging = Paging {
             limit: Some(limit),
             marker,
         };
-        let page = paging.cut(100, 'a'..='e', char::to_string, |name| name.len() == 1);
+        let page = paging.cut(LEN, 'a'..='e', char::to_string, |name| name.len() == 1);
         page.map(|page| (page.entries.into_iter().collect(), page.next))
             .map_err(|error| error.code())
     }

@@ -7,7 +7,7 @@ use std::{
 use super::{
     Engine,
     key::{Inner, Key, Status},
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     material::Shared,
     metadata::KeyMetadata,
     store::Names,
@@ -24,7 +24,10 @@ use crate::{
 const MAX_DESCRIPTION_LEN: usize = 8192;
 /// The resource quota of KMS, which bounds what the fake keeps, too.
 const MAX_KEYS: usize = 100_000;
-const USUAL_PAGE: i64 = 100;
+const PAGE: PageLen = PageLen {
+    usual: 100,
+    most: 1000,
+};
 
 /// What a new key is told; all of it can be left out.
 ///
@@ -136,7 +139,7 @@ impl Engine {
             .collect();
         all.sort_unstable();
         paging.cut(
-            USUAL_PAGE,
+            PAGE,
             all,
             |(id, _)| id.clone(),
             |name| KeyId::parse(name).is_some(),

@@ -72,7 +72,7 @@ impl Engine {
         &self.place
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        self.clock
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 }

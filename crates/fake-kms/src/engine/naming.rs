@@ -5,7 +5,7 @@ use super::{
     Engine,
     alias::Alias,
     key::Key,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     store::Names,
 };
 use crate::{
@@ -19,14 +19,17 @@ use crate::{
 const PREFIX: &str = "alias/";
 const MAX_LEN: usize = 256;
 const MAX_PER_KEY: usize = 50;
-const USUAL_PAGE: i64 = 50;
+const PAGE: PageLen = PageLen { usual: 50, most: 100 };
 
 impl Engine {
     pub(crate) fn create_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {
         check_name(name)?;
         let key = self.alias_target(target)?;
+        self.authorize_alias(asker, Action::CreateAlias, name)?;
         self.authorize(asker, Action::CreateAlias, &key, None)?;
         key.not_pending_deletion()?;
+        // An alias whose key is gone is forgotten here, so that its name is free.
+        let _it_may_be_there = self.find_alias(name);
         let now = self.clock.unix();
         let mut aliases = write(&self.aliases);
         if aliases.contains_key(name) {
@@ -54,6 +57,7 @@ impl Engine {
     pub(crate) fn update_alias(&self, asker: &Asker<'_>, name: &str, target: &str) -> Result<(), KmsError> {
         check_name(name)?;
         let key = self.alias_target(target)?;
+        self.authorize_alias(asker, Action::UpdateAlias, name)?;
         self.authorize(asker, Action::UpdateAlias, &key, None)?;
         self.authorize(asker, Action::UpdateAlias, &*self.find_alias(name)?, None)?;
         key.not_pending_deletion()?;
@@ -66,6 +70,7 @@ impl Engine {
 
     pub(crate) fn delete_alias(&self, asker: &Asker<'_>, name: &str) -> Result<(), KmsError> {
         check_name(name)?;
+        self.authorize_alias(asker, Action::DeleteAlias, name)?;
         self.authorize(asker, Action::DeleteAlias, &*self.find_alias(name)?, None)?;
         write(&self.aliases).remove(name);
         Ok(())
@@ -90,7 +95,7 @@ impl Engine {
             })
             .map(|(name, alias)| (name.to_string(), *alias));
         paging.cut(
-            USUAL_PAGE,
+            PAGE,
             listed,
             |(name, _)| name.clone(),
             |name| name.starts_with(PREFIX),

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use super::{
     Engine,
+    grant::Terms,
     key::Key,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     store::Names,
 };
 use crate::{
@@ -16,6 +17,11 @@ use crate::{
 
 /// The only name that a key policy can have.
 pub(crate) const POLICY_NAME: &str = "default";
+
+const PAGE: PageLen = PageLen {
+    usual: 100,
+    most: 1000,
+};
 
 impl Engine {
     /// Lets the asker do something with a key, or says why not.
@@ -36,6 +42,40 @@ impl Engine {
             Verdict::NotAllowed(_) if key.grants_let(principal, action, context) => Ok(()),
             verdict => verdict.into_result(&inquiry),
         }
+    }
+
+    /// Lets the asker make a grant. Whom no policy but a grant lets do so can pass on what that grant has, and no more.
+    pub(super) fn authorize_grant(
+        &self,
+        asker: &Asker<'_>,
+        key: &Key,
+        terms: &Terms,
+    ) -> Result<(), KmsError> {
+        let Some(principal) = asker.principal else {
+            return Ok(());
+        };
+        let inquiry = self.inquiry(principal, Action::CreateGrant, &key.arn, None);
+        let policy = Arc::clone(&read(&key.inner).policy);
+        match decide(&inquiry, Some(&policy)) {
+            Verdict::NotAllowed(_) if key.grants_let_grant(principal, terms) => Ok(()),
+            verdict => verdict.into_result(&inquiry),
+        }
+    }
+
+    /// Lets the asker do something with an alias, which is asked beside what is asked of its key. Aliases have no policies of
+    /// their own.
+    pub(super) fn authorize_alias(
+        &self,
+        asker: &Asker<'_>,
+        action: Action,
+        name: &str,
+    ) -> Result<(), KmsError> {
+        let Some(principal) = asker.principal else {
+            return Ok(());
+        };
+        let arn = self.place.alias_arn(name);
+        let inquiry = self.inquiry(principal, action, &arn, None);
+        decide(&inquiry, None).into_result(&inquiry)
     }
 
     /// Lets the asker do something that is about no key.
@@ -122,7 +162,7 @@ impl Engine {
     ) -> Result<Page<String>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
         self.authorize(asker, Action::ListKeyPolicies, &key, None)?;
-        paging.cut(100, [POLICY_NAME.to_owned()], String::clone, |name| {
+        paging.cut(PAGE, [POLICY_NAME.to_owned()], String::clone, |name| {
             name == POLICY_NAME
         })
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Engine,
     key::Key,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     material::Schedule,
     store::Names,
 };
@@ -17,7 +17,10 @@ use crate::{
 
 /// How often key material is replaced unless told otherwise, in days.
 const USUAL_PERIOD: i64 = 365;
-const USUAL_PAGE: i64 = 100;
+const PAGE: PageLen = PageLen {
+    usual: 100,
+    most: 1000,
+};
 
 /// One entry of `ListKeyRotations`.
 #[derive(Debug, Clone)]
@@ -106,12 +109,7 @@ impl Engine {
             })
             .filter(|entry| all || entry.rotated.is_some());
         let is_number = |name: &str| name.len() == 10 && name.bytes().all(|byte| byte.is_ascii_digit());
-        let page = paging.cut(
-            USUAL_PAGE,
-            entries,
-            |entry| format!("{:010}", entry.number),
-            is_number,
-        )?;
+        let page = paging.cut(PAGE, entries, |entry| format!("{:010}", entry.number), is_number)?;
         Ok((Arc::clone(&key.arn), page))
     }
 

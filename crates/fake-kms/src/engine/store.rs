@@ -112,8 +112,8 @@ fn wrong_arn(text: &str, mismatch: &ArnMismatch<'_>) -> KmsError {
         ArnMismatch::Malformed => {
             KmsError::with_message(KmsErrorCode::NotFound, format!("Invalid arn {text}"))
         }
-        ArnMismatch::OtherRegion(region) => {
-            KmsError::with_message(KmsErrorCode::NotFound, format!("Invalid arn {region}"))
+        ArnMismatch::OtherPartition(other) | ArnMismatch::OtherRegion(other) => {
+            KmsError::with_message(KmsErrorCode::NotFound, format!("Invalid arn {other}"))
         }
         ArnMismatch::OtherAccount => KmsError::with_message(
             KmsErrorCode::AccessDenied,

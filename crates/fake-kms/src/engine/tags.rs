@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Engine,
-    listing::{Page, Paging},
+    listing::{Page, PageLen, Paging},
     store::Names,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 const MAX_TAGS: usize = 50;
 const MAX_KEY_LEN: usize = 128;
 const MAX_VALUE_LEN: usize = 256;
-const USUAL_PAGE: i64 = 50;
+const PAGE: PageLen = PageLen { usual: 50, most: 50 };
 
 /// Tags as requests have them.
 pub(crate) type TagList<'a> = &'a [(String, String)];
@@ -70,7 +70,7 @@ impl Engine {
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_string()));
         paging.cut(
-            USUAL_PAGE,
+            PAGE,
             tags,
             |(name, _)| name.clone(),
             |name| name.len() <= MAX_KEY_LEN * 4,

@@ -1,6 +1,8 @@
 //! A server is set up, and started.
 use std::{io, net::SocketAddr, time::Duration};
 
+use tokio::net::TcpListener;
+
 use super::{server::FakeKmsServer, settings::Settings};
 use crate::FakeKms;
 
@@ -90,7 +92,8 @@ impl FakeKmsServerBuilder {
         self
     }
 
-    /// Answers `GET` of this path with the ledgers of all Regions, in JSON. Default: none.
+    /// Answers `GET` of this path with the ledgers of all Regions, in JSON; `DELETE` empties them, or with `?region=eu-west-1` that
+    /// of a Region. Default: none.
     pub fn ledger_path(mut self, path: &str) -> Self {
         self.settings.ledger_path = Some(path.into());
         self
@@ -101,6 +104,13 @@ impl FakeKmsServerBuilder {
     /// `?region=eu-west-1`. Whoever reaches the endpoint may do so. Default: none.
     pub fn faults_path(mut self, path: &str) -> Self {
         self.settings.faults_path = Some(path.into());
+        self
+    }
+
+    /// Moves the clock on by the time in the body of a `POST` to this path, such as `7d`: see
+    /// [`FakeKms::advance_clock`]. `GET` tells what it shows. Default: none.
+    pub fn clock_path(mut self, path: &str) -> Self {
+        self.settings.clock_path = Some(path.into());
         self
     }
 
@@ -118,6 +128,18 @@ impl FakeKmsServerBuilder {
     /// # Errors
     /// What the operating system says when the address is taken or not ours.
     pub async fn bind(self, address: SocketAddr) -> io::Result<FakeKmsServer> {
-        FakeKmsServer::listen(self.fake, self.settings, address).await
+        self.listen_on(TcpListener::bind(address).await?)
+    }
+
+    /// Serves on a listener, as [`bind`](Self::bind) does on an address: for whoever is to know that an address is free before
+    /// anything else is done.
+    ///
+    /// # Errors
+    /// What the operating system says when the listener has no address.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn listen_on(self, listener: TcpListener) -> io::Result<FakeKmsServer> {
+        FakeKmsServer::listen(self.fake, self.settings, listener)
     }
 }

@@ -24,7 +24,9 @@ use super::{
     response::{json, refusal, response, too_large},
     wire::Wire,
 };
-use crate::{CallError, KmsContext, KmsError, KmsErrorCode, KmsOperation, Outcome, calls::Delivery, lacking};
+use crate::{
+    CallError, KmsError, KmsErrorCode, KmsOperation, Outcome, asked::Call, calls::Delivery, lacking,
+};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD_LEN: usize = 64 * 1024;
@@ -60,8 +62,8 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
     }
     let name = operation_of(&request);
     let operation = name.and_then(KmsOperation::from_name);
-    let is_control = endpoint.settings.faults_path.as_deref() == Some(request.uri().path());
-    if operation.is_none() && !is_control {
+    let control = control::of_path(&endpoint.settings, request.uri().path());
+    if operation.is_none() && control.is_none() {
         return Ok(refusal(&unknown(endpoint, name, request.headers())));
     }
     let (head, body) = request.into_parts();
@@ -69,22 +71,21 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
         Some(body) => body,
         None => return Ok(too_large()),
     };
-    let Some(operation) = operation else {
-        let (status, told) = control::answer(endpoint, &head.method, &head.uri, &body);
-        return Ok(response(status, told));
+    let operation = match (operation, control) {
+        (Some(operation), _) => operation,
+        (None, Some(control)) => {
+            let (status, told) = control::answer(endpoint, control, &head.method, &head.uri, &body);
+            return Ok(response(status, told));
+        }
+        (None, None) => return Ok(refusal(&KmsErrorCode::UnknownOperation.into())),
     };
     let fake = match endpoint.admit(&head, &body) {
         Ok(fake) => fake,
         Err(error) => {
             let fake = endpoint.signed_region(&head.headers);
             let now = fake.engine().clock().since_start();
-            fake.ledger().record(
-                now,
-                operation,
-                None,
-                KmsContext::default(),
-                Outcome::Refused(error.code()),
-            );
+            fake.ledger()
+                .record(now, Call::new(operation), None, Outcome::Refused(error.code()));
             return Ok(refusal(&error));
         }
     };

@@ -7,10 +7,7 @@ use super::{
     validate,
 };
 use crate::{
-    CallError, FakeKms, KmsOperation,
-    access::Asker,
-    calls::{Call, Delivery},
-    operation::Group,
+    CallError, FakeKms, KmsOperation, access::Asker, asked::Call, calls::Delivery, operation::Group,
 };
 
 /// Makes the call.

@@ -86,7 +86,7 @@ impl Endpoint {
         }
         let principal = authorization.principal(&fake, &head.headers)?;
         if self.settings.verify_signatures {
-            let now = fake.engine().clock().unix();
+            let now = fake.engine().clock().unix_unmoved();
             authorization.verify(&principal, region, now, head, body)?;
         }
         Ok(fake.called_by(principal))

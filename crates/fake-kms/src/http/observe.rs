@@ -64,6 +64,7 @@ fn entry(entry: &LedgerEntry) -> Value {
         "operation": entry.operation.as_str(),
         "key": entry.key.as_deref(),
         "encryption_context": pairs.collect::<Map<_, _>>(),
+        "caller": entry.caller.as_deref(),
         "outcome": outcome_name(entry.outcome),
     })
 }

@@ -43,8 +43,7 @@ pub struct FakeKmsServer {
 }
 
 impl FakeKmsServer {
-    pub(super) async fn listen(fake: FakeKms, settings: Settings, address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    pub(super) fn listen(fake: FakeKms, settings: Settings, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let endpoint = Endpoint {

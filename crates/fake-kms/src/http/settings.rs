@@ -10,4 +10,5 @@ pub(super) struct Settings {
     pub(super) metrics_path: Option<Box<str>>,
     pub(super) ledger_path: Option<Box<str>>,
     pub(super) faults_path: Option<Box<str>>,
+    pub(super) clock_path: Option<Box<str>>,
 }

@@ -93,7 +93,7 @@ impl<'a> Authorization<'a> {
         if token != principal.session_token() {
             return Err(unknown());
         }
-        if principal.is_expired(fake.engine().clock().unix()) {
+        if principal.is_expired(fake.engine().clock().unix_unmoved()) {
             let message = "The security token included in the request is expired";
             return Err(KmsError::with_message(KmsErrorCode::ExpiredToken, message));
         }
