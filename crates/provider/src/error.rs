@@ -143,7 +143,7 @@ impl fmt::Display for Operation {
 /// let error = ProviderError::new(ErrorClass::Throttled, Operation::GenerateDataKey)
 ///     .with_code("ThrottlingException")
 ///     .with_delay(Duration::from_millis(250));
-/// assert!(error.class().is_retryable());
+/// assert!(error.is_retryable());
 /// assert_eq!(
 ///     error.to_string(),
 ///     "GenerateDataKey failed: the request quota is exceeded (ThrottlingException); \
@@ -209,6 +209,12 @@ impl ProviderError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         self.0.class
+    }
+
+    /// Whether the same request may succeed later without anybody changing anything: whether its class is retryable.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.class.is_retryable()
     }
 
     /// What was being done.

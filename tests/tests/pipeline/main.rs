@@ -4,6 +4,7 @@ mod chaos;
 mod conformance;
 mod records;
 mod refusals;
+mod regions;
 mod seal_open;
 mod secrets;
 mod stacks;

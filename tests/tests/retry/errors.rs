@@ -263,6 +263,7 @@ async fn each_error_says_whether_waiting_helps() {
     for class in ErrorClass::ALL {
         let helps = class.is_retryable();
         let error = || ProviderError::new(class, Operation::Decrypt);
+        assert_eq!(error().is_retryable(), helps, "{class:?}");
         let policy = seeded(1).with_max_attempts(1);
         let gave_up = retry(&policy, async || Err::<(), _>(error())).await.unwrap_err();
         assert_eq!(gave_up.is_retryable(), helps, "{class:?}");

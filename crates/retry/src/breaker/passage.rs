@@ -40,18 +40,26 @@ impl<'a> Passage<'a> {
 
     /// The attempt ended with this error. True if that opened the breaker.
     pub(crate) fn returned(mut self, error: &impl Classify) -> bool {
-        if !error.was_sent() {
-            self.has_ended = true;
-            self.abandon(false);
-            return false;
-        }
         match error.class() {
-            ErrorClass::Transient | ErrorClass::Timeout => self.failed(error.kept()),
-            _ => {
+            ErrorClass::Transient | ErrorClass::Timeout if error.was_sent() => {
+                return self.failed(error.kept());
+            }
+            ErrorClass::Throttled
+            | ErrorClass::Denied
+            | ErrorClass::UnavailableKey
+            | ErrorClass::InvalidRequest
+            | ErrorClass::NotAuthentic
+                if error.was_sent() =>
+            {
                 self.answered();
-                false
+            }
+            // Nothing that the service said or failed to say.
+            _ => {
+                self.has_ended = true;
+                self.abandon(false);
             }
         }
+        false
     }
 
     /// The attempt failed for the moment or had no answer. True if that opened the breaker.
