@@ -102,11 +102,11 @@ extern crate alloc;
 extern crate std;
 
 mod aad;
-mod access;
 mod error;
 mod geometry;
 mod header;
 mod limits;
+mod plan;
 mod read;
 mod rewrap;
 mod room;
@@ -135,7 +135,6 @@ mod threads;
 mod whole;
 
 pub use aad::Aad;
-pub use access::{EndPlan, RangePlan};
 #[cfg(feature = "getrandom")]
 pub use error::RandomError;
 pub use error::{FormatError, OpenError, SealError};
@@ -147,6 +146,7 @@ pub use header::{
 pub use limits::{DATA_KEY_LENGTH, LimitError};
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};
+pub use plan::{EndPlan, RangePlan};
 pub use rewrap::RewrapError;
 pub use rule::Rule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]

@@ -13,12 +13,12 @@ use crate::{
     whole::{self, all_or_nothing},
 };
 
-mod access;
+mod parts;
 mod preparations;
 mod records;
 mod stream;
 
-pub use access::RecordIndex;
+pub use parts::RecordIndex;
 use preparations::Preparations;
 pub use records::RecordOpener;
 pub use stream::StreamOpener;

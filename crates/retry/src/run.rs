@@ -146,7 +146,7 @@ struct Call<'a> {
     waited: Duration,
     answered: Instant,
     /// Whether the outcome of the attempt says something of the service's quota at this moment.
-    telling: bool,
+    informs: bool,
 }
 
 impl<'a> Call<'a> {
@@ -165,13 +165,13 @@ impl<'a> Call<'a> {
                 .and_then(|deadline| started.checked_add(deadline)),
             waited: Duration::ZERO,
             answered: started,
-            telling: false,
+            informs: false,
         }
     }
 
     /// Waits for the adaptive rate; `None` if the deadline came first.
     async fn turn(&mut self, priority: Priority) -> Option<Turn<'a>> {
-        self.telling = false;
+        self.informs = false;
         let Some(rate) = self.policy.adaptive_rate().filter(|rate| rate.is_active()) else {
             return Some(Turn::free());
         };
@@ -233,7 +233,7 @@ impl<'a> Call<'a> {
             Some(result) => {
                 self.answered = Instant::now();
                 let took = self.answered.saturating_duration_since(self.admitted);
-                self.telling = limit.is_none_or(|limit| took <= limit.saturating_add(LEFT_LYING));
+                self.informs = limit.is_none_or(|limit| took <= limit.saturating_add(LEFT_LYING));
                 result.map_err(Failure::Returned)
             }
             None => Err(Failure::TimedOut(limit.unwrap_or_default())),
@@ -279,7 +279,7 @@ impl<'a> Call<'a> {
             .deadline
             .map(|deadline| deadline.saturating_duration_since(now));
         // What the rate was not told of it does not space.
-        let paced = self.telling && self.policy.adaptive_rate().is_some();
+        let paced = self.informs && self.policy.adaptive_rate().is_some();
         let draw = if outcome.is_final {
             0
         } else {
@@ -299,7 +299,7 @@ impl<'a> Call<'a> {
 
     /// Tells the adaptive rate what the service said of its quota: nothing, if it failed or did not answer.
     fn teach(&self, failure: Option<ErrorClass>) {
-        let Some(rate) = self.policy.adaptive_rate().filter(|_| self.telling) else {
+        let Some(rate) = self.policy.adaptive_rate().filter(|_| self.informs) else {
             return;
         };
         match failure {

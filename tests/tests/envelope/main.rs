@@ -1,10 +1,10 @@
 //! The message format and its cipher suites, one idea a module.
 
-mod access;
 mod buffers;
 mod format_text;
 mod fuzz_smoke;
 mod properties;
+mod random_access;
 mod reference;
 mod refusals;
 mod rewrap;

@@ -6,9 +6,9 @@ use zeroize::Zeroize as _;
 
 use super::{OpeningKey, stream};
 use crate::{
-    Aad, EndPlan, FormatError, OpenError, RangePlan, Rule, access,
+    Aad, EndPlan, FormatError, OpenError, RangePlan, Rule,
     frame::{FrameOpener, Position},
-    read,
+    plan, read,
     whole::all_or_nothing,
 };
 
@@ -69,7 +69,7 @@ impl OpeningKey {
         expect_len(end, &plan.end_bytes(count.to_be_bytes())?)?;
         let frames = self.begin(plan.header(), aad)?;
         frames.check_tag_at(u64::from(count), table, tag)?;
-        let offsets = access::record_offsets(plan, read::table(table))?;
+        let offsets = plan::record_offsets(plan, read::table(table))?;
         Ok(RecordIndex {
             frames: Box::new(frames),
             offsets,
