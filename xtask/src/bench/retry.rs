@@ -6,7 +6,7 @@ use crate::cargo;
 /// Runs `bench retry [RUNS] [--only SCENARIO]`: five runs of each contender unless said otherwise, none with 0. Fails when
 /// `datakey-retry` misses a bar.
 ///
-/// Or `bench retry constants [NAME ...]`: what each number of the governor does. Fails when one does nothing.
+/// Or `bench retry constants [NAME ...]`: what each number of the governor does, as a table.
 pub fn run(arguments: &[String]) -> Result<()> {
     if let Some((word, names)) = arguments.split_first()
         && word == "constants"

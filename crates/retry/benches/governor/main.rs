@@ -69,11 +69,10 @@ fn main() -> ExitCode {
             idle.push(*name);
         }
     }
-    if idle.is_empty() {
-        return ExitCode::SUCCESS;
+    if !idle.is_empty() {
+        println!("\nmove nothing here: {}", idle.join(", "));
     }
-    println!("\nmove nothing: {}", idle.join(", "));
-    ExitCode::FAILURE
+    ExitCode::SUCCESS
 }
 
 /// The figures of each seed.

@@ -14,6 +14,9 @@ use measure::{Epoch, Measured};
 
 pub(super) use constants::Constants;
 
+/// The lowest rate: one call in twenty seconds. It keeps a rate that was cut without end from becoming nothing.
+const RATE_MIN: f64 = 0.05;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// No throttle yet: everything is admitted.
@@ -118,11 +121,10 @@ impl Governor {
             }
             Phase::Following => {
                 let doubt = self.measured.doubt.powf(self.by.growth_doubt_power) * self.by.growth_doubt;
-                let alone = doubt.min(self.by.growth_doubt_max) + self.by.growth_calm;
+                let alone = doubt.min(self.by.growth_doubt_max);
                 let shared =
                     self.brisk(now) * (self.by.growth_company + self.by.growth_company_calls / self.rate);
                 let own = shared
-                    .min(self.by.growth_company_max)
                     .min(self.by.growth_answer * self.rate)
                     .mul_add(self.company, alone);
                 let patience = (self.by.quiet_calls / self.rate).clamp(self.by.quiet_min, self.by.quiet_max);
@@ -260,13 +262,13 @@ impl Governor {
                 None => self.give_way(now, delivered),
             }
         }
-        self.streak = (self.streak + 1.0).min(self.by.streak_max);
+        self.streak += 1.0;
     }
 
     /// Nothing was served since the last throttle, so what is served next is measured from here.
     fn refused_again(&mut self, now: f64) {
         if now - self.answered_at > self.by.lost {
-            self.rate = self.rate.min(2.0 * self.pace()).max(self.by.rate_min);
+            self.rate = self.rate.min(2.0 * self.pace()).max(RATE_MIN);
             self.ceiling = self.by.ceiling * self.rate;
             self.phase = Phase::Seeking;
             self.blind = 0.0;
@@ -280,7 +282,7 @@ impl Governor {
         } else {
             self.correct(now, measured, delivered);
         }
-        self.rate = self.rate.max(self.by.rate_min);
+        self.rate = self.rate.max(RATE_MIN);
         self.epoch = Epoch::starting(now);
     }
 
@@ -349,7 +351,7 @@ impl Governor {
             self.blind += 1.0;
         }
         let lower = self.rate * (1.0 - self.by.cut_blind);
-        self.rate = lower.max(self.floor(delivered)).max(self.by.rate_min);
+        self.rate = lower.max(self.floor(delivered)).max(RATE_MIN);
     }
 
     fn on_round_trip(&mut self, seconds: f64) {

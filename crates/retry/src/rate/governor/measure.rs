@@ -63,7 +63,7 @@ impl Epoch {
         by: &Constants,
     ) -> Option<Measured> {
         let span = admitted - self.start;
-        let long = span >= (by.measured_round_trips * latency).max(by.measured_min);
+        let long = span > 0.0 && span >= by.measured_round_trips * latency;
         let enough = if span > by.long {
             enough.min(by.few)
         } else {

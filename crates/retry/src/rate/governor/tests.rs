@@ -182,7 +182,7 @@ fn no_cut_goes_far_below_what_was_delivered() {
         governor.on_throttle(now, now, 0.0, 0.5);
         governor.on_answer(now + 0.005, now + 0.005);
     }
-    close(governor.rate, CHOSEN.rate_min);
+    close(governor.rate, RATE_MIN);
 }
 
 #[test]
