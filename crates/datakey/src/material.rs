@@ -4,7 +4,8 @@ use std::ops::Range;
 use datakey_envelope::{DATA_KEY_LENGTH, OpeningKey, SealingKey};
 use datakey_keyring::{OpeningMaterial, SealingMaterial};
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, MAX_WRAPPED_KEYS, Operation,
+    ProviderError,
 };
 
 use crate::Format;
@@ -42,6 +43,11 @@ impl SealingMaterial for Envelope {
     fn data_key_length(&self) -> DataKeyLength {
         let Format::Datakey(_) = &self.0;
         DATA_KEY_LENGTH
+    }
+
+    fn max_wrapped_keys(&self) -> usize {
+        let Format::Datakey(_) = &self.0;
+        MAX_WRAPPED_KEYS
     }
 
     fn prepare(

@@ -88,7 +88,8 @@ impl SealerBuilder {
     /// Nests the layers.
     ///
     /// # Errors
-    /// [`ConfigError`] when the limits contradict each other.
+    /// [`ConfigError`] when the limits contradict each other, or when the provider answers more wrapped keys for each data
+    /// key than a message holds.
     pub fn build(self) -> Result<Sealer, ConfigError> {
         let keyring = self
             .keyring()
@@ -96,12 +97,13 @@ impl SealerBuilder {
         Ok(Sealer::with_keyring(keyring))
     }
 
-    #[expect(
-        clippy::expect_used,
-        reason = "the defaults do not contradict each other; a test builds them"
-    )]
+    /// With no choices but those of format and layers between keyring and provider.
     pub(crate) fn build_default(self) -> Sealer {
-        self.build().expect("the defaults are valid")
+        let provider = self.layers.sealing(self.provider);
+        Sealer::with_keyring(SealingKeyring::with_material(
+            Envelope::new(self.format),
+            provider,
+        ))
     }
 }
 

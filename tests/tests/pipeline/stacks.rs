@@ -9,8 +9,8 @@ use std::{
 };
 
 use datakey::{
-    Aad, Both, EncryptionContext, Envelope, ErrorClass, OpenError, Opener, ProviderError, SealError, Sealer,
-    both,
+    Aad, Both, ConfigError, EncryptionContext, Envelope, ErrorClass, OpenError, Opener, ProviderError,
+    SealError, Sealer, both,
     keyring::{OpeningKeyring, SealingKeyring},
     provider::{
         DataKey, DataKeyLength, GeneratedDataKey, KeyProvider, OpeningProvider, Rank, SealingProvider,
@@ -269,4 +269,67 @@ async fn a_shutdown_is_told_from_every_other_refusal() {
     assert!(matches!(refused, Err(SealError::ShutDown)));
     let refused = service.opener.open(&orders(), &sealed, Aad::EMPTY).await;
     assert!(matches!(refused, Err(OpenError::ShutDown)));
+}
+
+#[tokio::test]
+async fn several_of_more_than_a_message_holds_are_refused_before_any_call() {
+    let several = |count| {
+        let providers: Vec<_> = (0..count).map(|_| in_process()).collect();
+        (Several::new(providers.clone()).unwrap(), providers)
+    };
+    let (most, _) = several(16);
+    assert_eq!(most.wrapped_keys_each(), 16);
+    Sealer::builder(most).build().unwrap();
+
+    let (many, providers) = several(17);
+    let many: Arc<dyn SealingProvider> = Arc::new(many);
+    let refused = ConfigError::TooManyWrappedKeys { each: 17, limit: 16 };
+    assert_eq!(Sealer::builder(Arc::clone(&many)).build().map(drop), Err(refused));
+    let keyring = SealingKeyring::builder().material(Envelope::default());
+    assert_eq!(keyring.build(Arc::clone(&many)).map(drop), Err(refused));
+    // Where there is nothing that could answer an error, sealing does.
+    let error = Sealer::new(many)
+        .seal(&orders(), b"order", Aad::EMPTY)
+        .await
+        .unwrap_err();
+    assert_eq!(error.class(), Some(ErrorClass::InvalidRequest));
+    for provider in providers {
+        assert_eq!(provider.fake().ledger().calls(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyring_made_by_hand_is_more_patient_than_the_retry_layer_beneath() {
+    for seconds in [10, 60, 300] {
+        let kms = in_process();
+        kms.fake().inject(FaultRule::new(KmsErrorCode::Throttling));
+        let deadline = Duration::from_secs(seconds);
+        let policy = Policy::default()
+            .with_max_attempts(u32::MAX)
+            .with_deadline(deadline);
+        let (counted, _) = Counted::over(Retry::new(kms, policy));
+        let keyring = SealingKeyring::builder().material(Envelope::default());
+        let sealer = Sealer::with_keyring(keyring.build(counted.clone()).unwrap());
+        let began = Instant::now();
+        let error = sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap_err();
+        assert_eq!(error.class(), Some(ErrorClass::Throttled), "{error}");
+        assert!(began.elapsed() > deadline / 2, "{:?}", began.elapsed());
+        assert_eq!(counted.sealing_time_limit(), Some(deadline));
+    }
+}
+
+#[tokio::test]
+async fn what_was_shut_down_says_so_and_is_no_limit_of_the_format() {
+    let (sealer, opener) = both(in_process());
+    let sealed = sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap();
+    sealer.keyring().shutdown();
+    opener.keyring().shutdown();
+    let sealing = sealer.seal(&orders(), b"order", Aad::EMPTY).await.unwrap_err();
+    let opening = opener.open(&orders(), &sealed, Aad::EMPTY).await.unwrap_err();
+    for (class, is_retryable) in [
+        (sealing.class(), sealing.is_retryable()),
+        (opening.class(), opening.is_retryable()),
+    ] {
+        assert_eq!((class, is_retryable), (Some(ErrorClass::ShutDown), false));
+    }
 }

@@ -64,6 +64,17 @@ impl SealingKeyring {
     }
 }
 
+impl<M: SealingMaterial> SealingKeyring<M> {
+    /// A keyring with the default limits, which hands out what the material makes of data keys.
+    ///
+    /// A provider that answers more wrapped keys than the material has a place for is not refused here as
+    /// [`build`](SealingKeyringBuilder::build) does, but by each request, without a call.
+    #[must_use]
+    pub fn with_material(material: M, provider: impl SealingProvider + 'static) -> Self {
+        SealingKeyring::builder().material(material).assemble(provider)
+    }
+}
+
 impl<M: SealingMaterial> SealingKeyringBuilder<M> {
     /// Sets how keys are prepared before they are kept.
     pub fn material<N: SealingMaterial>(self, material: N) -> SealingKeyringBuilder<N> {

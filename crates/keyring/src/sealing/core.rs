@@ -18,7 +18,7 @@ use super::{
     usage::Usage,
 };
 use crate::{
-    config::LoadSettings,
+    config::{ConfigError, LoadSettings},
     error::KeyringError,
     kept::{
         handle::{Handles, Held},
@@ -260,6 +260,14 @@ impl<M: SealingMaterial> Core<M> {
         &self,
         context: &EncryptionContext,
     ) -> Result<(Secret<M::Key>, WrappedKeys), ProviderError> {
+        let (each, limit) = (
+            self.provider.wrapped_keys_each(),
+            self.material.max_wrapped_keys(),
+        );
+        if each > limit {
+            let refused = ProviderError::new(ErrorClass::InvalidRequest, Operation::GenerateDataKey);
+            return Err(refused.with_source(ConfigError::TooManyWrappedKeys { each, limit }));
+        }
         let length = self.material.data_key_length();
         let made = self.provider.generate_data_key(context, length).await?;
         let found = made.data_key().length();

@@ -46,7 +46,8 @@ pub trait SealingMaterial: Send + Sync + 'static {
 
     /// How many wrapped keys a message holds, at the most. No limit by default.
     ///
-    /// A provider that answers more is refused when a keyring is built.
+    /// A provider that answers more is refused when a keyring is built, at the latest when a key is to be loaded. No call
+    /// is made.
     fn max_wrapped_keys(&self) -> usize {
         usize::MAX
     }
