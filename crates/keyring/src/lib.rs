@@ -148,25 +148,24 @@ pub use error::KeyringError;
 pub use kept::handle::Held;
 pub use opening::{
     builder::OpeningKeyringBuilder,
+    entry::OpeningSnapshot,
     keyring::OpeningKeyring,
     limits::{
         DEFAULT_HEDGE_DELAY, DEFAULT_MAX_OPENING_KEYS, DEFAULT_MAX_REFUSALS, DEFAULT_OPENING_TTL,
         DEFAULT_REFUSAL_TTL, OpeningLimits,
     },
     material::OpeningMaterial,
-    snapshot::OpeningSnapshot,
     stats::OpeningStats,
 };
 pub use sealing::{
     builder::SealingKeyringBuilder,
+    entry::{Explanation, KeyStanding, SealingSnapshot},
     keyring::SealingKeyring,
     limits::{
         DEFAULT_HARD_AGE, DEFAULT_MAX_BYTES, DEFAULT_MAX_CONTEXTS, DEFAULT_MAX_MESSAGES, DEFAULT_SOFT_AGE,
-        SealingLimits,
+        SealingLimits, Usage,
     },
     material::SealingMaterial,
-    snapshot::{Explanation, KeyStanding, SealingSnapshot},
     stats::SealingStats,
-    usage::Usage,
 };
 pub use watch::miss::{MissReason, Misses, StaleServes};

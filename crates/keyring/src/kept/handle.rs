@@ -4,15 +4,31 @@
 //! around the key, and with it the messages and bytes that are leased to that stripe: a hit touches memory that no other
 //! stripe writes.
 use std::{
-    array, fmt,
+    array,
+    cell::Cell,
+    fmt,
     ops::Deref,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use super::{lease::Lease, secret::Secret, stripe::STRIPES};
+use super::{lease::Lease, secret::Secret};
+
+/// How many groups the threads are divided into.
+pub(crate) const STRIPES: usize = 16;
+
+static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static STRIPE: Cell<usize> = Cell::new(NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % STRIPES);
+}
+
+/// The group of this thread.
+pub(crate) fn stripe() -> usize {
+    STRIPE.with(Cell::get)
+}
 
 /// What one stripe of threads holds of a key. On cache lines of its own.
 #[repr(align(64))]

@@ -1,8 +1,6 @@
 //! Keys that are kept: where they lie, who holds them, how they are found.
 pub(crate) mod handle;
 pub(crate) mod lease;
-pub(crate) mod locked;
 pub(crate) mod nearby;
 pub(crate) mod secret;
 pub(crate) mod store;
-pub(crate) mod stripe;

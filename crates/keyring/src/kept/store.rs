@@ -5,7 +5,7 @@ use quick_cache::{
     DefaultHashBuilder, Equivalent, Lifecycle, Options, OptionsBuilder, UnitWeighter, sync::Cache,
 };
 
-use crate::watch::{counters::Counter, miss::MissReason};
+use crate::watch::{miss::MissReason, record::Counter};
 
 /// Collects what an insertion pushed out, to be dropped outside the store's locks.
 #[derive(Debug, Clone)]

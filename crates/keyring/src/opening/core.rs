@@ -21,15 +21,13 @@ use crate::{
     error::KeyringError,
     kept::{
         handle::{Handles, Held},
-        locked::{Locker, Range},
         nearby::{self, Owner, Spot},
-        secret::Secret,
+        secret::{Locker, Range, Secret},
         store::Store,
     },
     watch::{
-        counters::{Counter, HalfCounters},
-        events,
         miss::MissReason,
+        record::{self, Counter, HalfCounters},
     },
 };
 
@@ -130,7 +128,7 @@ impl<M: OpeningMaterial> Core<M> {
             Some(entry) if now < entry.life.hard() => {
                 let (spot, handle) = (
                     self.spot(context, wrapped),
-                    entry.handles.of(crate::kept::stripe::stripe()),
+                    entry.handles.of(crate::kept::handle::stripe()),
                 );
                 let until = entry.life.refresh().min(entry.life.hard());
                 nearby::keep(spot, now, until, OpeningId::new(wrapped, context), &handle);
@@ -314,7 +312,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
             let passes = error.class().filter(|class| class.is_retryable());
             let asked = error.provider_error().and_then(ProviderError::delay);
             entry.life.note_failure(passes, asked, &self.jitter, now);
-            return landed.telling(move || events::refresh_failed("opening", &digest, &error));
+            return landed.telling(move || record::refresh_failed("opening", &digest, &error));
         }
         self.refusals.refused(id, &error, now);
         let gone = self.revoke(id, &error);
@@ -323,7 +321,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
         }
         landed
             .dropping(gone)
-            .telling(move || events::revoked("opening", &digest, &error))
+            .telling(move || record::revoked("opening", &digest, &error))
     }
 
     fn is_wanted(&self, id: &OpeningId) -> bool {
@@ -347,7 +345,7 @@ impl<M: OpeningMaterial> Sweep for Core<M> {
         let old = self
             .store
             .sweep(MissReason::Age, |entry| now >= entry.life.hard());
-        events::swept("opening", old.len());
+        record::swept("opening", old.len());
         self.refusals.forget_lapsed(now);
     }
 

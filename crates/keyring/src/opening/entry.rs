@@ -1,16 +1,14 @@
 //! An unwrapped key, until it expires.
-use std::{hash::Hash, sync::Arc};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use datakey_loads::{Life, Standing};
 use datakey_provider::{EncryptionContext, ErrorClass, WrappedKey};
 use quick_cache::Equivalent;
 use tokio::time::Instant;
 
-use super::snapshot::OpeningSnapshot;
 use crate::kept::{
-    handle::{Handles, Held},
+    handle::{Handles, Held, stripe},
     store::Kept,
-    stripe::stripe,
 };
 
 /// What an opening key is kept under.
@@ -84,4 +82,18 @@ impl<O> Kept for Arc<Entry<O>> {
     fn retire(&self) {
         self.handles.retire();
     }
+}
+
+/// An opening key that is kept, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpeningSnapshot {
+    /// What it is kept for.
+    pub context: EncryptionContext,
+    /// The id of the key that it is wrapped under.
+    pub key_id: Box<str>,
+    /// How long ago it was unwrapped.
+    pub age: Duration,
+    /// How often it was handed out.
+    pub uses: u64,
 }

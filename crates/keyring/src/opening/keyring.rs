@@ -12,9 +12,8 @@ use tokio::time::Instant;
 
 use super::{
     core::{Core, Next},
-    entry::OpeningId,
+    entry::{OpeningId, OpeningSnapshot},
     material::OpeningMaterial,
-    snapshot::OpeningSnapshot,
     stats::OpeningStats,
     walk::{Asked, Unopened, first_that_opens},
 };

@@ -6,6 +6,5 @@ pub(crate) mod keyring;
 pub(crate) mod limits;
 pub(crate) mod material;
 pub(crate) mod refusals;
-pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod walk;

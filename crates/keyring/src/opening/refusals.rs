@@ -6,7 +6,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use super::{entry::OpeningId, limits::OpeningLimits};
-use crate::{error::KeyringError, watch::counters::Counter};
+use crate::{error::KeyringError, watch::record::Counter};
 
 /// By the digests of wrapped key and context.
 type Digests = ([u8; 32], [u8; 32]);

@@ -1,6 +1,6 @@
 //! A snapshot of what an opening keyring did.
 use super::{core::Core, material::OpeningMaterial};
-use crate::watch::{counters::avoided, miss::Misses};
+use crate::watch::{miss::Misses, record::avoided};
 
 /// What an opening keyring did since it was built. Counts are taken one after the other, so under load they can differ by
 /// what happened in between.

@@ -13,9 +13,8 @@ use tokio::time::Instant;
 use super::{
     budget::{Budget, Reserved},
     entry::{Entry, class},
-    limits::SealingLimits,
+    limits::{SealingLimits, Usage},
     material::SealingMaterial,
-    usage::Usage,
 };
 use crate::{
     config::{ConfigError, LoadSettings},
@@ -23,15 +22,13 @@ use crate::{
     kept::{
         handle::{Handles, Held},
         lease::Amount,
-        locked::{Locker, Range},
         nearby::{self, Owner, Spot},
-        secret::Secret,
+        secret::{Locker, Range, Secret},
         store::Store,
     },
     watch::{
-        counters::{Cardinality, Counter, HalfCounters, StaleCounters},
-        events,
         miss::MissReason,
+        record::{self, Cardinality, Counter, HalfCounters, StaleCounters},
     },
 };
 
@@ -249,7 +246,7 @@ impl<M: SealingMaterial> Core<M> {
                 let error = KeyringError::from(error);
                 let gone = self.revoke(context, &error);
                 if !gone.is_empty() {
-                    events::revoked("sealing", context.digest(), &error);
+                    record::revoked("sealing", context.digest(), &error);
                 }
                 Err(error)
             }
@@ -371,7 +368,7 @@ impl<M: SealingMaterial> Source for Core<M> {
         if !gone.is_empty() {
             return landed
                 .dropping(gone)
-                .telling(move || events::revoked("sealing", &digest, &error));
+                .telling(move || record::revoked("sealing", &digest, &error));
         }
         let Some(entry) = self.store.peek(&digest) else {
             return landed;
@@ -379,7 +376,7 @@ impl<M: SealingMaterial> Source for Core<M> {
         let passes = error.class().filter(|class| class.is_retryable());
         let asked = error.provider_error().and_then(ProviderError::delay);
         if entry.life.note_failure(passes, asked, &self.jitter, now) {
-            return landed.telling(move || events::refresh_failed("sealing", &digest, &error));
+            return landed.telling(move || record::refresh_failed("sealing", &digest, &error));
         }
         landed
     }
@@ -402,7 +399,7 @@ impl<M: SealingMaterial> Sweep for Core<M> {
         let old = self
             .store
             .sweep(MissReason::Age, |entry| now >= entry.life.hard());
-        events::swept("sealing", old.len());
+        record::swept("sealing", old.len());
     }
 
     fn next_sweep(&self, now: Instant) -> Option<Instant> {

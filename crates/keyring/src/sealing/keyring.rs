@@ -7,10 +7,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     core::{Core, Next, Seen},
+    entry::{Explanation, SealingSnapshot},
+    limits::Usage,
     material::SealingMaterial,
-    snapshot::{Explanation, SealingSnapshot},
     stats::SealingStats,
-    usage::Usage,
 };
 use crate::{
     config::MAX_RESTARTS, data_keys::DataKeys, error::KeyringError, kept::handle::Held,

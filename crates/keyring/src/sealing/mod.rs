@@ -8,6 +8,4 @@ pub(crate) mod entry;
 pub(crate) mod keyring;
 pub(crate) mod limits;
 pub(crate) mod material;
-pub(crate) mod snapshot;
 pub(crate) mod stats;
-pub(crate) mod usage;

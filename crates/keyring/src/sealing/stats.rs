@@ -1,8 +1,8 @@
 //! A snapshot of what a sealing keyring did.
 use super::{core::Core, material::SealingMaterial};
 use crate::watch::{
-    counters::avoided,
     miss::{Misses, StaleServes},
+    record::avoided,
 };
 
 /// What a sealing keyring did since it was built. Counts are taken one after the other, so under load they can differ by
