@@ -45,19 +45,26 @@ mod rt {
     pub(crate) struct Timer;
 
     impl Timer {
-        pub(crate) fn at(_: Instant) -> Self {
-            Self
+        pub(crate) fn at(_: Instant) -> Option<Self> {
+            Some(Self)
         }
 
         pub(crate) fn reset(&mut self, _: Instant) {}
 
-        pub(crate) fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
-            Poll::Pending
+        pub(crate) fn poll(&mut self, _: &mut Context<'_>) -> Option<Poll<()>> {
+            Some(Poll::Pending)
         }
     }
 
-    pub(crate) async fn within<F: Future>(_: Duration, future: F) -> Option<F::Output> {
-        Some(future.await)
+    #[expect(dead_code, reason = "nothing is late where time stands still")]
+    pub(crate) enum Within<T> {
+        Time(T),
+        Late,
+        NoClock,
+    }
+
+    pub(crate) async fn within<F: Future>(_: Duration, future: F) -> Within<F::Output> {
+        Within::Time(future.await)
     }
 
     pub(crate) fn process() -> u32 {
@@ -84,11 +91,12 @@ mod budget;
 #[path = "../../crates/loads/src/caught.rs"]
 mod caught;
 #[path = "../../crates/loads/src/flight.rs"]
-#[expect(dead_code, reason = "the rest of the crate uses what these tests do not")]
 mod flight;
 #[path = "../../crates/loads/src/gate.rs"]
 #[expect(dead_code, reason = "the rest of the crate uses what these tests do not")]
 mod gate;
+#[path = "../../crates/loads/src/later.rs"]
+mod later;
 #[path = "../../crates/loads/src/loads.rs"]
 #[expect(dead_code, reason = "the rest of the crate uses what these tests do not")]
 mod loads;
@@ -99,6 +107,9 @@ mod outcome;
 mod pulse;
 #[path = "../../crates/loads/src/source.rs"]
 mod source;
+#[path = "../../crates/loads/src/wait.rs"]
+#[expect(dead_code, reason = "the rest of the crate uses what these tests do not")]
+mod wait;
 
 use std::collections::HashMap;
 

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use crate::{
     caught,
-    flight::{Board, Flight},
+    flight::{Aftermath, Board, Flight},
     outcome::{Ending, Landed, LoadError, Outcome},
     source::{Loaded, Source},
-    sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError},
+    sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Weak},
 };
 
 pub(crate) struct Flights<S: Source> {
@@ -22,6 +22,28 @@ pub(crate) struct Flights<S: Source> {
 pub(crate) struct Open<S: Source> {
     pub(crate) by_key: HashMap<S::Key, Arc<Flight<S>>>,
     pub(crate) closed: bool,
+    /// Loads that brought a value: whoever waits for one, and has not looked at it yet, keeps it. The others are let go when
+    /// there are [`too_many`](Self::too_many).
+    settled: Vec<Weak<Flight<S>>>,
+    too_many: usize,
+}
+
+/// Of loads that ended, so many are written down before those that nobody waits for are let go.
+const FEW_SETTLED: usize = 64;
+
+impl<S: Source> Open<S> {
+    fn settle(&mut self, flight: &Arc<Flight<S>>) {
+        if self.settled.len() >= self.too_many {
+            self.settled.retain(|flight| flight.strong_count() > 0);
+            self.too_many = self.settled.len().saturating_mul(2).max(FEW_SETTLED);
+        }
+        self.settled.push(Arc::downgrade(flight));
+    }
+
+    /// Those whose value somebody may yet look at.
+    fn unseen(&self) -> Vec<Arc<Flight<S>>> {
+        self.settled.iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 impl<S: Source> Default for Flights<S> {
@@ -30,6 +52,8 @@ impl<S: Source> Default for Flights<S> {
             open: Mutex::new(Open {
                 by_key: HashMap::new(),
                 closed: false,
+                settled: Vec::new(),
+                too_many: FEW_SETTLED,
             }),
             version: AtomicU64::new(0),
         }
@@ -66,11 +90,25 @@ impl<S: Source> Flights<S> {
             .collect();
         let result = meanwhile();
         self.changed();
+        let unseen = open.unseen();
         drop(open);
-        for flight in ended {
-            flight.end(ending.outcome());
+        // All are told before anything is dropped or woken, which may take long: none is off the board without an end.
+        let ended: Vec<_> = ended
+            .into_iter()
+            .map(|flight| flight.end(ending.outcome()))
+            .collect();
+        ended.into_iter().for_each(Aftermath::settle);
+        for flight in unseen.into_iter().filter(|flight| concerned(&flight.key)) {
+            flight.take_back(ending.outcome(), |_| true);
         }
         result
+    }
+
+    pub(crate) fn take_back(&self, too_old: impl Fn(&S::Value) -> bool) {
+        let unseen = self.open().unseen();
+        for flight in unseen {
+            flight.take_back(Outcome::Superseded, &too_old);
+        }
     }
 }
 
@@ -83,18 +121,23 @@ impl<S: Source> Board<S> for Flights<S> {
             .is_some_and(|own| Arc::ptr_eq(own, flight));
         if !current || !flight.may_land(attempt, result.is_ok()) {
             drop(open);
-            drop(result);
+            caught::drop_quietly(result);
             return;
         }
         open.by_key.remove(&flight.key);
+        if result.is_ok() {
+            open.settle(flight);
+        }
         let landed = caught::call(|| flight.source().land(&flight.key, result))
             .unwrap_or_else(|caught::Panicked| Landed::new(Outcome::Failed(LoadError::Panicked)));
         self.changed();
         drop(open);
-        flight.end(landed.outcome);
-        drop(landed.gone);
+        flight.end(landed.outcome).settle();
+        for gone in landed.gone {
+            caught::drop_quietly(gone);
+        }
         if let Some(tell) = landed.told {
-            tell();
+            let _theirs = caught::call(tell);
         }
     }
 
@@ -111,7 +154,7 @@ impl<S: Source> Board<S> for Flights<S> {
             open.by_key.remove(&flight.key);
             drop(open);
             // Nobody waits, so nobody hears it.
-            flight.end(Outcome::Failed(LoadError::NoRuntime));
+            flight.end(Outcome::Failed(LoadError::NoRuntime)).settle();
         }
     }
 }

@@ -18,17 +18,17 @@ use std::{
     collections::BTreeMap,
     pin::Pin,
     task::{Context, Poll, Wake, Waker},
-    time::Duration,
 };
 
 use crate::{
     caught,
-    gate::{Gate, later},
+    gate::Gate,
+    later::later,
     outcome::{LoadError, Outcome},
     pulse::{BEAT, Pulse},
     rt::{Home, Instant, Runtime, Timer},
     source::{Loaded, Source, SourceOutcome},
-    sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, Weak},
+    sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, Weak},
 };
 
 /// Where the loads in flight are written down.
@@ -45,34 +45,49 @@ type Attempt<S> = Pin<Box<dyn Future<Output = Loaded<S>> + Send>>;
 /// One load, from when it is on the map until it ends.
 pub(crate) struct Flight<S: Source> {
     pub(crate) key: S::Key,
-    since: Instant,
+    pub(crate) since: Instant,
     source: Arc<S>,
-    board: Arc<dyn Board<S>>,
+    pub(crate) board: Arc<dyn Board<S>>,
     gate: Arc<Gate>,
     pulse: Arc<Pulse>,
     /// Whether its turn has come: the source was asked.
     begun: Arc<AtomicBool>,
     /// Woken since it was last polled.
     woken: AtomicBool,
+    /// How many attempts are being polled at this moment: more than one if one keeps its thread.
+    polling: AtomicU64,
     state: Mutex<State<S>>,
 }
 
-struct State<S: Source> {
-    outcome: Option<SourceOutcome<S>>,
+pub(crate) struct State<S: Source> {
+    pub(crate) outcome: Option<SourceOutcome<S>>,
     work: Option<Arc<Work<S>>>,
     /// Attempts begun so far.
-    attempts: u64,
+    pub(crate) attempts: u64,
     /// Where the attempt belongs; `None` when that runtime has ended.
-    home: Option<Home>,
-    driver: Option<Waker>,
-    waiting: BTreeMap<u64, Option<Waker>>,
-    arrivals: u64,
+    pub(crate) home: Option<Home>,
+    pub(crate) driver: Option<Waker>,
+    pub(crate) waiting: BTreeMap<u64, Option<Waker>>,
+    pub(crate) arrivals: u64,
 }
 
 struct Work<S: Source> {
     attempt: u64,
+    /// Of this attempt alone, so that an older one which is stuck loses its place at the gate.
+    pulse: Arc<Pulse>,
     future: Mutex<Option<Attempt<S>>>,
 }
+
+/// An attempt that is to be [started](Flight::start), outside of all locks.
+pub(crate) struct Claim<S: Source> {
+    work: Arc<Work<S>>,
+    old: Option<Arc<Work<S>>>,
+    old_driver: Option<Waker>,
+}
+
+/// Of the attempts of one load, so many may keep their threads at once: with more, a source that computes where it should wait
+/// would take the thread of everybody who waits.
+const MOST_STUCK: u64 = 2;
 
 impl<S: Source> Flight<S> {
     pub(crate) fn new(
@@ -91,6 +106,7 @@ impl<S: Source> Flight<S> {
             pulse: Arc::new(Pulse::new(now)),
             begun: Arc::new(AtomicBool::new(false)),
             woken: AtomicBool::new(false),
+            polling: AtomicU64::new(0),
             state: Mutex::new(State {
                 outcome: None,
                 work: None,
@@ -111,12 +127,12 @@ impl<S: Source> Flight<S> {
         &self.pulse
     }
 
-    fn state(&self) -> MutexGuard<'_, State<S>> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State<S>> {
         // Nothing that runs under the lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn outcome(&self) -> Option<SourceOutcome<S>> {
+    pub(crate) fn outcome(&self) -> Option<SourceOutcome<S>> {
         self.state().outcome.clone()
     }
 
@@ -131,45 +147,62 @@ impl<S: Source> Flight<S> {
         state.outcome.is_none() && (is_ok || state.attempts == attempt)
     }
 
-    /// Begins the first attempt, or takes over from one that sleeps: false if somebody else just did.
-    pub(crate) fn begin(self: &Arc<Self>, runtime: &Runtime, now: Instant) -> bool {
+    /// Whether an attempt of whoever comes from `runtime` is called for. One that was begun on the same runtime is driven
+    /// there and not begun again, however long that stood still; unless it is `stuck`: whoever waits tried to drive it.
+    fn wants(&self, state: &State<S>, runtime: Home, now: Instant, stuck: bool) -> bool {
+        let Some(home) = state.home else { return true };
+        if self.pulse.is_foreign() {
+            return true;
+        }
+        let free = self.polling.load(Ordering::SeqCst) < MOST_STUCK;
+        self.pulse.is_asleep(now) && free && (stuck || home != runtime)
+    }
+
+    /// Makes the first attempt, or one that takes over from one that sleeps; `None` if somebody is at work.
+    pub(crate) fn claim(&self, runtime: &Runtime, now: Instant, stuck: bool) -> Option<Claim<S>> {
         let mut state = self.state();
-        let asleep = state.home.is_none() || self.pulse.is_asleep(now);
-        if state.outcome.is_some() || !asleep {
-            return false;
+        if state.outcome.is_some() || !self.wants(&state, runtime.id(), now, stuck) {
+            return None;
+        }
+        if self.pulse.is_foreign() {
+            // Whoever polled it then is not in this process.
+            self.polling.store(0, Ordering::SeqCst);
         }
         state.attempts = state.attempts.saturating_add(1);
         state.home = Some(runtime.id());
         self.begun.store(false, Ordering::SeqCst);
         self.pulse.beat(now);
+        let pulse = Arc::new(Pulse::new(now));
         let work = Arc::new(Work {
             attempt: state.attempts,
-            future: Mutex::new(Some(self.attempt())),
+            future: Mutex::new(Some(self.attempt(Arc::clone(&pulse)))),
+            pulse,
         });
-        let old = state.work.replace(Arc::clone(&work));
-        let old_driver = state.driver.take();
-        drop(state);
-        runtime.spawn(Driver {
-            flight: Arc::downgrade(self),
-            attempt: work.attempt,
-            tick: None,
-        });
-        if let Some(old) = old {
-            old.stop();
-        }
-        if let Some(old_driver) = old_driver {
-            old_driver.wake();
-        }
-        true
+        Some(Claim {
+            old: state.work.replace(Arc::clone(&work)),
+            old_driver: state.driver.take(),
+            work,
+        })
     }
 
-    fn attempt(&self) -> Attempt<S> {
+    /// Has an attempt driven, and ends the one from which it takes over. Answers its number.
+    pub(crate) fn start(self: &Arc<Self>, claim: Claim<S>, runtime: &Runtime) -> u64 {
+        let attempt = claim.work.attempt;
+        runtime.spawn(Driver {
+            flight: Arc::downgrade(self),
+            attempt,
+            tick: None,
+        });
+        if let Some(old) = claim.old {
+            old.stop();
+        }
+        caught::wake_all(claim.old_driver);
+        attempt
+    }
+
+    fn attempt(&self, pulse: Arc<Pulse>) -> Attempt<S> {
         let (source, key) = (Arc::clone(&self.source), self.key.clone());
-        let (gate, pulse, begun) = (
-            Arc::clone(&self.gate),
-            Arc::clone(&self.pulse),
-            Arc::clone(&self.begun),
-        );
+        let (gate, begun) = (Arc::clone(&self.gate), Arc::clone(&self.begun));
         Box::pin(async move {
             let lane = source.lane(&key);
             let load = async { source.load(&key).await };
@@ -178,9 +211,10 @@ impl<S: Source> Flight<S> {
         })
     }
 
-    /// Polls the attempt, unless somebody else does so at this moment.
-    fn drive(self: &Arc<Self>, own: &Waker) {
-        let Some(work) = self.state().work.clone() else {
+    /// Polls an attempt, unless somebody else does so at this moment, or it is no longer the one that counts.
+    pub(crate) fn drive(self: &Arc<Self>, attempt: u64, own: &Waker) {
+        let current = self.state().work.clone();
+        let Some(work) = current.filter(|work| work.attempt == attempt) else {
             return;
         };
         let mut future = match work.future.try_lock() {
@@ -189,22 +223,26 @@ impl<S: Source> Flight<S> {
             Err(TryLockError::WouldBlock) => return,
         };
         let Some(attempt) = future.as_mut() else { return };
-        self.pulse.beat(Instant::now());
+        let now = Instant::now();
+        self.pulse.beat(now);
+        work.pulse.beat(now);
         self.woken.store(false, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(self));
+        self.polling.fetch_add(1, Ordering::SeqCst);
         let polled = caught::poll(attempt.as_mut(), &mut Context::from_waker(&waker));
+        self.polling.fetch_sub(1, Ordering::SeqCst);
         let result = match polled {
             Ok(Poll::Pending) => {
                 if self.is_over(&work) {
                     let stopped = future.take();
                     drop(future);
-                    drop(stopped);
+                    caught::drop_quietly(stopped);
                     return;
                 }
                 drop(future);
                 // Whoever was woken meanwhile found the attempt being polled and went back to sleep.
                 if self.woken.load(Ordering::SeqCst) {
-                    own.wake_by_ref();
+                    caught::wake_all([own.clone()]);
                 }
                 return;
             }
@@ -213,7 +251,7 @@ impl<S: Source> Flight<S> {
         };
         let ended = future.take();
         drop(future);
-        drop(ended);
+        caught::drop_quietly(ended);
         self.board.land(self, work.attempt, result);
     }
 
@@ -223,37 +261,31 @@ impl<S: Source> Flight<S> {
         state.outcome.is_some() || state.attempts != work.attempt
     }
 
-    /// Tells all who wait how it ended. The first word holds.
-    pub(crate) fn end(&self, outcome: SourceOutcome<S>) {
+    /// Writes down how it ended, unless that is known already. The first word holds.
+    pub(crate) fn end(&self, outcome: SourceOutcome<S>) -> Aftermath<S> {
         let mut state = self.state();
         if state.outcome.is_some() {
-            return;
+            return Aftermath {
+                work: None,
+                woken: Vec::new(),
+            };
         }
         state.outcome = Some(outcome);
-        let work = state.work.take();
         let waiting = std::mem::take(&mut state.waiting);
         let driver = state.driver.take();
-        drop(state);
-        if let Some(work) = work {
-            work.stop();
+        Aftermath {
+            work: state.work.take(),
+            woken: waiting.into_values().flatten().chain(driver).collect(),
         }
-        waiting
-            .into_values()
-            .flatten()
-            .chain(driver)
-            .for_each(Waker::wake);
     }
 
-    /// Somebody who waits for it from here on.
-    pub(crate) fn wait(self: &Arc<Self>) -> Wait<S> {
+    /// Takes back a value that was brought and that nobody has looked at yet, from all who have not.
+    pub(crate) fn take_back(&self, ending: SourceOutcome<S>, gone: impl FnOnce(&S::Value) -> bool) {
         let mut state = self.state();
-        state.arrivals = state.arrivals.saturating_add(1);
-        let place = state.arrivals;
-        state.waiting.insert(place, None);
-        Wait {
-            flight: Arc::clone(self),
-            place,
-            timer: None,
+        if matches!(&state.outcome, Some(Outcome::Loaded(value)) if gone(value)) {
+            let old = state.outcome.replace(ending);
+            drop(state);
+            caught::drop_quietly(old);
         }
     }
 
@@ -270,6 +302,23 @@ impl<S: Source> Flight<S> {
     }
 }
 
+/// What is left to do when a load has ended, outside of all locks: nothing of it is ours, and any of it may panic or take long.
+#[must_use]
+pub(crate) struct Aftermath<S: Source> {
+    work: Option<Arc<Work<S>>>,
+    woken: Vec<Waker>,
+}
+
+impl<S: Source> Aftermath<S> {
+    /// Drops what was under way, and wakes all who wait.
+    pub(crate) fn settle(self) {
+        caught::wake_all(self.woken);
+        if let Some(work) = self.work {
+            work.stop();
+        }
+    }
+}
+
 impl<S: Source> Work<S> {
     /// Drops the attempt, unless somebody polls it at this moment, who then does so.
     fn stop(&self) {
@@ -278,7 +327,7 @@ impl<S: Source> Work<S> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().take(),
             Err(TryLockError::WouldBlock) => None,
         };
-        drop(stopped);
+        caught::drop_quietly(stopped);
     }
 }
 
@@ -293,7 +342,7 @@ impl<S: Source> Wake for Flight<S> {
         let first = state.waiting.values().flatten().next().cloned();
         let driver = state.driver.clone();
         drop(state);
-        driver.into_iter().chain(first).for_each(Waker::wake);
+        caught::wake_all(driver.into_iter().chain(first));
     }
 }
 
@@ -328,15 +377,18 @@ impl<S: Source> Future for Driver<S> {
         if !self.register(&flight, cx.waker()) {
             return Poll::Ready(());
         }
-        flight.drive(cx.waker());
+        flight.drive(self.attempt, cx.waker());
         if !self.register(&flight, cx.waker()) {
             return Poll::Ready(());
         }
         drop(flight);
-        let tick = self
-            .tick
-            .get_or_insert_with(|| Timer::at(later(Instant::now(), BEAT)));
-        while tick.poll(cx).is_ready() {
+        if self.tick.is_none() {
+            self.tick = Timer::at(later(Instant::now(), BEAT));
+        }
+        // Without a clock it is polled when the attempt is woken; who waits is told that there is none.
+        while let Some(tick) = self.tick.as_mut()
+            && tick.poll(cx) == Some(Poll::Ready(()))
+        {
             tick.reset(later(Instant::now(), BEAT));
         }
         Poll::Pending
@@ -360,88 +412,7 @@ impl<S: Source> Drop for Driver<S> {
         if let Some(work) = work {
             work.stop();
         }
-        waiting.into_iter().for_each(Waker::wake);
+        caught::wake_all(waiting);
         flight.board.give_up(&flight);
-    }
-}
-
-/// Somebody who waits for a load, and drives it meanwhile. Dropping it is harmless: a load whose turn has come goes on,
-/// and one that still waits for its turn is given up with the last who wait for it.
-pub struct Wait<S: Source> {
-    flight: Arc<Flight<S>>,
-    place: u64,
-    timer: Option<Timer>,
-}
-
-impl<S: Source> Wait<S> {
-    /// Since when the load is in flight.
-    #[must_use]
-    pub fn since(&self) -> Instant {
-        self.flight.since
-    }
-}
-
-impl<S: Source> Future for Wait<S> {
-    type Output = Outcome<S::Value, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let flight = &this.flight;
-        let Some(runtime) = Runtime::current() else {
-            return Poll::Ready(Outcome::Failed(LoadError::NoRuntime));
-        };
-        loop {
-            let mut state = flight.state();
-            if let Some(outcome) = &state.outcome {
-                return Poll::Ready(outcome.clone());
-            }
-            state.waiting.insert(this.place, Some(cx.waker().clone()));
-            let at_home = state.home == Some(runtime.id());
-            drop(state);
-            let now = Instant::now();
-            if at_home && !flight.pulse.is_foreign() {
-                flight.drive(cx.waker());
-            }
-            if flight.is_asleep(now) && flight.begin(&runtime, now) {
-                flight.source.taken_over(&flight.key, now, &flight.pulse);
-                flight.drive(cx.waker());
-            }
-            if let Some(outcome) = flight.outcome() {
-                return Poll::Ready(outcome);
-            }
-            let timer = this.timer.get_or_insert_with(|| Timer::at(next_look()));
-            if timer.poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            timer.reset(next_look());
-        }
-    }
-}
-
-/// How often one who waits looks whether somebody is at work: twice while a sleeper is found out.
-const LOOK: Duration = Duration::from_millis(250);
-
-fn next_look() -> Instant {
-    later(Instant::now(), LOOK)
-}
-
-impl<S: Source> Drop for Wait<S> {
-    fn drop(&mut self) {
-        let mut state = self.flight.state();
-        state.waiting.remove(&self.place);
-        if state.outcome.is_some() {
-            return;
-        }
-        let next = state.waiting.values().flatten().next().cloned();
-        let driver = state.driver.clone();
-        drop(state);
-        driver.into_iter().chain(next).for_each(Waker::wake);
-        self.flight.board.give_up(&self.flight);
-    }
-}
-
-impl<S: Source> std::fmt::Debug for Wait<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Wait(..)")
     }
 }

@@ -18,9 +18,10 @@ use std::{
 
 use crate::{
     caught,
+    later::later,
     outcome::LoadError,
     pulse::{BEAT, Pulse},
-    rt::{self, Instant, Timer},
+    rt::{self, Instant, Timer, Within},
     sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError},
 };
 
@@ -126,13 +127,16 @@ impl Gate {
     /// Refuses all who wait and all who come from here on.
     pub fn close(&self) {
         let mut places = self.places();
-        places.closed = true;
+        // Once is enough, also for whoever is woken by it and closes it again.
+        if std::mem::replace(&mut places.closed, true) {
+            return;
+        }
         let queued = places.lanes.values().flat_map(|lane| lane.queue.values());
         let queued = queued.map(|ticket| &ticket.waker);
         let running = places.running.values().map(|running| &running.waker);
         let wakers: Vec<_> = queued.chain(running).cloned().collect();
         drop(places);
-        wakers.into_iter().for_each(Waker::wake);
+        caught::wake_all(wakers);
     }
 
     /// Runs one call when there is a place for it, for as long as the deadline allows. `began` is called when its turn
@@ -153,25 +157,27 @@ impl Gate {
         };
         let waited = rt::within(after, std::future::poll_fn(|cx| turn.poll(cx))).await;
         match waited {
-            Some(Ok(())) => {}
-            Some(Err(Refused::Closed)) => return Err(LoadError::ShutDown),
-            Some(Err(Refused::Full)) => {
+            Within::Time(Ok(())) => {}
+            Within::Time(Err(Refused::Closed)) => return Err(LoadError::ShutDown),
+            Within::Time(Err(Refused::Full)) => {
                 return Err(LoadError::QueueFull {
                     queued: self.limits.queued,
                 });
             }
-            None => {
+            Within::Late => {
                 return Err(LoadError::Overloaded {
                     loads: self.limits.loads,
                     after,
                 });
             }
+            Within::NoClock => return Err(LoadError::NoRuntime),
         }
         began();
         self.calls.fetch_add(1, Ordering::Relaxed);
         match rt::within(after, call).await {
-            Some(result) => result.map_err(LoadError::Failed),
-            None => Err(LoadError::TimedOut { after }),
+            Within::Time(result) => result.map_err(LoadError::Failed),
+            Within::Late => Err(LoadError::TimedOut { after }),
+            Within::NoClock => Err(LoadError::NoRuntime),
         }
     }
 
@@ -184,11 +190,11 @@ impl Gate {
         lane: &str,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, LoadError<E>> {
-        if rt::Runtime::current().is_none() {
+        let home = rt::Runtime::current().map(|runtime| runtime.id());
+        let Some(mut tick) = home.and_then(|_| Timer::at(later(Instant::now(), BEAT))) else {
             return Err(LoadError::NoRuntime);
-        }
+        };
         let pulse = Arc::new(Pulse::new(Instant::now()));
-        let mut tick = Timer::at(later(Instant::now(), BEAT));
         let mut run = pin!(self.run(lane.into(), Arc::clone(&pulse), || (), call));
         std::future::poll_fn(move |cx| {
             if self.places().closed {
@@ -196,13 +202,26 @@ impl Gate {
             }
             let now = Instant::now();
             pulse.beat(now);
-            while tick.poll(cx).is_ready() {
-                tick.reset(later(Instant::now(), BEAT));
+            loop {
+                match tick.poll(cx) {
+                    Some(Poll::Pending) => break,
+                    Some(Poll::Ready(())) => tick.reset(later(Instant::now(), BEAT)),
+                    None => return Poll::Ready(Err(LoadError::NoRuntime)),
+                }
             }
             match caught::poll(run.as_mut(), cx) {
                 Ok(Poll::Pending) => Poll::Pending,
                 Ok(Poll::Ready(result)) => Poll::Ready(result),
-                Err(caught::Panicked) => Poll::Ready(Err(LoadError::Panicked)),
+                Err(caught::Panicked) => {
+                    // A call that was begun on another runtime panics when that one has ended.
+                    let here = rt::Runtime::current().map(|runtime| runtime.id());
+                    let moved = here != home;
+                    Poll::Ready(Err(if moved {
+                        LoadError::NoRuntime
+                    } else {
+                        LoadError::Panicked
+                    }))
+                }
             }
         })
         .await
@@ -212,15 +231,6 @@ impl Gate {
         // Nothing that runs under the lock leaves the places half changed.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `now + by`, or as late as can be written down.
-#[must_use]
-pub fn later(now: Instant, by: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
-    now.checked_add(by)
-        .or_else(|| now.checked_add(FAR))
-        .unwrap_or(now)
 }
 
 impl Places {
@@ -388,7 +398,7 @@ impl Turn<'_> {
         drop(places);
         match turned {
             Ok((admitted, woken)) => {
-                woken.into_iter().for_each(Waker::wake);
+                caught::wake_all(woken);
                 if admitted {
                     Poll::Ready(Ok(()))
                 } else {
@@ -409,6 +419,6 @@ impl Drop for Turn<'_> {
         places.tidy(&self.lane);
         let woken = places.advance(&self.gate.limits, Instant::now());
         drop(places);
-        woken.into_iter().for_each(Waker::wake);
+        caught::wake_all(woken);
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::gate::later;
+use crate::later::later;
 
 /// The least time from one sweep to the next, so that things that expire one after the other share a sweep.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);

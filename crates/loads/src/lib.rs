@@ -60,6 +60,7 @@ mod flight;
 mod gate;
 mod janitor;
 mod jitter;
+mod later;
 mod life;
 #[cfg(test)]
 mod life_cases;
@@ -69,16 +70,19 @@ mod pulse;
 mod rt;
 mod source;
 mod sync;
+mod wait;
 
-pub use flight::Wait;
-pub use gate::{Gate, GateLimits, later};
+pub use gate::{Gate, GateLimits};
 pub use janitor::{Janitor, Sweep};
 pub use jitter::Jitter;
+pub use later::later;
 pub use life::{Ages, Because, Life, PATIENCE, Standing};
 pub use loads::{Begun, Joined, Loads};
 pub use outcome::{Ending, Landed, LoadError, Outcome};
 pub use pulse::{ASLEEP, BEAT, Pulse};
+pub use rt::until;
 pub use source::Source;
+pub use wait::Wait;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -11,8 +11,8 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    gate::later,
     jitter::{Draw, Jitter},
+    later::later,
     loads::Begun,
     pulse::Pulse,
 };
@@ -138,14 +138,28 @@ struct Attempts<B> {
     under_way: Option<UnderWay>,
 }
 
-/// A load that would replace a value.
+/// A load that would replace a value, or one that was given up without an answer.
 #[derive(Debug)]
 struct UnderWay {
+    /// Since when there has been no answer: from the first of several loads of which none got one.
     since: Instant,
+    /// When this one began.
+    began: Instant,
     /// Nobody waits for it, so nobody is told how it ends.
     background: bool,
-    pulse: Arc<Pulse>,
+    /// `None` when it was ended from outside.
+    pulse: Option<Arc<Pulse>>,
 }
+
+impl UnderWay {
+    fn is_asleep(&self, now: Instant) -> bool {
+        self.pulse.as_ref().is_none_or(|pulse| pulse.is_asleep(now))
+    }
+}
+
+/// A load that was given up without an answer counts with the next one, if that begins within so long: it is one silence of
+/// the source, however many callers with short deadlines meet it one after the other.
+const ONE_SILENCE: Duration = Duration::from_secs(30);
 
 impl<B: Copy> Life<B> {
     /// Of a value that is made at this moment.
@@ -188,36 +202,41 @@ impl<B: Copy> Life<B> {
             return Standing::Fresh;
         }
         let attempts = self.attempts();
-        let awake = attempts
-            .under_way
-            .as_ref()
-            .filter(|load| !load.pulse.is_asleep(now));
+        let awake = attempts.under_way.as_ref().filter(|load| !load.is_asleep(now));
         let since = awake.map(|load| load.since);
         standing(&self.times, attempts.failure.as_ref(), since, now)
     }
 
-    /// Until when to wait for the load that would replace it, where there is something to wait for less long.
+    /// Until when to wait for the load that would replace it, where it may serve after that: a point that has passed, if it
+    /// may serve at once.
     pub fn patience(&self, now: Instant) -> Option<Instant> {
-        let attempts = self.attempts();
-        let since = attempts.under_way.as_ref().map_or(now, |load| load.since);
+        let since = {
+            let attempts = self.attempts();
+            attempts.under_way.as_ref().map_or(now, |load| load.since)
+        };
         let until = later(since, PATIENCE);
-        (now < until && until < self.times.hard).then_some(until)
+        let serves = now < until || matches!(self.standing(now), Standing::Stale { .. });
+        (serves && until < self.times.hard).then_some(until)
     }
 
     /// Whether it may be replaced before it is due, at this moment.
     pub fn may_refresh(&self, now: Instant) -> bool {
         let attempts = self.attempts();
         let under_way = attempts.under_way.as_ref();
-        under_way.is_none_or(|load| load.pulse.is_asleep(now))
+        under_way.is_none_or(|load| load.is_asleep(now))
             && attempts.failure.is_none_or(|failure| now >= failure.pause_until)
     }
 
     /// Notes that a load began that would replace it; in the background, if nobody waits for it.
     pub fn note_load(&self, begun: Begun<'_>, background: bool) {
-        self.attempts().under_way = Some(UnderWay {
-            since: begun.since,
+        let mut attempts = self.attempts();
+        let unanswered = attempts.under_way.as_ref();
+        let before = unanswered.filter(|load| begun.since < later(load.began, ONE_SILENCE));
+        attempts.under_way = Some(UnderWay {
+            since: before.map_or(begun.since, |load| load.since),
+            began: begun.since,
             background,
-            pulse: Arc::clone(begun.pulse),
+            pulse: Some(Arc::clone(begun.pulse)),
         });
     }
 
@@ -239,7 +258,9 @@ impl<B: Copy> Life<B> {
 
     /// The load that would replace it was ended from outside: whoever comes next may begin another.
     pub fn release(&self) {
-        self.attempts().under_way = None;
+        if let Some(load) = &mut self.attempts().under_way {
+            load.pulse = None;
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    gate::later,
     jitter::{Draw, Jitter},
+    later::later,
     life::*,
     loads::Begun,
     pulse::Pulse,

@@ -2,14 +2,15 @@
 use std::fmt;
 
 use crate::{
-    board::Flights,
-    flight::{Board, Flight, Wait},
+    board::{Flights, Open},
+    flight::{Board, Flight},
     gate::{Gate, GateLimits},
     outcome::{Ending, LoadError},
     pulse::Pulse,
     rt::{Instant, Runtime},
     source::Source,
     sync::Arc,
+    wait::Wait,
 };
 
 /// The loads of one source in flight: one for each key, shared by all who wait for it.
@@ -67,10 +68,18 @@ impl<S: Source> Loads<S> {
         self.flights.open().closed
     }
 
-    /// Whether a load for a key is in flight.
+    /// Whether a load for a key is in flight and somebody at work on it.
     #[must_use]
     pub fn is_under_way(&self, key: &S::Key) -> bool {
-        self.flights.open().by_key.contains_key(key)
+        let open = self.flights.open();
+        let flight = open.by_key.get(key);
+        flight.is_some_and(|flight| !flight.is_asleep(Instant::now()))
+    }
+
+    /// Takes back values that loads brought and that those who wait have not looked at yet, where they are too old: those
+    /// who wait start over. For whoever sweeps the source's store.
+    pub fn take_back(&self, too_old: impl Fn(&S::Value) -> bool) {
+        self.flights.take_back(too_old);
     }
 
     /// Changes whenever a load has landed or was ended: who looks into the source's store and knows this number from
@@ -107,25 +116,20 @@ impl<S: Source> Loads<S> {
         {
             return Ok(Joined::Found(found));
         }
-        let (flight, leads) = match open.by_key.get(key) {
-            Some(flight) => (Arc::clone(flight), flight.is_asleep(now)),
-            None => (self.flight(source, key, now), true),
+        let flight = self.flight(&mut open, source, key, now);
+        let claim = flight.claim(&runtime, now, false);
+        let wait = Wait::on(&flight);
+        let Some(claim) = claim else {
+            drop(open);
+            return Ok(Joined::Waits(wait));
         };
-        if leads {
-            open.by_key.insert(key.clone(), Arc::clone(&flight));
-            began(Begun {
-                since: now,
-                pulse: flight.pulse(),
-            });
-        }
-        let wait = flight.wait();
+        began(Begun {
+            since: now,
+            pulse: flight.pulse(),
+        });
         drop(open);
-        if leads {
-            flight.begin(&runtime, now);
-            Ok(Joined::Leads(wait))
-        } else {
-            Ok(Joined::Waits(wait))
-        }
+        flight.start(claim, &runtime);
+        Ok(Joined::Leads(wait))
     }
 
     /// Begins a load for which nobody waits, or takes over one that sleeps: false if somebody is at work on one already,
@@ -145,27 +149,29 @@ impl<S: Source> Loads<S> {
         if open.closed || !wanted() {
             return false;
         }
-        let flight = match open.by_key.get(key) {
-            Some(flight) if flight.is_asleep(now) => Arc::clone(flight),
-            Some(_) => return false,
-            None => {
-                let flight = self.flight(source, key, now);
-                open.by_key.insert(key.clone(), Arc::clone(&flight));
-                flight
-            }
+        let flight = self.flight(&mut open, source, key, now);
+        let Some(claim) = flight.claim(&runtime, now, false) else {
+            return false;
         };
         began(Begun {
             since: now,
             pulse: flight.pulse(),
         });
         drop(open);
-        flight.begin(&runtime, now)
+        flight.start(claim, &runtime);
+        true
     }
 
-    fn flight(&self, source: &Arc<S>, key: &S::Key, now: Instant) -> Arc<Flight<S>> {
+    /// The load on the board, or one that is put there now.
+    fn flight(&self, open: &mut Open<S>, source: &Arc<S>, key: &S::Key, now: Instant) -> Arc<Flight<S>> {
+        if let Some(flight) = open.by_key.get(key) {
+            return Arc::clone(flight);
+        }
         let board: Arc<dyn Board<S>> = Arc::<Flights<S>>::clone(&self.flights);
         let (source, gate) = (Arc::clone(source), Arc::clone(&self.gate));
-        Flight::new(key.clone(), source, board, gate, now)
+        let flight = Flight::new(key.clone(), source, board, gate, now);
+        open.by_key.insert(key.clone(), Arc::clone(&flight));
+        flight
     }
 
     /// Ends the loads concerned and drops their attempts, and under the same lock does what ends with them.

@@ -9,6 +9,7 @@ mod model;
 mod nearby;
 mod opening;
 mod opening_refresh;
+mod outside;
 mod regions;
 mod room;
 mod runtimes;

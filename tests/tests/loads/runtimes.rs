@@ -1,5 +1,10 @@
 //! Several runtimes, some of which nobody drives, on the real clock.
-use std::{future::poll_fn, sync::atomic::Ordering::SeqCst, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    task::Poll,
+    time::Duration,
+};
 
 use datakey_loads::{GateLimits, Joined};
 use tokio::{runtime::Runtime, time::timeout};
@@ -195,4 +200,33 @@ fn an_attempt_that_was_stuck_is_heard_if_it_brings_a_value_first_and_the_other_i
         (loading.loads.in_flight(), loading.loads.gate().in_flight()),
         (0, 0)
     );
+}
+
+#[test]
+fn of_those_who_come_at_the_same_moment_one_leads() {
+    const ROUNDS: usize = 1_000;
+    let loading = Loading::taking(ms(0));
+    let runtimes = [driven(1), driven(1)];
+    let names: Vec<&'static str> = (0..ROUNDS).map(|n| &*n.to_string().leak()).collect();
+    let (leaders, arrived) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for runtime in &runtimes {
+            scope.spawn(|| {
+                let _entered = runtime.enter();
+                for (round, name) in names.iter().enumerate() {
+                    arrived.fetch_add(1, SeqCst);
+                    while arrived.load(SeqCst) < 2 * (round + 1) {
+                        std::hint::spin_loop();
+                    }
+                    let joined = loading.join(name);
+                    leaders.fetch_add(usize::from(matches!(joined, Ok(Joined::Leads(_)))), SeqCst);
+                    let got = runtime.block_on(async { timeout(DEADLINE, loading.get(name)).await });
+                    assert!(matches!(got, Ok(Ok(_))), "{got:?}");
+                }
+            });
+        }
+    });
+    // A load may have landed before the other of the two came, who then found its value.
+    assert_eq!(leaders.load(SeqCst), ROUNDS);
+    assert_eq!(loading.source.calls(), ROUNDS as u64);
 }

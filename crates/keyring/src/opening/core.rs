@@ -1,5 +1,9 @@
 //! What an opening keyring is made of: how it finds keys, and how it loads them.
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
@@ -174,16 +178,16 @@ impl<M: OpeningMaterial> Core<M> {
         context: &EncryptionContext,
         wrapped: &WrappedKeys,
         now: Instant,
-    ) -> Vec<WrappedKey> {
-        let mut able: Vec<_> = wrapped
-            .iter()
-            .filter_map(|key| Some((self.provider.rank(key)?, key)))
-            .collect();
+    ) -> Result<Vec<WrappedKey>, KeyringError> {
+        let rank = |key| Some((self.provider.rank(key)?, key));
+        // Whoever is told of a panic has no ranks, so that nobody sees what it left half done.
+        let ranked = catch_unwind(AssertUnwindSafe(|| wrapped.iter().filter_map(rank).collect()));
+        let mut able: Vec<_> = ranked.map_err(|_panicked| KeyringError::LoadPanicked)?;
         able.sort_by_key(|(rank, _)| *rank);
         if able.len() > 1 {
             able.sort_by_cached_key(|(_, key)| self.refusals.has_failed(&OpeningId::new(key, context), now));
         }
-        able.into_iter().map(|(_, key)| key.clone()).collect()
+        Ok(able.into_iter().map(|(_, key)| key.clone()).collect())
     }
 
     /// Joins the load of one wrapped key or begins it.
@@ -311,8 +315,10 @@ impl<M: OpeningMaterial> Source for Core<M> {
             };
             let passes = error.class().filter(|class| class.is_retryable());
             let asked = error.provider_error().and_then(ProviderError::delay);
-            entry.life.note_failure(passes, asked, &self.jitter, now);
-            return landed.telling(move || record::refresh_failed("opening", &digest, &error));
+            if entry.life.note_failure(passes, asked, &self.jitter, now) {
+                return landed.telling(move || record::refresh_failed("opening", &digest, &error));
+            }
+            return landed;
         }
         self.refusals.refused(id, &error, now);
         let gone = self.revoke(id, &error);
@@ -346,6 +352,7 @@ impl<M: OpeningMaterial> Sweep for Core<M> {
             .store
             .sweep(MissReason::Age, |entry| now >= entry.life.hard());
         record::swept("opening", old.len());
+        self.loads.take_back(|entry| now >= entry.life.hard());
         self.refusals.forget_lapsed(now);
     }
 

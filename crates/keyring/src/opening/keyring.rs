@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use datakey_loads::{Ending, Janitor, Outcome, Wait};
+use datakey_loads::{Ending, Janitor, Outcome, PATIENCE, Wait, later};
 use datakey_provider::{EncryptionContext, OpeningProvider, WrappedKey, WrappedKeys};
 use tokio::time::Instant;
 
@@ -123,7 +123,7 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
         if core.loads.is_shut_down() {
             return Err(KeyringError::ShutDown);
         }
-        let able = core.able(context, wrapped, Instant::now());
+        let able = core.able(context, wrapped, Instant::now())?;
         if able.is_empty() {
             core.not_recognised.add(1);
             return Err(KeyringError::NotRecognised {
@@ -285,8 +285,11 @@ impl<M: OpeningMaterial> Future for Opening<M> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
             Self::Shared(wait) => Pin::new(wait).poll(cx).map(|outcome| match outcome {
-                // It was loaded for those who wait, however short its life is.
-                Outcome::Loaded(entry) => Ok(entry.held()),
+                // It was loaded for those who wait, however short its life is; but not for those who come back long after.
+                Outcome::Loaded(entry) if Instant::now() < later(entry.life.hard(), PATIENCE) => {
+                    Ok(entry.held())
+                }
+                Outcome::Loaded(_) => Err(Unopened::Superseded),
                 Outcome::Failed(error) => Err(Unopened::Failed(error.into())),
                 Outcome::Superseded => Err(Unopened::Superseded),
             }),

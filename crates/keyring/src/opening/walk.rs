@@ -5,8 +5,8 @@
 //! and nothing need go on for them when they have gone.
 use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
-use datakey_loads::later;
-use tokio::time::{Instant, timeout_at};
+use datakey_loads::{later, until};
+use tokio::time::Instant;
 
 use crate::{config::MAX_RESTARTS, error::KeyringError};
 
@@ -72,11 +72,11 @@ where
             Poll::Pending
         });
         let ended = match hedge_at.filter(|_| next < count) {
-            Some(at) => timeout_at(at, any).await,
-            None => Ok(any.await),
+            Some(at) => until(at, any).await,
+            None => Some(any.await),
         };
         match ended {
-            Ok((index, result)) => {
+            Some((index, result)) => {
                 let (place, _) = waits.swap_remove(index);
                 match result {
                     Ok(opened) => return Ok(opened),
@@ -99,7 +99,7 @@ where
                     }
                 }
             }
-            Err(_slow) => {
+            None => {
                 hedged();
                 again = Some(next);
             }

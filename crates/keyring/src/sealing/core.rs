@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     budget::{Budget, Reserved},
-    entry::{Entry, class},
+    entry::{Entry, KeyStanding, class},
     limits::{SealingLimits, Usage},
     material::SealingMaterial,
 };
@@ -141,6 +141,10 @@ impl<M: SealingMaterial> Core<M> {
             Standing::Stale { because, due } => (due, Some(because)),
             Standing::Expired => return Err(MissReason::Age),
         };
+        // What reserves nothing asks for a key that serves others.
+        if usage == Usage::batch(0, 0) && entry.describe(now).standing == KeyStanding::UsedUp {
+            return Err(MissReason::Messages);
+        }
         let (handle, reserved) = entry.reserve(usage)?;
         if let Some(because) = stale {
             self.stale.add(class(because));
@@ -239,9 +243,12 @@ impl<M: SealingMaterial> Core<M> {
         self: &Arc<Self>,
         context: &EncryptionContext,
     ) -> Result<Held<M::Key>, KeyringError> {
-        self.dedicated.add(1);
         match self.loads.gate().alone(LANE, self.generate(context)).await {
-            Ok((key, _)) => Ok(Held::alone(key)),
+            Ok((key, _)) => {
+                self.dedicated.add(1);
+                Ok(Held::alone(key))
+            }
+            Err(LoadError::ShutDown) => Err(KeyringError::ShutDown),
             Err(error) => {
                 let error = KeyringError::from(error);
                 let gone = self.revoke(context, &error);
@@ -304,10 +311,11 @@ impl<M: SealingMaterial> Core<M> {
         load: impl Fn(&EncryptionContext) -> bool,
         key: impl Fn(&Entry<M::Key>) -> bool,
     ) -> usize {
-        let gone = self.loads.end(ending, load, || {
+        let gone = self.loads.end(ending, &load, || {
             let gone = self.store.remove(MissReason::Invalidated, |_, entry| key(entry));
             // The keys that stay may have lost their refreshes to this.
-            self.store.values().for_each(|entry| entry.life.release());
+            let ended = self.store.values().filter(|entry| load(&entry.context));
+            ended.for_each(|entry| entry.life.release());
             gone
         });
         gone.len()
@@ -400,6 +408,7 @@ impl<M: SealingMaterial> Sweep for Core<M> {
             .store
             .sweep(MissReason::Age, |entry| now >= entry.life.hard());
         record::swept("sealing", old.len());
+        self.loads.take_back(|entry| now >= entry.life.hard());
     }
 
     fn next_sweep(&self, now: Instant) -> Option<Instant> {

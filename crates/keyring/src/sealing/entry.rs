@@ -148,12 +148,17 @@ impl fmt::Display for KeyStanding {
 pub struct Explanation {
     /// The key that is kept, or why there is none.
     pub key: Result<SealingSnapshot, MissReason>,
-    /// Whether a load for the context is under way.
+    /// Whether a load for the context is under way, and somebody at work on it.
     pub loading: bool,
+    /// Whether the keyring was shut down, so that the next request is refused.
+    pub shut_down: bool,
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.shut_down {
+            return f.write_str("no sealing key: the keyring is shut down");
+        }
         match &self.key {
             Ok(key) => write!(
                 f,

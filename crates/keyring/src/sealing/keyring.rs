@@ -1,9 +1,9 @@
 //! The sealing keyring, and control over it.
 use std::{collections::VecDeque, fmt, sync::Arc};
 
-use datakey_loads::{Ending, Janitor, Outcome};
+use datakey_loads::{Ending, Janitor, Outcome, until};
 use datakey_provider::{EncryptionContext, SealingProvider};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{
     core::{Core, Next, Seen},
@@ -139,6 +139,8 @@ impl<M: SealingMaterial> SealingKeyring<M> {
             MAX_LOST
         };
         let mut request = Request::default();
+        // A key that may serve at once, and still does not, is not waited for again.
+        let mut stale_was_tried = false;
         loop {
             let load = match core.join(context, usage, seen.take())? {
                 Next::Now(held) => {
@@ -150,12 +152,16 @@ impl<M: SealingMaterial> SealingKeyring<M> {
                     load
                 }
             };
-            let landed = match core.patience(context, Instant::now()) {
-                Some(until) => timeout_at(until, load).await,
-                None => Ok(load.await),
+            let patience = core.patience(context, Instant::now());
+            let landed = match patience.filter(|_| !stale_was_tried) {
+                Some(patience) => {
+                    stale_was_tried = patience <= Instant::now();
+                    until(patience, load).await
+                }
+                None => Some(load.await),
             };
             // Not yet: there may be a key past its soft age that serves meanwhile.
-            let Ok(outcome) = landed else { continue };
+            let Some(outcome) = landed else { continue };
             match outcome {
                 Outcome::Loaded(entry) => {
                     let now = Instant::now();
@@ -173,7 +179,8 @@ impl<M: SealingMaterial> SealingKeyring<M> {
                     core.counters.superseded.add(1);
                     restarts = restarts.saturating_add(1);
                     if restarts > MAX_RESTARTS {
-                        return Err(KeyringError::Invalidated { times: restarts });
+                        let error = KeyringError::Invalidated { times: restarts };
+                        return self.serve_stale(context, usage, error);
                     }
                 }
             }
@@ -322,6 +329,7 @@ impl<M: SealingMaterial> SealingKeyring<M> {
         Explanation {
             key,
             loading: core.loads.is_under_way(context),
+            shut_down: core.loads.is_shut_down(),
         }
     }
 

@@ -8,7 +8,8 @@ use crate::watch::{
 /// What a sealing keyring did since it was built. Counts are taken one after the other, so under load they can differ by
 /// what happened in between.
 ///
-/// Each request is one hit or one miss. Each miss that was answered led a load, waited for one that was under way, or
+/// Each request is one hit or one miss, but for those that are refused at once: after a shutdown, or outside of a runtime.
+/// Each miss that was answered led a load, waited for one that was under way, or
 /// got a data key of its own.
 ///
 /// ```

@@ -1,0 +1,515 @@
+//! What callers, providers and runtimes do that nobody expects of them.
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use datakey_keyring::{KeyringError, OpeningKeyring, SealingKeyring, SealingLimits, Usage};
+use datakey_provider::{
+    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
+    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+};
+use datakey_tests::keyring::{Does, Scripted, context, junk};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{Instant, timeout},
+};
+
+const ONE: Usage = Usage::message(1);
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn by_hand() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn driven(workers: usize) -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Polls once, and wakes nobody.
+fn once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Keeps the thread for so long.
+fn busy(time: Duration) {
+    let began = std::time::Instant::now();
+    while began.elapsed() < time {
+        std::thread::yield_now();
+    }
+}
+
+fn caught<R>(call: impl FnOnce() -> R) -> Result<R, ()> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(drop)
+}
+
+async fn wrapped(provider: &Scripted, context: &EncryptionContext) -> WrappedKeys {
+    use datakey_provider::SealingProvider as _;
+    provider
+        .generate_data_key(context)
+        .await
+        .unwrap()
+        .wrapped_keys()
+        .clone()
+}
+
+#[test]
+fn callers_whose_deadlines_are_shorter_than_a_call_get_further_together_though_their_runtime_rests_meanwhile()
+{
+    let (provider, runtime) = (Scripted::taking(150), by_hand());
+    let (seals, opens) = (
+        SealingKeyring::new(provider.clone()),
+        OpeningKeyring::new(provider.clone()),
+    );
+    let sealed = (0..8).any(|_| {
+        let key = runtime.block_on(async { timeout(ms(50), seals.key(&context("a"), ONE)).await.is_ok() });
+        busy(ms(700));
+        key
+    });
+    assert!(sealed);
+    assert_eq!(provider.generated(), 1);
+    let wrapped = runtime.block_on(wrapped(&provider, &context("a")));
+    let opened = (0..8).any(|_| {
+        let key =
+            runtime.block_on(async { timeout(ms(50), opens.key(&context("a"), &wrapped)).await.is_ok() });
+        busy(ms(700));
+        key
+    });
+    assert!(opened);
+    assert_eq!(provider.decrypted(), 1);
+}
+
+#[test]
+fn a_request_may_move_to_another_runtime_when_its_own_has_ended_or_sleeps() {
+    for ends in [true, false] {
+        for usage in [ONE, Usage::unknown_length()] {
+            let provider = Scripted::taking(50);
+            let seals = SealingKeyring::new(provider.clone());
+            let opens = OpeningKeyring::new(provider.clone());
+            let (own, junk) = (context("a"), junk(1));
+            let mut key = Box::pin(seals.key(&own, usage));
+            let mut opened = Box::pin(opens.key(&own, &junk));
+            let first = by_hand();
+            {
+                let _entered = first.enter();
+                assert!(once(key.as_mut()).is_pending() && once(opened.as_mut()).is_pending());
+            }
+            let kept = (!ends).then_some(first);
+            let moved = caught(|| by_hand().block_on(async { timeout(ms(5_000), key).await }));
+            // What is for one caller alone cannot be begun again elsewhere; but it is not waited for for ever.
+            match moved.expect("no panic") {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => assert!(
+                    usage == Usage::unknown_length() && matches!(error, KeyringError::NoRuntime),
+                    "{error}"
+                ),
+                Err(_late) => assert!(usage == Usage::unknown_length() && !ends),
+            }
+            let moved = caught(|| by_hand().block_on(async { timeout(ms(5_000), opened).await }));
+            assert!(moved.expect("no panic").is_ok(), "an answer in time");
+            drop(kept);
+        }
+    }
+}
+
+fn past_its_soft_age() -> (Scripted, SealingKeyring) {
+    let provider = Scripted::default();
+    let limits = SealingLimits::default()
+        .with_soft_age(ms(200))
+        .with_hard_age(Duration::from_secs(60));
+    let keyring = SealingKeyring::builder()
+        .limits(limits)
+        .build(provider.clone())
+        .unwrap();
+    by_hand().block_on(keyring.key(&context("a"), ONE)).unwrap();
+    busy(ms(250));
+    provider.does(Does::Hang);
+    (provider, keyring)
+}
+
+#[test]
+fn a_key_past_its_soft_age_serves_callers_with_short_deadlines_on_runtimes_of_their_own() {
+    let (provider, keyring) = past_its_soft_age();
+    let served = (0..10)
+        .filter(|_| {
+            let asked = async { timeout(ms(400), keyring.key(&context("a"), ONE)).await };
+            by_hand().block_on(asked).is_ok()
+        })
+        .count();
+    assert!(
+        served >= 5,
+        "served {served} of 10, {} calls",
+        provider.generated()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_past_its_soft_age_serves_whatever_else_is_invalidated() {
+    let provider = Scripted::default();
+    let limits = SealingLimits::default().with_soft_age(Duration::from_secs(60));
+    let keyring = SealingKeyring::builder()
+        .limits(limits)
+        .build(provider.clone())
+        .unwrap();
+    keyring.key(&context("a"), ONE).await.unwrap();
+    provider.does(Does::Hang);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    keyring.key(&context("a"), ONE).await.unwrap();
+    for round in 0..20 {
+        keyring.invalidate_context(&context("another"));
+        keyring.invalidate_key("script:other");
+        let asked = Instant::now();
+        keyring.key(&context("a"), ONE).await.unwrap();
+        assert!(
+            asked.elapsed() <= Duration::from_secs(1),
+            "round {round}: {:?}",
+            asked.elapsed()
+        );
+        tokio::time::advance(ms(500)).await;
+    }
+}
+
+/// Panics when it is dropped before it was disarmed.
+struct Bomb(bool);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.0 || std::thread::panicking(), "dropped in the middle");
+    }
+}
+
+/// Its calls for one context panic when they are dropped.
+#[derive(Clone)]
+struct Bombs(Scripted);
+
+#[async_trait]
+impl SealingProvider for Bombs {
+    async fn generate_data_key(&self, asked: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
+        let mut bomb = Bomb(*asked == context("bomb"));
+        let made = self.0.generate_data_key(asked).await;
+        bomb.0 = false;
+        made
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.0.encrypt(context, data_key).await
+    }
+}
+
+#[test]
+fn a_call_that_panics_when_it_is_dropped_takes_no_other_load_down() {
+    let provider = Scripted::taking(300);
+    let keyring = SealingKeyring::new(Bombs(provider.clone()));
+    let runtime = driven(2);
+    let names = (0..15).map(|n| n.to_string()).chain(["bomb".to_owned()]);
+    let asked: Vec<_> = names
+        .map(|name| {
+            let keyring = keyring.clone();
+            runtime.spawn(async move {
+                timeout(ms(10_000), keyring.key(&context(name), ONE))
+                    .await
+                    .is_ok()
+            })
+        })
+        .collect();
+    while provider.generated() < 16 {
+        busy(ms(5));
+    }
+    assert!(caught(|| keyring.invalidate_all()).is_ok());
+    let never = asked
+        .into_iter()
+        .map(|one| runtime.block_on(one).unwrap())
+        .filter(|answered| !answered)
+        .count();
+    assert_eq!((never, keyring.stats().in_flight), (0, 0));
+    assert!(provider.generated() <= 32, "{} calls", provider.generated());
+}
+
+/// Its first calls keep their threads.
+#[derive(Clone)]
+struct Blocks {
+    inner: Scripted,
+    calls: Arc<AtomicU64>,
+    first: u64,
+}
+
+#[async_trait]
+impl SealingProvider for Blocks {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        if self.calls.fetch_add(1, SeqCst) < self.first {
+            busy(ms(2_500));
+        }
+        self.inner.generate_data_key(context).await
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.inner.encrypt(context, data_key).await
+    }
+}
+
+fn blocks(first: u64) -> Blocks {
+    Blocks {
+        inner: Scripted::default(),
+        calls: Arc::default(),
+        first,
+    }
+}
+
+#[test]
+fn a_load_that_is_begun_again_does_not_wait_for_its_own_place() {
+    let provider = blocks(1);
+    let keyring = SealingKeyring::builder()
+        .max_loads(1)
+        .load_timeout(ms(1_900))
+        .build(provider.clone())
+        .unwrap();
+    let own = keyring.clone();
+    let stuck = std::thread::spawn(move || by_hand().block_on(own.key(&context("a"), ONE)).map(drop));
+    while provider.calls.load(SeqCst) == 0 {
+        busy(ms(5));
+    }
+    let second = by_hand().block_on(keyring.key(&context("a"), ONE)).map(drop);
+    let first = stuck.join().unwrap();
+    assert!(second.is_ok() && first.is_ok(), "{second:?} {first:?}");
+}
+
+#[test]
+fn a_call_that_computes_takes_the_threads_of_two_callers_at_most() {
+    let provider = blocks(u64::MAX);
+    let keyring = SealingKeyring::new(provider.clone());
+    let runtime = driven(6);
+    let asked: Vec<_> = (0..6)
+        .map(|_| {
+            let keyring = keyring.clone();
+            runtime.spawn(async move { keyring.key(&context("a"), ONE).await.map(drop) })
+        })
+        .collect();
+    for one in asked {
+        runtime.block_on(one).unwrap().unwrap();
+    }
+    assert!(provider.calls.load(SeqCst) <= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_and_an_invalidation_reach_those_who_have_not_looked_at_their_key_yet() {
+    let provider = Scripted::taking(10);
+    let own = context("a");
+    let wrapped = wrapped(&provider, &own).await;
+    for shuts_down in [true, false] {
+        let (seals, opens) = (
+            SealingKeyring::new(provider.clone()),
+            OpeningKeyring::new(provider.clone()),
+        );
+        let (mut sealing, mut opening) = (
+            Box::pin(seals.key(&own, ONE)),
+            Box::pin(opens.key(&own, &wrapped)),
+        );
+        assert!(once(sealing.as_mut()).is_pending() && once(opening.as_mut()).is_pending());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            (seals.stats().live, opens.stats().live),
+            (1, 1),
+            "both have landed"
+        );
+        let calls = (provider.generated(), provider.decrypted());
+        if shuts_down {
+            seals.shutdown();
+            opens.shutdown();
+        } else {
+            seals.invalidate_all();
+            opens.invalidate_all();
+        }
+        assert_eq!(
+            (seals.stats().locked_bytes, opens.stats().locked_bytes),
+            (0, 0),
+            "wiped"
+        );
+        let (sealed, opened) = (sealing.await, opening.await);
+        if shuts_down {
+            assert!(matches!(sealed, Err(KeyringError::ShutDown)), "{sealed:?}");
+            assert!(matches!(opened, Err(KeyringError::ShutDown)), "{opened:?}");
+        } else {
+            assert!(sealed.is_ok() && opened.is_ok());
+            assert_eq!(
+                (provider.generated(), provider.decrypted()),
+                (calls.0 + 1, calls.1 + 1)
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_kept_for_an_hour_keeps_no_key_and_gets_none_of_an_hour_ago() {
+    let provider = Scripted::taking(10);
+    let (own, hour) = (context("a"), Duration::from_secs(3_600));
+    let wrapped = wrapped(&provider, &own).await;
+    let (seals, opens) = (
+        SealingKeyring::new(provider.clone()),
+        OpeningKeyring::new(provider.clone()),
+    );
+    let (mut sealing, mut opening) = (
+        Box::pin(seals.key(&own, ONE)),
+        Box::pin(opens.key(&own, &wrapped)),
+    );
+    assert!(once(sealing.as_mut()).is_pending() && once(opening.as_mut()).is_pending());
+    tokio::time::sleep(hour).await;
+    provider.does(Does::Fail(ErrorClass::Denied));
+    assert_eq!((seals.stats().locked_bytes, opens.stats().locked_bytes), (0, 0));
+    let (sealed, opened) = (sealing.await, opening.await);
+    assert_eq!(sealed.unwrap_err().class(), Some(ErrorClass::Denied));
+    assert_eq!(opened.unwrap_err().class(), Some(ErrorClass::Denied));
+}
+
+#[test]
+fn a_runtime_that_has_ended_is_no_runtime() {
+    let (seals, opens) = (
+        SealingKeyring::new(Scripted::taking(50)),
+        OpeningKeyring::new(Scripted::taking(50)),
+    );
+    let runtime = by_hand();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let _entered = handle.enter();
+    let (own, junk) = (context("a"), junk(1));
+    for usage in [ONE, Usage::unknown_length()] {
+        let sealed = caught(|| once(Box::pin(seals.key(&own, usage)).as_mut()).map(|key| key.map(drop)));
+        assert!(
+            matches!(sealed, Ok(Poll::Ready(Err(KeyringError::NoRuntime)))),
+            "{sealed:?}"
+        );
+    }
+    let opened = caught(|| once(Box::pin(opens.key(&own, &junk)).as_mut()).map(|key| key.map(drop)));
+    assert!(
+        matches!(opened, Ok(Poll::Ready(Err(KeyringError::NoRuntime)))),
+        "{opened:?}"
+    );
+    assert_eq!((seals.stats().in_flight, opens.stats().in_flight), (0, 0));
+}
+
+#[test]
+fn a_runtime_without_a_clock_is_no_runtime() {
+    let provider = Scripted::default();
+    provider.does(Does::Hang);
+    let keyring = SealingKeyring::new(provider);
+    let bare = Builder::new_current_thread().build().unwrap();
+    for usage in [ONE, Usage::unknown_length()] {
+        let asked = caught(|| bare.block_on(keyring.key(&context("a"), usage)).map(drop));
+        assert!(matches!(asked, Ok(Err(KeyringError::NoRuntime))), "{asked:?}");
+    }
+    assert_eq!(keyring.stats().in_flight, 0);
+}
+
+/// Its ranks panic.
+#[derive(Clone)]
+struct Ranks(Scripted);
+
+#[async_trait]
+impl OpeningProvider for Ranks {
+    fn rank(&self, _: &WrappedKey) -> Option<Rank> {
+        panic!("as it was told")
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        self.0.decrypt(context, wrapped).await
+    }
+}
+
+#[tokio::test]
+async fn a_rank_that_panics_is_an_error() {
+    let keyring = OpeningKeyring::new(Ranks(Scripted::default()));
+    let asked = keyring.key(&context("a"), &junk(1)).await;
+    assert!(matches!(asked, Err(KeyringError::LoadPanicked)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn warming_readies_a_context_whose_key_is_used_up() {
+    let keyring = SealingKeyring::builder()
+        .limits(SealingLimits::default().with_max_messages(1))
+        .build(Scripted::default())
+        .unwrap();
+    keyring.key(&context("a"), ONE).await.unwrap();
+    assert!(keyring.try_key(&context("a"), ONE).is_none());
+    assert!(keyring.warm([&context("a")]).await.is_empty());
+    assert!(keyring.try_key(&context("a"), ONE).is_some());
+}
+
+/// Shuts the keyring down when it is woken.
+struct ShutsDown {
+    keyring: SealingKeyring,
+    woken: AtomicBool,
+}
+
+impl Wake for ShutsDown {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, SeqCst);
+        self.keyring.shutdown();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_may_shut_down_what_wakes_it() {
+    let provider = Scripted::default();
+    provider.does(Does::Hang);
+    let keyring = SealingKeyring::new(provider);
+    let waker = Arc::new(ShutsDown {
+        keyring: keyring.clone(),
+        woken: AtomicBool::new(false),
+    });
+    let own = context("a");
+    let mut asked = Box::pin(keyring.key(&own, Usage::unknown_length()));
+    let polled = asked
+        .as_mut()
+        .poll(&mut Context::from_waker(&Waker::from(Arc::clone(&waker))));
+    assert!(polled.is_pending());
+    keyring.shutdown();
+    assert!(waker.woken.load(SeqCst));
+    assert!(matches!(asked.await, Err(KeyringError::ShutDown)));
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_keyring_that_was_shut_down_is_so() {
+    let keyring = SealingKeyring::new(Scripted::default());
+    keyring.key(&context("a"), ONE).await.unwrap();
+    keyring.shutdown();
+    let why = keyring.explain(&context("a"));
+    assert!(why.shut_down && !why.loading);
+    assert_eq!(why.to_string(), "no sealing key: the keyring is shut down");
+    for usage in [ONE, Usage::unknown_length()] {
+        let asked = keyring.key(&context("a"), usage).await;
+        assert!(matches!(asked, Err(KeyringError::ShutDown)));
+    }
+    let stats = keyring.stats();
+    assert_eq!(
+        (stats.dedicated, stats.failures),
+        (0, 0),
+        "no key was made and none asked for"
+    );
+}
