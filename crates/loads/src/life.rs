@@ -72,7 +72,7 @@ pub(crate) struct Failure<B> {
     /// No further attempt before this.
     pub(crate) pause_until: Instant,
     /// Past this the failure no longer says anything about the source.
-    pub(crate) telling_until: Instant,
+    pub(crate) counts_until: Instant,
 }
 
 impl<B: Copy> Failure<B> {
@@ -93,7 +93,7 @@ impl<B: Copy> Failure<B> {
             passes,
             times,
             pause_until: later(now, pause),
-            telling_until: later(now, pause.saturating_mul(2)),
+            counts_until: later(now, pause.saturating_mul(2)),
         }
     }
 }
@@ -284,8 +284,8 @@ pub(crate) fn standing<B: Copy>(
         return Standing::Expired;
     }
     // A failure says something about an attempt that it led to, however long that takes.
-    let telling = failure.filter(|failure| since.unwrap_or(now) < failure.telling_until);
-    match telling {
+    let counting = failure.filter(|failure| since.unwrap_or(now) < failure.counts_until);
+    match counting {
         Some(failure) => match failure.passes {
             Some(passes) => Standing::Stale {
                 because: Because::Fails(passes),

@@ -48,7 +48,7 @@ fn failed(class: Class, at: Instant) -> Failure<Class> {
         passes: class.passes().then_some(class),
         times: 1,
         pause_until: later(at, seconds(1)),
-        telling_until: later(at, seconds(2)),
+        counts_until: later(at, seconds(2)),
     }
 }
 

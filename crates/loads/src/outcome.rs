@@ -80,9 +80,9 @@ impl<V, E> Landed<V, E> {
         self
     }
 
-    /// Has this told outside of the lock.
+    /// Has this announced outside of the lock.
     #[must_use]
-    pub fn telling(mut self, tell: impl FnOnce() + Send + 'static) -> Self {
+    pub fn announcing(mut self, tell: impl FnOnce() + Send + 'static) -> Self {
         self.told = Some(Box::new(tell));
         self
     }

@@ -316,7 +316,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
             let passes = error.class().filter(|class| class.is_retryable());
             let asked = error.provider_error().and_then(ProviderError::delay);
             if entry.life.note_failure(passes, asked, &self.jitter, now) {
-                return landed.telling(move || record::refresh_failed("opening", &digest, &error));
+                return landed.announcing(move || record::refresh_failed("opening", &digest, &error));
             }
             return landed;
         }
@@ -327,7 +327,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
         }
         landed
             .dropping(gone)
-            .telling(move || record::revoked("opening", &digest, &error))
+            .announcing(move || record::revoked("opening", &digest, &error))
     }
 
     fn is_wanted(&self, id: &OpeningId) -> bool {

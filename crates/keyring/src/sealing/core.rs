@@ -376,7 +376,7 @@ impl<M: SealingMaterial> Source for Core<M> {
         if !gone.is_empty() {
             return landed
                 .dropping(gone)
-                .telling(move || record::revoked("sealing", &digest, &error));
+                .announcing(move || record::revoked("sealing", &digest, &error));
         }
         let Some(entry) = self.store.peek(&digest) else {
             return landed;
@@ -384,7 +384,7 @@ impl<M: SealingMaterial> Source for Core<M> {
         let passes = error.class().filter(|class| class.is_retryable());
         let asked = error.provider_error().and_then(ProviderError::delay);
         if entry.life.note_failure(passes, asked, &self.jitter, now) {
-            return landed.telling(move || record::refresh_failed("sealing", &digest, &error));
+            return landed.announcing(move || record::refresh_failed("sealing", &digest, &error));
         }
         landed
     }
