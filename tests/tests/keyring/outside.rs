@@ -12,8 +12,8 @@ use std::{
 
 use datakey_keyring::{KeyringError, OpeningKeyring, SealingKeyring, SealingLimits, Usage};
 use datakey_provider::{
-    DataKey, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
-    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use datakey_tests::keyring::{Does, Scripted, context, junk};
 use tokio::{
@@ -46,7 +46,7 @@ fn once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 
 /// Keeps the thread for so long.
 fn busy(time: Duration) {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while began.elapsed() < time {
         std::thread::yield_now();
     }
@@ -59,7 +59,7 @@ fn caught<R>(call: impl FnOnce() -> R) -> Result<R, ()> {
 async fn wrapped(provider: &Scripted, context: &EncryptionContext) -> WrappedKeys {
     use datakey_provider::SealingProvider as _;
     provider
-        .generate_data_key(context)
+        .generate_data_key(context, DataKeyLength::Bytes32)
         .await
         .unwrap()
         .wrapped_keys()
@@ -197,9 +197,13 @@ struct Bombs(Scripted);
 
 #[async_trait]
 impl SealingProvider for Bombs {
-    async fn generate_data_key(&self, asked: &EncryptionContext) -> Result<GeneratedDataKey, ProviderError> {
+    async fn generate_data_key(
+        &self,
+        asked: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError> {
         let mut bomb = Bomb(*asked == context("bomb"));
-        let made = self.0.generate_data_key(asked).await;
+        let made = self.0.generate_data_key(asked, length).await;
         bomb.0 = false;
         made
     }
@@ -255,11 +259,12 @@ impl SealingProvider for Blocks {
     async fn generate_data_key(
         &self,
         context: &EncryptionContext,
+        length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         if self.calls.fetch_add(1, SeqCst) < self.first {
             busy(ms(2_500));
         }
-        self.inner.generate_data_key(context).await
+        self.inner.generate_data_key(context, length).await
     }
 
     async fn encrypt(

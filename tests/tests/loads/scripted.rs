@@ -182,7 +182,7 @@ pub fn driven(workers: usize) -> Runtime {
 
 /// Keeps the thread for so long.
 pub fn busy(time: Duration) {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while began.elapsed() < time {
         std::thread::yield_now();
     }
