@@ -17,3 +17,4 @@ mod sealing;
 mod slow;
 mod soak;
 mod stampede;
+mod unruly;

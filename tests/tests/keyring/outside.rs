@@ -4,17 +4,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use datakey_keyring::{KeyringError, OpeningKeyring, SealingKeyring, SealingLimits, Usage};
-use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
-};
+use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, WrappedKeys};
 use datakey_tests::keyring::{Does, Scripted, context, junk};
 use tokio::{
     runtime::{Builder, Runtime},
@@ -23,15 +20,15 @@ use tokio::{
 
 const ONE: Usage = Usage::message(1);
 
-const fn ms(millis: u64) -> Duration {
+pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn by_hand() -> Runtime {
+pub(crate) fn by_hand() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn driven(workers: usize) -> Runtime {
+pub(crate) fn driven(workers: usize) -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
@@ -45,14 +42,14 @@ fn once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 /// Keeps the thread for so long.
-fn busy(time: Duration) {
+pub(crate) fn busy(time: Duration) {
     let began = Instant::now();
     while began.elapsed() < time {
         std::thread::yield_now();
     }
 }
 
-fn caught<R>(call: impl FnOnce() -> R) -> Result<R, ()> {
+pub(crate) fn caught<R>(call: impl FnOnce() -> R) -> Result<R, ()> {
     catch_unwind(AssertUnwindSafe(call)).map_err(drop)
 }
 
@@ -182,143 +179,6 @@ async fn a_key_past_its_soft_age_serves_whatever_else_is_invalidated() {
     }
 }
 
-/// Panics when it is dropped before it was disarmed.
-struct Bomb(bool);
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        assert!(!self.0 || std::thread::panicking(), "dropped in the middle");
-    }
-}
-
-/// Its calls for one context panic when they are dropped.
-#[derive(Clone)]
-struct Bombs(Scripted);
-
-#[async_trait]
-impl SealingProvider for Bombs {
-    async fn generate_data_key(
-        &self,
-        asked: &EncryptionContext,
-        length: DataKeyLength,
-    ) -> Result<GeneratedDataKey, ProviderError> {
-        let mut bomb = Bomb(*asked == context("bomb"));
-        let made = self.0.generate_data_key(asked, length).await;
-        bomb.0 = false;
-        made
-    }
-
-    async fn encrypt(
-        &self,
-        context: &EncryptionContext,
-        data_key: &DataKey,
-    ) -> Result<WrappedKeys, ProviderError> {
-        self.0.encrypt(context, data_key).await
-    }
-}
-
-#[test]
-fn a_call_that_panics_when_it_is_dropped_takes_no_other_load_down() {
-    let provider = Scripted::taking(300);
-    let keyring = SealingKeyring::new(Bombs(provider.clone()));
-    let runtime = driven(2);
-    let names = (0..15).map(|n| n.to_string()).chain(["bomb".to_owned()]);
-    let asked: Vec<_> = names
-        .map(|name| {
-            let keyring = keyring.clone();
-            runtime.spawn(async move {
-                timeout(ms(10_000), keyring.key(&context(name), ONE))
-                    .await
-                    .is_ok()
-            })
-        })
-        .collect();
-    while provider.generated() < 16 {
-        busy(ms(5));
-    }
-    assert!(caught(|| keyring.invalidate_all()).is_ok());
-    let never = asked
-        .into_iter()
-        .map(|one| runtime.block_on(one).unwrap())
-        .filter(|answered| !answered)
-        .count();
-    assert_eq!((never, keyring.stats().in_flight), (0, 0));
-    assert!(provider.generated() <= 32, "{} calls", provider.generated());
-}
-
-/// Its first calls keep their threads.
-#[derive(Clone)]
-struct Blocks {
-    inner: Scripted,
-    calls: Arc<AtomicU64>,
-    first: u64,
-}
-
-#[async_trait]
-impl SealingProvider for Blocks {
-    async fn generate_data_key(
-        &self,
-        context: &EncryptionContext,
-        length: DataKeyLength,
-    ) -> Result<GeneratedDataKey, ProviderError> {
-        if self.calls.fetch_add(1, SeqCst) < self.first {
-            busy(ms(2_500));
-        }
-        self.inner.generate_data_key(context, length).await
-    }
-
-    async fn encrypt(
-        &self,
-        context: &EncryptionContext,
-        data_key: &DataKey,
-    ) -> Result<WrappedKeys, ProviderError> {
-        self.inner.encrypt(context, data_key).await
-    }
-}
-
-fn blocks(first: u64) -> Blocks {
-    Blocks {
-        inner: Scripted::default(),
-        calls: Arc::default(),
-        first,
-    }
-}
-
-#[test]
-fn a_load_that_is_begun_again_does_not_wait_for_its_own_place() {
-    let provider = blocks(1);
-    let keyring = SealingKeyring::builder()
-        .max_loads(1)
-        .load_timeout(ms(1_900))
-        .build(provider.clone())
-        .unwrap();
-    let own = keyring.clone();
-    let stuck = std::thread::spawn(move || by_hand().block_on(own.key(&context("a"), ONE)).map(drop));
-    while provider.calls.load(SeqCst) == 0 {
-        busy(ms(5));
-    }
-    let second = by_hand().block_on(keyring.key(&context("a"), ONE)).map(drop);
-    let first = stuck.join().unwrap();
-    assert!(second.is_ok() && first.is_ok(), "{second:?} {first:?}");
-}
-
-#[test]
-fn a_call_that_computes_takes_the_threads_of_two_callers_at_most() {
-    let provider = blocks(u64::MAX);
-    let keyring = SealingKeyring::new(provider.clone());
-    let runtime = driven(6);
-    let asked: Vec<_> = (0..6)
-        .map(|_| {
-            let keyring = keyring.clone();
-            runtime.spawn(async move { keyring.key(&context("a"), ONE).await.map(drop) })
-        })
-        .collect();
-    for one in asked {
-        runtime.block_on(one).unwrap().unwrap();
-    }
-    assert!(provider.calls.load(SeqCst) <= 2);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_and_an_invalidation_reach_those_who_have_not_looked_at_their_key_yet() {
     let provider = Scripted::taking(10);
@@ -426,32 +286,6 @@ fn a_runtime_without_a_clock_is_no_runtime() {
         assert!(matches!(asked, Ok(Err(KeyringError::NoRuntime))), "{asked:?}");
     }
     assert_eq!(keyring.stats().in_flight, 0);
-}
-
-/// Its ranks panic.
-#[derive(Clone)]
-struct Ranks(Scripted);
-
-#[async_trait]
-impl OpeningProvider for Ranks {
-    fn rank(&self, _: &WrappedKey) -> Option<Rank> {
-        panic!("as it was told")
-    }
-
-    async fn decrypt(
-        &self,
-        context: &EncryptionContext,
-        wrapped: &WrappedKey,
-    ) -> Result<DataKey, ProviderError> {
-        self.0.decrypt(context, wrapped).await
-    }
-}
-
-#[tokio::test]
-async fn a_rank_that_panics_is_an_error() {
-    let keyring = OpeningKeyring::new(Ranks(Scripted::default()));
-    let asked = keyring.key(&context("a"), &junk(1)).await;
-    assert!(matches!(asked, Err(KeyringError::LoadPanicked)), "{asked:?}");
 }
 
 #[tokio::test]
