@@ -14,7 +14,7 @@ impl From<Box<dyn Any + Send>> for Panicked {
     fn from(payload: Box<dyn Any + Send>) -> Self {
         // What was thrown may panic when it is dropped, and so may what that throws: that one is left where it is.
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(again);
+            let _left = std::mem::ManuallyDrop::new(again);
         }
         Self
     }
