@@ -12,16 +12,10 @@ use aws_lc as backend;
 mod rustcrypto;
 #[cfg(not(feature = "aws-lc"))]
 use rustcrypto as backend;
+mod sealed;
 
-pub(crate) const TAG_LEN: usize = 16;
-pub(crate) const NONCE_LEN: usize = 12;
-
-pub(crate) type Tag = [u8; TAG_LEN];
-pub(crate) type Nonce = [u8; NONCE_LEN];
-
-/// The cipher refused: to open because the tag differs, to seal because of a length that the format never reaches.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refused;
+use sealed::Refused;
+pub(crate) use sealed::{Nonce, TAG_LEN, Tag};
 
 /// The cipher of one message, keyed with the message's own key.
 pub(crate) struct Cipher(backend::Cipher);

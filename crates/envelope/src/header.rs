@@ -5,25 +5,14 @@ use core::fmt;
 use datakey_provider::{EncryptionContext, WrappedKey, WrappedKeys};
 
 use crate::{
-    FormatError, FrameLen, Kind, Rule, Suite, geometry,
-    read::{self, Cursor},
-    room::Room,
+    ContextPairs, FormatError, FrameLen, Kind, MAGIC, Rule, SALT_LEN, Suite, WrappedKeyRefs,
+    cursor::Cursor,
+    fixed::{FIXED_LEN, Fixed},
+    geometry, read,
 };
-
-/// The first four bytes of every message. `DA` starts no text in UTF-8, and no message of the AWS Encryption SDK.
-pub const MAGIC: [u8; 4] = [0xDA, b'K', b'E', b'Y'];
-
-/// The version of the format.
-pub const VERSION: u8 = 1;
-
-/// The length of a salt, in bytes.
-pub const SALT_LEN: usize = 24;
 
 /// The longest header, in bytes: the longest encryption context and 16 of the longest wrapped keys.
 pub const MAX_HEADER_LEN: usize = 64 + 2 + 4096 + 1 + 16 * (1 + 255 + 2 + 6144);
-
-/// Magic, version, suite, kind, exponent, salt, commitment.
-pub(crate) const FIXED_LEN: usize = 64;
 
 /// Whether the bytes start as a datakey message does, of whichever version. Four bytes decide.
 ///
@@ -70,7 +59,24 @@ impl<'a> Header<'a> {
     /// [`FormatError::Truncated`] says how many more bytes are needed at the least; [`MAX_HEADER_LEN`] bytes are
     /// always enough. [`FormatError::Malformed`] names the first rule that is broken.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        read::header(bytes)
+        let mut cursor = Cursor(bytes);
+        let fixed = Fixed::decode(&mut cursor)?;
+        let shared = cursor.0;
+        let context = read::context(&mut cursor)?;
+        let keys = read::wrapped_keys(&mut cursor)?;
+        let shared_len = shared.len().saturating_sub(cursor.0.len());
+        let len = FIXED_LEN.saturating_add(shared_len);
+        Ok(Self {
+            suite: fixed.suite,
+            kind: fixed.kind,
+            frame_len: fixed.frame_len,
+            salt: fixed.salt,
+            commitment: fixed.commitment,
+            context,
+            keys,
+            shared: shared.get(..shared_len).unwrap_or_default(),
+            bytes: bytes.get(..len).unwrap_or_default(),
+        })
     }
 
     /// The suite.
@@ -210,56 +216,6 @@ impl fmt::Debug for Header<'_> {
     }
 }
 
-/// The pairs of a header's encryption context, in the order of the bytes of their keys.
-#[derive(Clone)]
-pub struct ContextPairs<'a>(pub(crate) Cursor<'a>);
-
-impl fmt::Debug for ContextPairs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.clone()).finish()
-    }
-}
-
-/// The wrapped keys of a header, in order.
-#[derive(Clone)]
-pub struct WrappedKeyRefs<'a>(pub(crate) Cursor<'a>);
-
-impl fmt::Debug for WrappedKeyRefs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
-    }
-}
-
-/// A wrapped key where it stands in a header.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct WrappedKeyRef<'a> {
-    pub(crate) key_id: &'a str,
-    pub(crate) blob: &'a [u8],
-}
-
-impl<'a> WrappedKeyRef<'a> {
-    /// The id of the wrapping key. A hint for routing, not an authority.
-    #[must_use]
-    pub const fn key_id(&self) -> &'a str {
-        self.key_id
-    }
-
-    /// What the provider made.
-    #[must_use]
-    pub const fn blob(&self) -> &'a [u8] {
-        self.blob
-    }
-}
-
-impl fmt::Debug for WrappedKeyRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WrappedKeyRef")
-            .field("key_id", &self.key_id)
-            .field("blob_len", &self.blob.len())
-            .finish()
-    }
-}
-
 /// A message whose header is decoded: the header, and the body after it.
 ///
 /// ```
@@ -293,25 +249,6 @@ impl<'a> Message<'a> {
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {
         self.body
-    }
-}
-
-/// The first 64 bytes.
-pub(crate) struct Fixed<'a> {
-    pub(crate) suite: Suite,
-    pub(crate) kind: Kind,
-    pub(crate) frame_len: FrameLen,
-    pub(crate) salt: &'a [u8; SALT_LEN],
-    pub(crate) commitment: &'a [u8; 32],
-}
-
-impl Fixed<'_> {
-    pub(crate) fn encode(&self, out: &mut impl Room) -> Option<()> {
-        let [a, b, c, d] = MAGIC;
-        let exponent = self.frame_len.exponent();
-        out.put(&[a, b, c, d, VERSION, self.suite.id(), self.kind.id(), exponent])?;
-        out.put(self.salt)?;
-        out.put(self.commitment)
     }
 }
 

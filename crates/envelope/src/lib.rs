@@ -102,12 +102,15 @@ extern crate alloc;
 extern crate std;
 
 mod aad;
+mod cursor;
 mod error;
+mod fixed;
 mod geometry;
 mod header;
 mod limits;
 mod plan;
 mod read;
+mod refs;
 mod rewrap;
 mod room;
 mod rule;
@@ -138,15 +141,14 @@ pub use aad::Aad;
 #[cfg(feature = "getrandom")]
 pub use error::RandomError;
 pub use error::{FormatError, OpenError, SealError};
+pub use fixed::{MAGIC, SALT_LEN, VERSION};
 pub use geometry::{MAX_MESSAGE_LEN, MAX_RECORDS, RECORD_OVERHEAD};
-pub use header::{
-    ContextPairs, Header, MAGIC, MAX_HEADER_LEN, Message, SALT_LEN, VERSION, WrappedKeyRef, WrappedKeyRefs,
-    is_datakey_message,
-};
+pub use header::{Header, MAX_HEADER_LEN, Message, is_datakey_message};
 pub use limits::{DATA_KEY_LENGTH, LimitError};
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};
 pub use plan::{EndPlan, RangePlan};
+pub use refs::{ContextPairs, WrappedKeyRef, WrappedKeyRefs};
 pub use rewrap::RewrapError;
 pub use rule::Rule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]

@@ -1,109 +1,17 @@
-//! All reads of bytes that nobody vouches for. No indexing, no unchecked arithmetic, and nothing is allocated for a
-//! length that a message merely claims.
+//! Reads of what nobody vouches for: the lists of a header, the pieces of a body. No indexing, no unchecked arithmetic,
+//! and nothing is allocated for a length that a message merely claims.
 use datakey_provider::{
     MAX_BLOB_LEN, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS, MAX_CONTEXT_TEXT_LEN, MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS,
 };
 
-use crate::{
-    FormatError, FrameLen, Header, Kind, MAGIC, Rule, Suite, VERSION,
-    header::{ContextPairs, FIXED_LEN, WrappedKeyRef, WrappedKeyRefs},
-};
+use crate::{FormatError, Rule, cursor::Cursor};
 
-const fn broken(rule: Rule) -> FormatError {
+pub(crate) const fn broken(rule: Rule) -> FormatError {
     FormatError::Malformed { rule }
 }
 
-/// What is left to read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
-        if let Some((taken, rest)) = self.0.split_at_checked(len) {
-            self.0 = rest;
-            return Ok(taken);
-        }
-        let missing = u64::try_from(len.saturating_sub(self.0.len())).unwrap_or(u64::MAX);
-        Err(FormatError::Truncated { missing })
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], FormatError> {
-        if let Some((taken, rest)) = self.0.split_first_chunk() {
-            self.0 = rest;
-            return Ok(taken);
-        }
-        self.take(N)?;
-        Err(FormatError::Truncated { missing: 1 })
-    }
-
-    fn u8(&mut self) -> Result<u8, FormatError> {
-        self.array().map(|[byte]| *byte)
-    }
-
-    fn u16(&mut self) -> Result<usize, FormatError> {
-        self.array().map(|bytes| usize::from(u16::from_be_bytes(*bytes)))
-    }
-}
-
-/// Reads a header from the front of `bytes`.
-pub(crate) fn header(bytes: &[u8]) -> Result<Header<'_>, FormatError> {
-    let magic = match bytes.first_chunk() {
-        Some(magic) => *magic == MAGIC,
-        None => MAGIC.starts_with(bytes),
-    };
-    if !magic {
-        return Err(broken(Rule::Magic));
-    }
-    let mut cursor = Cursor(bytes);
-    let fixed = cursor
-        .take(FIXED_LEN)
-        .or_else(|early| fixed_fields(bytes).and(Err(early)))?;
-    let (suite, kind, frame_len) = fixed_fields(fixed)?.ok_or_else(|| broken(Rule::Magic))?;
-    let mut tail = Cursor(fixed.get(8..).unwrap_or_default());
-    let (salt, commitment) = (tail.array()?, tail.array()?);
-    let shared = cursor.0;
-    let context = context(&mut cursor)?;
-    let keys = wrapped_keys(&mut cursor)?;
-    let shared_len = shared.len().saturating_sub(cursor.0.len());
-    let len = FIXED_LEN.saturating_add(shared_len);
-    Ok(Header {
-        suite,
-        kind,
-        frame_len,
-        salt,
-        commitment,
-        context,
-        keys,
-        shared: shared.get(..shared_len).unwrap_or_default(),
-        bytes: bytes.get(..len).unwrap_or_default(),
-    })
-}
-
-/// The fields of one byte each, as far as they are there: what is known to be wrong is said before more is asked for.
-fn fixed_fields(bytes: &[u8]) -> Result<Option<(Suite, Kind, FrameLen)>, FormatError> {
-    let mut fields = bytes.iter().skip(MAGIC.len()).copied();
-    let Some(version) = fields.next() else {
-        return Ok(None);
-    };
-    if version != VERSION {
-        return Err(broken(Rule::Version));
-    }
-    let Some(suite) = fields.next() else {
-        return Ok(None);
-    };
-    let suite = Suite::from_id(suite).ok_or_else(|| broken(Rule::Suite))?;
-    let Some(kind) = fields.next() else {
-        return Ok(None);
-    };
-    let kind = Kind::from_id(kind).ok_or_else(|| broken(Rule::Kind))?;
-    let Some(exponent) = fields.next() else {
-        return Ok(None);
-    };
-    let frame_len = FrameLen::from_exponent(exponent).map_err(|_out_of_range| broken(Rule::FrameExponent))?;
-    Ok(Some((suite, kind, frame_len)))
-}
-
-fn context<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
+/// The encoded context, its rules checked.
+pub(crate) fn context<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
     let len = cursor.u16()?;
     if len > MAX_CONTEXT_LEN {
         return Err(broken(Rule::ContextLength));
@@ -129,7 +37,8 @@ fn context<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
     Ok(encoded)
 }
 
-fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, FormatError> {
+/// A key or a value of a context.
+pub(crate) fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, FormatError> {
     let outside = |_early| broken(Rule::ContextEnd);
     let len = cursor.u16().map_err(outside)?;
     if len > MAX_CONTEXT_TEXT_LEN {
@@ -139,7 +48,8 @@ fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, FormatError> {
     str::from_utf8(bytes).map_err(|_not_text| broken(Rule::ContextUtf8))
 }
 
-fn wrapped_keys<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
+/// The encoded wrapped keys without their count, their rules checked.
+pub(crate) fn wrapped_keys<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
     let count = usize::from(cursor.u8()?);
     if count == 0 || count > MAX_WRAPPED_KEYS {
         return Err(broken(Rule::WrappedKeyCount));
@@ -159,7 +69,7 @@ fn wrapped_keys<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatError> {
 }
 
 /// Key id, which is text, and blob.
-fn wrapped_key<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], &'a [u8]), FormatError> {
+pub(crate) fn wrapped_key<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], &'a [u8]), FormatError> {
     let len = usize::from(cursor.u8()?);
     if len == 0 || len > MAX_KEY_ID_LEN {
         return Err(broken(Rule::KeyIdLength));
@@ -193,24 +103,6 @@ const fn are_printable(word: [u8; 8]) -> bool {
     let from_delete = bytes.wrapping_add(u64::from_ne_bytes([0x80 - 0x7F; 8]));
     let from_space = bytes.wrapping_add(u64::from_ne_bytes([0x80 - b' '; 8]));
     (bytes | from_delete | !from_space) & HIGHEST == 0
-}
-
-impl<'a> Iterator for ContextPairs<'a> {
-    type Item = (&'a str, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some((text(&mut self.0).ok()?, text(&mut self.0).ok()?))
-    }
-}
-
-impl<'a> Iterator for WrappedKeyRefs<'a> {
-    type Item = WrappedKeyRef<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (key_id, blob) = wrapped_key(&mut self.0).ok()?;
-        let key_id = str::from_utf8(key_id).ok()?;
-        Some(WrappedKeyRef { key_id, blob })
-    }
 }
 
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]

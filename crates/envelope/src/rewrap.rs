@@ -7,10 +7,7 @@ use alloc::vec::Vec;
 use datakey_provider::{EncryptionContext, WrappedKeys};
 use thiserror::Error;
 
-use crate::{
-    Header, Message,
-    header::{Fixed, encode_shared},
-};
+use crate::{Header, Message, fixed::Fixed, header::encode_shared};
 
 /// Why a message does not get other wrapped keys. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

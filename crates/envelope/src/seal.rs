@@ -6,9 +6,10 @@ use datakey_provider::{DataKey, EncryptionContext, WrappedKeys};
 
 use crate::{
     Aad, FrameLen, Kind, LimitError, Params, Salt, SealError,
+    fixed::{FIXED_LEN, Fixed},
     frame::{FrameSealer, Position},
     geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
-    header::{self, FIXED_LEN, Fixed},
+    header::encode_shared,
     room::Room,
     schedule::{Keyed, MessageSecrets, Prepared, Profile},
     whole::{self, all_or_nothing},
@@ -92,7 +93,7 @@ impl SealingKey {
             })
         };
         let mut shared = Vec::new();
-        header::encode_shared(context, wrapped, &mut shared);
+        encode_shared(context, wrapped, &mut shared);
         Ok(Self {
             params: *params,
             bytes: prepare(Kind::Bytes, params.frame_len()),
