@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use datakey_envelope::{
     Aad, EndPlan, FormatError, Header, Kind, MAX_HEADER_LEN, Message, OpenError, OpeningKey, RangePlan,
-    RewrapError,
+    RewrapError, check_wrapped_keys,
 };
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
 
@@ -167,9 +167,16 @@ pub fn rewrap(data: &[u8]) {
         assert!(Header::decode(&rewrapped).is_err(), "keys that no set can have");
         return;
     };
+    let whole = Message::decode(&message).unwrap();
+    if let Err(over) = check_wrapped_keys(&new_keys) {
+        assert!(Header::decode(&rewrapped).is_err(), "keys that no message holds");
+        let mut nothing = Vec::new();
+        let refused = whole.rewrapped(&header.context().unwrap(), &new_keys, &mut nothing);
+        assert_eq!((refused, nothing.len()), (Err(RewrapError::Limit(over)), 0));
+        return;
+    }
     let decoded = Header::decode(&rewrapped).unwrap();
     assert_eq!(decoded.len(), new_len);
-    let whole = Message::decode(&message).unwrap();
     let mut by_the_crate = Vec::new();
     whole
         .rewrapped(&header.context().unwrap(), &new_keys, &mut by_the_crate)

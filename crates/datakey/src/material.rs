@@ -1,11 +1,12 @@
 //! What the keyrings keep for us: key schedules and the header bytes that repeat.
 use std::ops::Range;
 
-use datakey_envelope::{DATA_KEY_LENGTH, OpeningKey, SealingKey};
+use datakey_envelope::{
+    DATA_KEY_LENGTH, LimitError, MAX_WRAPPED_KEYS, OpeningKey, SealingKey, check_context,
+};
 use datakey_keyring::{OpeningMaterial, SealingMaterial};
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, MAX_WRAPPED_KEYS, Operation,
-    ProviderError,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError,
 };
 
 use crate::Format;
@@ -50,20 +51,27 @@ impl SealingMaterial for Envelope {
         MAX_WRAPPED_KEYS
     }
 
+    fn check_context(&self, context: &EncryptionContext) -> Result<(), ProviderError> {
+        let Format::Datakey(_) = &self.0;
+        check_context(context).map_err(over_a_limit)
+    }
+
     fn prepare(
         &self,
         made: GeneratedDataKey,
         context: &EncryptionContext,
     ) -> Result<SealingKey, ProviderError> {
         let Format::Datakey(params) = &self.0;
-        SealingKey::new(made.data_key(), made.wrapped_keys(), context, params).map_err(|over| {
-            ProviderError::new(ErrorClass::InvalidRequest, Operation::GenerateDataKey).with_source(over)
-        })
+        SealingKey::new(made.data_key(), made.wrapped_keys(), context, params).map_err(over_a_limit)
     }
 
     fn memory(&self, key: &SealingKey, lock: &mut dyn FnMut(Range<*const u8>)) {
         key.secret_memory(lock);
     }
+}
+
+fn over_a_limit(over: LimitError) -> ProviderError {
+    ProviderError::new(ErrorClass::InvalidRequest, Operation::GenerateDataKey).with_source(over)
 }
 
 impl OpeningMaterial for Envelope {

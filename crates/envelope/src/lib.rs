@@ -144,7 +144,10 @@ pub use error::{FormatError, OpenError, SealError};
 pub use fixed::{MAGIC, SALT_LEN, VERSION};
 pub use geometry::{MAX_MESSAGE_LEN, MAX_RECORDS, RECORD_OVERHEAD};
 pub use header::{Header, MAX_HEADER_LEN, Message, is_datakey_message};
-pub use limits::{DATA_KEY_LENGTH, LimitError};
+pub use limits::{
+    DATA_KEY_LENGTH, LimitError, MAX_BLOB_LEN, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS, MAX_CONTEXT_TEXT_LEN,
+    MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS, check_context, check_wrapped_keys,
+};
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};
 pub use plan::{EndPlan, RangePlan};

@@ -1,11 +1,29 @@
 //! What the format has a place for, and what not.
-use datakey_provider::DataKeyLength;
+use datakey_provider::{DataKeyLength, EncryptionContext, WrappedKeys};
 use thiserror::Error;
 
 /// The length of every data key of this format: 32 bytes, which each suite takes.
 pub const DATA_KEY_LENGTH: DataKeyLength = DataKeyLength::Bytes32;
 
-/// Why a data key cannot be used with this format: a limit of `docs/format.md`. Nothing was sealed or opened.
+/// The most pairs in the encryption context of a message.
+pub const MAX_CONTEXT_PAIRS: usize = 32;
+
+/// The longest key or value of the encryption context of a message, in bytes of UTF-8.
+pub const MAX_CONTEXT_TEXT_LEN: usize = 1024;
+
+/// The longest encoding of a whole encryption context in a message, in bytes. See [`EncryptionContext::encoded`].
+pub const MAX_CONTEXT_LEN: usize = 4096;
+
+/// The most wrapped keys that one message carries.
+pub const MAX_WRAPPED_KEYS: usize = 16;
+
+/// The longest id of a wrapping key in a message, in bytes.
+pub const MAX_KEY_ID_LEN: usize = 255;
+
+/// The longest blob of a wrapped key in a message, in bytes: the most that KMS `Decrypt` accepts as a ciphertext.
+pub const MAX_BLOB_LEN: usize = 6144;
+
+/// Why something cannot be used with this format: a limit of `docs/format.md`. Nothing was sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LimitError {
@@ -14,4 +32,74 @@ pub enum LimitError {
         "a data key of this format has {DATA_KEY_LENGTH}, this one has {0}; ask the provider for {DATA_KEY_LENGTH}"
     )]
     DataKeyLength(DataKeyLength),
+    /// The encryption context has more than [`MAX_CONTEXT_PAIRS`].
+    #[error("the encryption context of a message has at most {MAX_CONTEXT_PAIRS} pairs, this one has {0}")]
+    ContextPairs(usize),
+    /// A key or value of the encryption context is longer than [`MAX_CONTEXT_TEXT_LEN`].
+    #[error(
+        "a key or value of the encryption context of a message has at most {MAX_CONTEXT_TEXT_LEN} bytes, this one has {0}"
+    )]
+    ContextText(usize),
+    /// The encryption context is longer than [`MAX_CONTEXT_LEN`].
+    #[error(
+        "the encryption context of a message has at most {MAX_CONTEXT_LEN} bytes when encoded, this one has {0}"
+    )]
+    ContextLength(usize),
+    /// More than [`MAX_WRAPPED_KEYS`].
+    #[error("a message has at most {MAX_WRAPPED_KEYS} wrapped keys, not {0}")]
+    WrappedKeys(usize),
+    /// The id of a wrapping key is longer than [`MAX_KEY_ID_LEN`].
+    #[error("a key id in a message has at most {MAX_KEY_ID_LEN} bytes, this one has {0}")]
+    KeyId(usize),
+    /// The blob of a wrapped key is longer than [`MAX_BLOB_LEN`].
+    #[error("the blob of a wrapped key in a message has at most {MAX_BLOB_LEN} bytes, this one has {0}")]
+    Blob(usize),
+}
+
+/// Whether the format has a place for an encryption context: to be asked before a data key is made for it.
+///
+/// ```
+/// # use datakey_envelope::{LimitError, check_context};
+/// # use datakey_provider::EncryptionContext;
+/// let context = EncryptionContext::new([("tenant", "acme")])?;
+/// assert_eq!(check_context(&context), Ok(()));
+/// let long = EncryptionContext::new([("tenant", "a".repeat(2_000))])?;
+/// assert_eq!(check_context(&long), Err(LimitError::ContextText(2_000)));
+/// # Ok::<(), datakey_provider::ContextError>(())
+/// ```
+///
+/// # Errors
+/// [`LimitError`] names the first limit that it is over.
+pub fn check_context(context: &EncryptionContext) -> Result<(), LimitError> {
+    if context.len() > MAX_CONTEXT_PAIRS {
+        return Err(LimitError::ContextPairs(context.len()));
+    }
+    let lengths = context.iter().flat_map(|(key, value)| [key.len(), value.len()]);
+    if let Some(long) = lengths.into_iter().find(|len| *len > MAX_CONTEXT_TEXT_LEN) {
+        return Err(LimitError::ContextText(long));
+    }
+    match context.encoded().len() {
+        len if len > MAX_CONTEXT_LEN => Err(LimitError::ContextLength(len)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the format has a place for wrapped keys.
+///
+/// # Errors
+/// [`LimitError`] names the first limit that they are over.
+pub fn check_wrapped_keys(keys: &WrappedKeys) -> Result<(), LimitError> {
+    let count = keys.as_slice().len();
+    if count > MAX_WRAPPED_KEYS {
+        return Err(LimitError::WrappedKeys(count));
+    }
+    for key in keys {
+        if key.key_id().len() > MAX_KEY_ID_LEN {
+            return Err(LimitError::KeyId(key.key_id().len()));
+        }
+        if key.blob().len() > MAX_BLOB_LEN {
+            return Err(LimitError::Blob(key.blob().len()));
+        }
+    }
+    Ok(())
 }

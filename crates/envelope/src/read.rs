@@ -1,10 +1,13 @@
 //! Reads of what nobody vouches for: the lists of a header, the pieces of a body. No indexing, no unchecked arithmetic,
 //! and nothing is allocated for a length that a message merely claims.
-use datakey_provider::{
-    MAX_BLOB_LEN, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS, MAX_CONTEXT_TEXT_LEN, MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS,
+use crate::{
+    FormatError, Rule,
+    cursor::Cursor,
+    limits::{
+        MAX_BLOB_LEN, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS, MAX_CONTEXT_TEXT_LEN, MAX_KEY_ID_LEN,
+        MAX_WRAPPED_KEYS,
+    },
 };
-
-use crate::{FormatError, Rule, cursor::Cursor};
 
 pub(crate) const fn broken(rule: Rule) -> FormatError {
     FormatError::Malformed { rule }

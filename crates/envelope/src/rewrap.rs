@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use datakey_provider::{EncryptionContext, WrappedKeys};
 use thiserror::Error;
 
-use crate::{Header, Message, fixed::Fixed, header::encode_shared};
+use crate::{Header, LimitError, Message, fixed::Fixed, header::encode_shared, limits::check_wrapped_keys};
 
 /// Why a message does not get other wrapped keys. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -20,6 +20,9 @@ pub enum RewrapError {
          context of the message"
     )]
     OtherContext,
+    /// The format has no place for so many wrapped keys, or for so long ones.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
 }
 
 impl Header<'_> {
@@ -60,7 +63,7 @@ impl Header<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`RewrapError::OtherContext`]; `out` is then as before.
+    /// [`RewrapError`]; `out` is then as before.
     pub fn rewrapped(
         &self,
         context: &EncryptionContext,
@@ -70,6 +73,7 @@ impl Header<'_> {
         if !self.has_context(context) {
             return Err(RewrapError::OtherContext);
         }
+        check_wrapped_keys(keys)?;
         let fixed = Fixed {
             suite: self.suite,
             kind: self.kind,

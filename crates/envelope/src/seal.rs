@@ -10,6 +10,7 @@ use crate::{
     frame::{FrameSealer, Position},
     geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
     header::encode_shared,
+    limits::{check_context, check_wrapped_keys},
     room::Room,
     schedule::{Keyed, MessageSecrets, Prepared, Profile},
     whole::{self, all_or_nothing},
@@ -83,6 +84,8 @@ impl SealingKey {
         context: &EncryptionContext,
         params: &Params,
     ) -> Result<Self, LimitError> {
+        check_context(context)?;
+        check_wrapped_keys(wrapped)?;
         let keyed = Keyed::new(data_key)?;
         let prepare = |kind, frame_len| {
             keyed.prepare(&Profile {

@@ -10,8 +10,7 @@ pub const MAX_KMS_CONTEXT_LEN: usize = 8192;
 
 /// An encryption context as KMS takes it: string pairs, equal when all pairs are equal. Cheap to clone.
 ///
-/// Wider than [`EncryptionContext`], which keeps to what goes into a message: empty keys are pairs too, and the only
-/// limit is [`MAX_KMS_CONTEXT_LEN`].
+/// Unlike those of an [`EncryptionContext`], empty keys are pairs too, and the limit is [`MAX_KMS_CONTEXT_LEN`].
 ///
 /// ```
 /// use datakey_fake_kms::KmsContext;
@@ -20,7 +19,7 @@ pub const MAX_KMS_CONTEXT_LEN: usize = 8192;
 /// let context = KmsContext::new([("tenant", "acme"), ("purpose", "orders")])?;
 /// assert_eq!(context.iter().next(), Some(("purpose", "orders"))); // sorted
 /// let same = EncryptionContext::new([("purpose", "orders"), ("tenant", "acme")]).unwrap();
-/// assert_eq!(context, KmsContext::from(&same));
+/// assert_eq!(context, KmsContext::try_from(&same)?);
 /// # Ok::<(), datakey_fake_kms::KmsError>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
@@ -82,9 +81,13 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     core::str::from_utf8(text).ok()
 }
 
-impl From<&EncryptionContext> for KmsContext {
-    fn from(context: &EncryptionContext) -> Self {
-        Self(context.encoded().into())
+impl TryFrom<&EncryptionContext> for KmsContext {
+    type Error = KmsError;
+
+    /// # Errors
+    /// As [`KmsContext::new`].
+    fn try_from(context: &EncryptionContext) -> Result<Self, KmsError> {
+        Self::new(context.iter())
     }
 }
 

@@ -7,7 +7,7 @@ use datakey_provider::{
 };
 use thiserror::Error;
 
-use crate::{CallError, FakeKms};
+use crate::{CallError, FakeKms, KmsContext};
 
 /// A [`FakeKms`] seen through both halves of [`KeyProvider`](datakey_provider::KeyProvider).
 ///
@@ -129,6 +129,15 @@ fn classify(operation: Operation, key_id: &str, error: CallError) -> ProviderErr
     classified.with_source(error)
 }
 
+/// What is over the limits of KMS is refused as KMS refuses it.
+fn as_kms_takes_it(
+    operation: Operation,
+    key_id: &str,
+    context: &EncryptionContext,
+) -> Result<KmsContext, ProviderError> {
+    KmsContext::try_from(context).map_err(|over| classify(operation, key_id, CallError::Refused(over)))
+}
+
 fn wrapped(operation: Operation, key_arn: &str, blob: Vec<u8>) -> Result<WrappedKey, ProviderError> {
     WrappedKey::new(key_arn, blob).map_err(|error| {
         ProviderError::new(ErrorClass::InvalidRequest, operation)
@@ -154,9 +163,10 @@ impl SealingProvider for FakeKmsProvider {
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
+        let context = as_kms_takes_it(OPERATION, &self.seals_under, context)?;
         let made = self
             .fake
-            .generate_data_key(&self.seals_under, &context.into(), length.bytes())
+            .generate_data_key(&self.seals_under, &context, length.bytes())
             .await
             .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
         let data_key = data_key(OPERATION, &made.key_arn, made.plaintext.expose_secret())?;
@@ -172,9 +182,10 @@ impl SealingProvider for FakeKmsProvider {
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
         const OPERATION: Operation = Operation::Encrypt;
+        let context = as_kms_takes_it(OPERATION, &self.seals_under, context)?;
         let made = self
             .fake
-            .encrypt(&self.seals_under, &context.into(), data_key.expose_secret())
+            .encrypt(&self.seals_under, &context, data_key.expose_secret())
             .await
             .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
         Ok(wrapped(OPERATION, &made.key_arn, made.ciphertext)?.into())
@@ -207,9 +218,10 @@ impl OpeningProvider for FakeKmsProvider {
         if !self.opens(wrapped) {
             return Err(ProviderError::new(ErrorClass::InvalidRequest, OPERATION).with_key_id(key_id));
         }
+        let context = as_kms_takes_it(OPERATION, key_id, context)?;
         let opened = self
             .fake
-            .decrypt(Some(key_id), &context.into(), wrapped.blob())
+            .decrypt(Some(key_id), &context, wrapped.blob())
             .await
             .map_err(|error| classify(OPERATION, key_id, error))?;
         data_key(OPERATION, key_id, opened.plaintext.expose_secret())

@@ -159,5 +159,5 @@ pub use classify::{class_of_code, class_of_status};
 pub use client::{DEFAULT_CONNECT_TIMEOUT, UNRETRIED_TIMEOUT};
 pub use failure::KmsFailure;
 pub use key_id::{KeyIdForm, KmsKeyId, KmsKeyIdError, MAX_KEY_ID_TEXT_LEN};
-pub use provider::{KmsProvider, Refusal};
+pub use provider::{KmsProvider, MAX_KMS_CIPHERTEXT_LEN, MAX_KMS_CONTEXT_LEN, Refusal};
 pub use recognise::{DiscoveryFilter, DiscoveryFilterError};

@@ -53,7 +53,25 @@ pub enum Refusal {
         /// The region of the client.
         region: Box<str>,
     },
+    /// The keys and values of the encryption context have more bytes together than [`MAX_KMS_CONTEXT_LEN`].
+    #[error("KMS takes at most {MAX_KMS_CONTEXT_LEN} bytes of encryption context, this one has {len}")]
+    ContextTooLong {
+        /// The bytes of its keys and values.
+        len: usize,
+    },
+    /// The wrapped key has more bytes than [`MAX_KMS_CIPHERTEXT_LEN`].
+    #[error("KMS takes at most {MAX_KMS_CIPHERTEXT_LEN} bytes of ciphertext, this one has {len}")]
+    CiphertextTooLong {
+        /// Its length.
+        len: usize,
+    },
 }
+
+/// The most bytes that the keys and values of an encryption context have together for KMS.
+pub const MAX_KMS_CONTEXT_LEN: usize = 8192;
+
+/// The most bytes of a ciphertext that KMS takes.
+pub const MAX_KMS_CIPHERTEXT_LEN: usize = 6144;
 
 impl Refusal {
     /// Whether the same call may succeed later without anybody changing anything: never.
@@ -129,13 +147,33 @@ impl fmt::Debug for KmsProvider {
 }
 
 /// All pairs of a context as the SDK takes them; nothing for an empty one.
-pub(crate) fn pairs(context: &EncryptionContext) -> Option<HashMap<String, String>> {
-    (!context.is_empty()).then(|| {
+pub(crate) fn pairs(
+    operation: Operation,
+    context: &EncryptionContext,
+) -> Result<Option<HashMap<String, String>>, ProviderError> {
+    let lengths = context
+        .iter()
+        .map(|(key, value)| key.len().saturating_add(value.len()));
+    let len = lengths.fold(0, usize::saturating_add);
+    if len > MAX_KMS_CONTEXT_LEN {
+        return Err(refused(operation, None, Refusal::ContextTooLong { len }));
+    }
+    Ok((!context.is_empty()).then(|| {
         context
             .iter()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect()
-    })
+    }))
+}
+
+/// A wrapped key as the SDK takes it.
+pub(crate) fn ciphertext(operation: Operation, wrapped: &WrappedKey) -> Result<Blob, ProviderError> {
+    let len = wrapped.blob().len();
+    if len > MAX_KMS_CIPHERTEXT_LEN {
+        let refusal = Refusal::CiphertextTooLong { len };
+        return Err(refused(operation, Some(wrapped.key_id()), refusal));
+    }
+    Ok(Blob::new(wrapped.blob()))
 }
 
 /// Asks for a data key of this length: by its name, where KMS has one for it.
@@ -225,7 +263,7 @@ impl KmsProvider {
         let request = of_length(self.inner.client.generate_data_key(), length);
         let sent = request
             .key_id(key.as_str())
-            .set_encryption_context(pairs(context))
+            .set_encryption_context(pairs(OPERATION, context)?)
             .set_grant_tokens(self.inner.grant_tokens.clone())
             .send()
             .await;
@@ -249,7 +287,7 @@ impl KmsProvider {
         let sent = request
             .key_id(key.as_str())
             .plaintext(plaintext(data_key))
-            .set_encryption_context(pairs(context))
+            .set_encryption_context(pairs(OPERATION, context)?)
             .set_grant_tokens(self.inner.grant_tokens.clone())
             .send()
             .await;
@@ -270,8 +308,8 @@ impl KmsProvider {
         let request = self.inner.client.decrypt();
         let sent = request
             .key_id(&*found.ask)
-            .ciphertext_blob(Blob::new(wrapped.blob()))
-            .set_encryption_context(pairs(context))
+            .ciphertext_blob(ciphertext(OPERATION, wrapped)?)
+            .set_encryption_context(pairs(OPERATION, context)?)
             .set_grant_tokens(self.inner.grant_tokens.clone())
             .send()
             .await;

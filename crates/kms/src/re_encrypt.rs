@@ -1,12 +1,11 @@
 //! Replacing the wrapping key of a data key inside KMS.
-use aws_sdk_kms::primitives::Blob;
 use datakey_provider::{EncryptionContext, Operation, ProviderError, WrappedKey};
 
 use crate::{
     KmsKeyId, KmsProvider, Refusal, answer,
     client::unretried,
     failure::{provider_error, refused},
-    provider::pairs,
+    provider::{ciphertext, pairs},
     recognise::Recognised,
 };
 
@@ -57,11 +56,11 @@ impl KmsProvider {
         let inner = self.inner();
         let request = inner.client.re_encrypt();
         let sent = request
-            .ciphertext_blob(Blob::new(wrapped.blob()))
+            .ciphertext_blob(ciphertext(OPERATION, wrapped)?)
             .source_key_id(&*found.ask)
-            .set_source_encryption_context(pairs(source_context))
+            .set_source_encryption_context(pairs(OPERATION, source_context)?)
             .destination_key_id(destination.as_str())
-            .set_destination_encryption_context(pairs(destination_context))
+            .set_destination_encryption_context(pairs(OPERATION, destination_context)?)
             .set_grant_tokens(inner.grant_tokens.clone())
             .customize()
             .config_override(unretried(&inner.client))

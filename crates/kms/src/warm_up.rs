@@ -47,7 +47,7 @@ impl KmsProvider {
         let sent = request
             .key_spec(DataKeySpec::Aes256)
             .dry_run(true)
-            .set_encryption_context(pairs(context))
+            .set_encryption_context(pairs(Operation::GenerateDataKey, context)?)
             .set_grant_tokens(self.inner().grant_tokens.clone())
             .customize()
             .config_override(unretried(self.client()))
@@ -70,7 +70,7 @@ impl KmsProvider {
         let sent = request
             .dry_run(true)
             .dry_run_modifiers(DryRunModifierType::IgnoreCiphertext)
-            .set_encryption_context(pairs(context))
+            .set_encryption_context(pairs(Operation::Decrypt, context)?)
             .set_grant_tokens(self.inner().grant_tokens.clone())
             .customize()
             .config_override(unretried(self.client()))

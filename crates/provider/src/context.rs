@@ -5,14 +5,9 @@ use core::fmt;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-/// The most pairs in an encryption context.
-pub const MAX_CONTEXT_PAIRS: usize = 32;
-
-/// The longest key or value of an encryption context, in bytes of UTF-8.
-pub const MAX_CONTEXT_TEXT_LEN: usize = 1024;
-
-/// The longest encoding of a whole encryption context, in bytes. See [`EncryptionContext::encoded`].
-pub const MAX_CONTEXT_LEN: usize = 4096;
+/// The longest key or value of an encryption context, in bytes of UTF-8: what the [encoding](EncryptionContext::encoded) has a
+/// length for. Message formats and services have limits of their own, for the whole too.
+pub const MAX_CONTEXT_TEXT_LEN: usize = 65_535;
 
 /// What a data key is for: string pairs that the provider binds into the wrapped key.
 ///
@@ -22,9 +17,9 @@ pub const MAX_CONTEXT_LEN: usize = 4096;
 /// here makes one data key per order, and the cache useless. What differs from message to message belongs in the
 /// associated data of the envelope, which any bytes may be.
 ///
-/// Pairs are sorted by the bytes of their keys, keys are unique and not empty, and the limits
-/// [`MAX_CONTEXT_PAIRS`], [`MAX_CONTEXT_TEXT_LEN`] and [`MAX_CONTEXT_LEN`] hold, all checked at construction; the
-/// digest is computed there too, so that no later step hashes a context again. Cheap to clone.
+/// Pairs are sorted by the bytes of their keys, keys are unique and not empty, and no text is longer than
+/// [`MAX_CONTEXT_TEXT_LEN`], all checked at construction; the digest is computed there too, so that no later step hashes a
+/// context again. How much of a context a message or a service takes is theirs to say. Cheap to clone.
 ///
 /// ```
 /// # use datakey_provider::EncryptionContext;
@@ -47,9 +42,6 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ContextError {
-    /// More than [`MAX_CONTEXT_PAIRS`].
-    #[error("an encryption context has at most {MAX_CONTEXT_PAIRS} pairs, not {0}")]
-    TooManyPairs(usize),
     /// A key is empty.
     #[error("a key of an encryption context is not empty")]
     EmptyKey,
@@ -59,9 +51,6 @@ pub enum ContextError {
     /// A key or value is longer than [`MAX_CONTEXT_TEXT_LEN`].
     #[error("a key or value of an encryption context has at most {MAX_CONTEXT_TEXT_LEN} bytes, not {0}")]
     TextTooLong(usize),
-    /// The whole is longer than [`MAX_CONTEXT_LEN`].
-    #[error("an encryption context has at most {MAX_CONTEXT_LEN} bytes when encoded, not {0}")]
-    TooLong(usize),
 }
 
 impl EncryptionContext {
@@ -75,9 +64,6 @@ impl EncryptionContext {
         let mut own: Vec<(Box<str>, Box<str>)> = Vec::new();
         for (key, value) in pairs {
             let (key, value) = (key.as_ref(), value.as_ref());
-            if own.len() == MAX_CONTEXT_PAIRS {
-                return Err(ContextError::TooManyPairs(MAX_CONTEXT_PAIRS.saturating_add(1)));
-            }
             if key.is_empty() {
                 return Err(ContextError::EmptyKey);
             }
@@ -98,9 +84,6 @@ impl EncryptionContext {
             }
         }
         let encoded = encode(&own);
-        if encoded.len() > MAX_CONTEXT_LEN {
-            return Err(ContextError::TooLong(encoded.len()));
-        }
         let digest = digest(&encoded);
         Ok(Self(Arc::new(Inner {
             pairs: own.into(),

@@ -87,10 +87,12 @@
 //! | what | limit | why |
 //! |---|---|---|
 //! | data key | 16, 24 or 32 bytes, as [`SealingProvider::generate_data_key`] is asked | what the ciphers of message formats take |
-//! | key id | 1 to [`MAX_KEY_ID_LEN`] bytes of UTF-8 without control characters | a KMS key ARN is 75 to about 120 |
-//! | blob of a wrapped key | 1 to [`MAX_BLOB_LEN`] bytes | the most that KMS accepts as a ciphertext |
-//! | wrapped keys of one message | 1 to [`MAX_WRAPPED_KEYS`] | regions and hand-overs, not recipients |
-//! | encryption context | see [`EncryptionContext`] | it is sent with each KMS request and stored in each header |
+//! | key id | not empty, UTF-8 without control characters | it is shown in errors and logs |
+//! | wrapped keys of one message | one at least, each once | without one there is no way to open it |
+//! | keys and values of a context | up to [`MAX_CONTEXT_TEXT_LEN`] bytes each, keys not empty and unique | the encoding has two bytes for a length |
+//!
+//! How many pairs and wrapped keys there may be, and how long, is not for this vocabulary to say: message formats and services
+//! have limits of their own, and refuse what is over them with typed errors, before any call.
 //!
 //! # What this crate does not do
 //!
@@ -116,15 +118,9 @@ mod wrapped_key;
 pub mod conformance;
 
 pub use async_trait::async_trait;
-pub use context::{
-    ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS,
-    MAX_CONTEXT_TEXT_LEN,
-};
+pub use context::{ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_TEXT_LEN};
 pub use data_key::{DataKey, DataKeyLength, GeneratedDataKey};
 pub use error::{ErrorClass, Operation, ProviderError};
 pub use provider::{KeyProvider, OpeningProvider, Rank, SealingProvider};
 pub use several::{NoProviders, Several, SeveralError};
-pub use wrapped_key::{
-    MAX_BLOB_LEN, MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS, WrappedKey, WrappedKeyError, WrappedKeys,
-    WrappedKeysError,
-};
+pub use wrapped_key::{WrappedKey, WrappedKeyError, WrappedKeys, WrappedKeysError};

@@ -1,18 +1,9 @@
 //! What is stored beside the data: a key id and an opaque blob.
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, sync::Arc, vec::Vec};
 use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-
-/// The longest key id, in bytes.
-pub const MAX_KEY_ID_LEN: usize = 255;
-
-/// The longest blob of a wrapped key, in bytes: the most that KMS `Decrypt` accepts as a ciphertext.
-pub const MAX_BLOB_LEN: usize = 6144;
-
-/// The most wrapped keys that one message carries.
-pub const MAX_WRAPPED_KEYS: usize = 16;
 
 /// A data key in wrapped form: the id of the wrapping key, and the blob that the provider made. Cheap to clone.
 ///
@@ -39,32 +30,32 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WrappedKeyError {
-    /// The key id is empty or too long.
-    #[error("a key id has 1 to {MAX_KEY_ID_LEN} bytes, this one has {0}")]
-    KeyIdLength(usize),
+    /// The key id is empty.
+    #[error("a key id is not empty")]
+    EmptyKeyId,
     /// The key id contains a control character.
     #[error("a key id has no control characters")]
     KeyIdCharacter,
-    /// The blob is empty or too long.
-    #[error("the blob of a wrapped key has 1 to {MAX_BLOB_LEN} bytes, this one has {0}")]
-    BlobLength(usize),
+    /// The blob is empty.
+    #[error("the blob of a wrapped key is not empty")]
+    EmptyBlob,
 }
 
 impl WrappedKey {
-    /// Checks and keeps a key id and a blob.
+    /// Checks and keeps a key id and a blob. How long they may be is for each message format to say.
     ///
     /// # Errors
-    /// [`WrappedKeyError`] when either is empty, too long, or the key id has control characters.
+    /// [`WrappedKeyError`] when either is empty, or the key id has control characters.
     pub fn new(key_id: impl Into<Box<str>>, blob: impl Into<Box<[u8]>>) -> Result<Self, WrappedKeyError> {
         let (key_id, blob) = (key_id.into(), blob.into());
-        if key_id.is_empty() || key_id.len() > MAX_KEY_ID_LEN {
-            return Err(WrappedKeyError::KeyIdLength(key_id.len()));
+        if key_id.is_empty() {
+            return Err(WrappedKeyError::EmptyKeyId);
         }
         if key_id.chars().any(char::is_control) {
             return Err(WrappedKeyError::KeyIdCharacter);
         }
-        if blob.is_empty() || blob.len() > MAX_BLOB_LEN {
-            return Err(WrappedKeyError::BlobLength(blob.len()));
+        if blob.is_empty() {
+            return Err(WrappedKeyError::EmptyBlob);
         }
         Ok(Self(Arc::new(Inner { key_id, blob })))
     }
@@ -103,8 +94,8 @@ impl fmt::Debug for WrappedKey {
     }
 }
 
-/// One to [`MAX_WRAPPED_KEYS`] wrapped forms of the same data key, in the order in which they stand in a message.
-/// Cheap to clone.
+/// Wrapped forms of the same data key, one at least, in the order in which they stand in a message. How many a message holds is
+/// for its format to say. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WrappedKeys(Arc<[WrappedKey]>);
 
@@ -112,9 +103,9 @@ pub struct WrappedKeys(Arc<[WrappedKey]>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WrappedKeysError {
-    /// None, or too many.
-    #[error("a message has 1 to {MAX_WRAPPED_KEYS} wrapped keys, not {0}")]
-    Count(usize),
+    /// None.
+    #[error("a message has one wrapped key at least")]
+    Empty,
     /// The same wrapped key twice.
     #[error("wrapped key {0} stands in the list twice")]
     Duplicate(usize),
@@ -124,18 +115,16 @@ impl WrappedKeys {
     /// Checks and keeps a list.
     ///
     /// # Errors
-    /// [`WrappedKeysError`] when it is empty, too long, or holds the same wrapped key twice.
+    /// [`WrappedKeysError`] when it is empty, or holds the same wrapped key twice.
     pub fn new(keys: impl Into<Vec<WrappedKey>>) -> Result<Self, WrappedKeysError> {
         let keys = keys.into();
-        if keys.is_empty() || keys.len() > MAX_WRAPPED_KEYS {
-            return Err(WrappedKeysError::Count(keys.len()));
+        if keys.is_empty() {
+            return Err(WrappedKeysError::Empty);
         }
-        for (index, key) in keys.iter().enumerate() {
-            if keys.iter().take(index).any(|earlier| earlier == key) {
-                return Err(WrappedKeysError::Duplicate(index));
-            }
+        match repeated(&keys) {
+            Some(index) => Err(WrappedKeysError::Duplicate(index)),
+            None => Ok(Self(keys.into())),
         }
-        Ok(Self(keys.into()))
     }
 
     /// The first wrapped key.
@@ -170,6 +159,22 @@ impl WrappedKeys {
     pub fn join(&self, other: &Self) -> Result<Self, WrappedKeysError> {
         Self::new(self.iter().chain(other.iter()).cloned().collect::<Vec<_>>())
     }
+}
+
+/// In lists of up to this length each key is compared with each, which takes no memory.
+const SHORT: usize = 16;
+
+/// The place of the first key that stands in the list before.
+fn repeated(keys: &[WrappedKey]) -> Option<usize> {
+    if keys.len() <= SHORT {
+        let mut places = keys.iter().enumerate();
+        return places
+            .find(|(index, key)| keys.iter().take(*index).any(|earlier| earlier == *key))
+            .map(|(index, _)| index);
+    }
+    let mut seen = BTreeSet::new();
+    keys.iter()
+        .position(|key| !seen.insert((key.key_id(), key.blob())))
 }
 
 impl From<WrappedKey> for WrappedKeys {

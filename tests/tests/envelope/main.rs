@@ -3,6 +3,7 @@
 mod buffers;
 mod format_text;
 mod fuzz_smoke;
+mod limits;
 mod properties;
 mod random_access;
 mod reference;

@@ -295,7 +295,11 @@ async fn a_plaintext_of_another_length_is_no_data_key() {
     let provider = provider(&fake);
     for len in [1, 15, 17, 31, 33] {
         let made = fake
-            .generate_data_key(provider.key_arn(), &(&context()).into(), len)
+            .generate_data_key(
+                provider.key_arn(),
+                &KmsContext::try_from(&context()).unwrap(),
+                len,
+            )
             .await
             .unwrap();
         let wrapped = WrappedKey::new(provider.key_arn(), made.ciphertext).unwrap();
@@ -326,7 +330,11 @@ async fn nothing_shows_plaintext() {
     });
     let wrapped = provider.encrypt(&context(), &secret).await.unwrap();
     let opened = fake
-        .decrypt(None, &KmsContext::from(&context()), wrapped.first().blob())
+        .decrypt(
+            None,
+            &KmsContext::try_from(&context()).unwrap(),
+            wrapped.first().blob(),
+        )
         .await
         .unwrap();
     fake.inject(FaultRule::new(KmsErrorCode::Internal).on(KmsOperation::Encrypt));

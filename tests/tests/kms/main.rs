@@ -5,6 +5,7 @@ mod build;
 mod codes;
 mod connections;
 mod errors;
+mod limits;
 mod regions;
 mod requests;
 mod roles;

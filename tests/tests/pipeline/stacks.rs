@@ -333,3 +333,26 @@ async fn what_was_shut_down_says_so_and_is_no_limit_of_the_format() {
         assert_eq!((class, is_retryable), (Some(ErrorClass::ShutDown), false));
     }
 }
+
+#[tokio::test]
+async fn a_context_that_no_message_holds_is_refused_before_any_call() {
+    let provider = in_process();
+    let long = EncryptionContext::new([("tenant", "a".repeat(1_025))]).unwrap();
+    let wide = EncryptionContext::new((0..33).map(|n| (format!("{n}"), ""))).unwrap();
+    for cached in [true, false] {
+        let sealer = Sealer::builder(provider.clone());
+        let sealer = if cached { sealer } else { sealer.without_cache() };
+        let sealer = sealer.build().unwrap();
+        for context in [&long, &wide] {
+            let refused = sealer.seal(context, b"order", Aad::EMPTY).await.unwrap_err();
+            assert_eq!(refused.class(), Some(ErrorClass::InvalidRequest), "{refused}");
+            assert!(!refused.is_retryable());
+            let whole = sealer.writer(context, Aad::EMPTY, None, Vec::<u8>::new()).await;
+            assert!(whole.is_err(), "nor is a stream begun");
+        }
+        if cached {
+            assert_eq!(sealer.keyring().warm([&long, &wide]).await.len(), 2);
+        }
+    }
+    assert_eq!(provider.fake().ledger().calls(), 0);
+}

@@ -128,6 +128,7 @@ impl<M: SealingMaterial> SealingKeyring<M> {
         mut seen: Option<Seen>,
     ) -> Result<Held<M::Key>, KeyringError> {
         let core = &self.core;
+        core.material.check_context(context)?;
         if let Some(reason) = self.own_key_reason(usage) {
             core.counters.misses.add(reason);
             return Box::pin(core.dedicated(context)).await;
@@ -272,7 +273,8 @@ impl<M: SealingMaterial> SealingKeyring<M> {
             if waits.len() >= at_once {
                 ended(&mut waits, &mut failed).await;
             }
-            match core.join(context, Usage::batch(0, 0), None) {
+            let checked = core.material.check_context(context).map_err(KeyringError::from);
+            match checked.and_then(|()| core.join(context, Usage::batch(0, 0), None)) {
                 Ok(Next::Now(_)) => {}
                 Ok(Next::Wait { load, .. }) => waits.push_back((context.clone(), load)),
                 Err(error) => failed.push((context.clone(), error)),

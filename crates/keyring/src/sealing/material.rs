@@ -52,6 +52,14 @@ pub trait SealingMaterial: Send + Sync + 'static {
         usize::MAX
     }
 
+    /// Whether it has a place for an encryption context: asked before any call is made for one. Any will do by default.
+    ///
+    /// # Errors
+    /// Where a message cannot hold it; most often of the class [`InvalidRequest`](datakey_provider::ErrorClass::InvalidRequest).
+    fn check_context(&self, _context: &EncryptionContext) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// Prepares a data key that the provider just made.
     ///
     /// # Errors
