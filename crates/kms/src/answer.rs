@@ -6,7 +6,7 @@ use datakey_provider::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::{KeyIdForm, KmsKeyId, key_id::Arn, recognise::Expected};
+use crate::{KeyIdForm, KmsKeyId, key_id::Arn, limits::MAX_KMS_CIPHERTEXT_LEN, recognise::Expected};
 
 /// How a success differs from what KMS sends: the source of the [`ProviderError`].
 ///
@@ -33,6 +33,10 @@ pub enum MalformedAnswer {
     /// The ciphertext is missing, empty, or longer than KMS makes them.
     #[error("the answer has no usable ciphertext")]
     Blob(#[source] WrappedKeyError),
+    /// The ciphertext is longer than [`MAX_KMS_CIPHERTEXT_LEN`](crate::MAX_KMS_CIPHERTEXT_LEN), so that KMS would not take it
+    /// back.
+    #[error("the answer's ciphertext has {0} bytes, which is more than KMS takes back")]
+    BlobLength(usize),
     /// The key id is missing, or is not the ARN of a key.
     #[error("the answer does not say which key it used")]
     NoKeyArn,
@@ -103,6 +107,9 @@ fn data_key(plaintext: Option<Blob>, no_key: impl FnOnce(usize) -> MalformedAnsw
 /// Pairs a ciphertext with the key ARN that the answer names.
 pub(crate) fn wrapped_key(ciphertext: Option<Blob>, key_arn: String) -> Checked<WrappedKey> {
     let blob = ciphertext.map(Blob::into_inner).unwrap_or_default();
+    if blob.len() > MAX_KMS_CIPHERTEXT_LEN {
+        return Err(MalformedAnswer::BlobLength(blob.len()));
+    }
     WrappedKey::new(key_arn, blob).map_err(MalformedAnswer::Blob)
 }
 

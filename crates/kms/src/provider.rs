@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::{
     KmsKeyId, answer, client,
     failure::{provider_error, refused},
+    limits::{MAX_KMS_CIPHERTEXT_LEN, MAX_KMS_CONTEXT_LEN},
     recognise::{Opening, Place, Recognised},
 };
 
@@ -66,12 +67,6 @@ pub enum Refusal {
         len: usize,
     },
 }
-
-/// The most bytes that the keys and values of an encryption context have together for KMS.
-pub const MAX_KMS_CONTEXT_LEN: usize = 8192;
-
-/// The most bytes of a ciphertext that KMS takes.
-pub const MAX_KMS_CIPHERTEXT_LEN: usize = 6144;
 
 impl Refusal {
     /// Whether the same call may succeed later without anybody changing anything: never.
