@@ -132,9 +132,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;
-mod data_keys;
 mod error;
 mod kept;
+mod material;
 mod opening;
 mod sealing;
 #[cfg(test)]
@@ -143,9 +143,9 @@ mod sync;
 mod watch;
 
 pub use config::{ConfigError, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_LOADS, DEFAULT_MAX_QUEUED};
-pub use data_keys::DataKeys;
 pub use error::KeyringError;
 pub use kept::handle::Held;
+pub use material::{DataKeys, OpeningMaterial, SealingMaterial};
 pub use opening::{
     builder::OpeningKeyringBuilder,
     entry::OpeningSnapshot,
@@ -154,7 +154,6 @@ pub use opening::{
         DEFAULT_HEDGE_DELAY, DEFAULT_MAX_OPENING_KEYS, DEFAULT_MAX_REFUSALS, DEFAULT_OPENING_TTL,
         DEFAULT_REFUSAL_TTL, OpeningLimits,
     },
-    material::OpeningMaterial,
     stats::OpeningStats,
 };
 pub use sealing::{
@@ -165,7 +164,6 @@ pub use sealing::{
         DEFAULT_HARD_AGE, DEFAULT_MAX_BYTES, DEFAULT_MAX_CONTEXTS, DEFAULT_MAX_MESSAGES, DEFAULT_SOFT_AGE,
         SealingLimits, Usage,
     },
-    material::SealingMaterial,
     stats::SealingStats,
 };
 pub use watch::miss::{MissReason, Misses, StaleServes};

@@ -39,13 +39,14 @@ fn the_keyring_delivers_every_order_with_a_handful_of_kms_calls() {
 
 #[test]
 fn retry_alone_is_throttled_and_loses_nothing() {
-    let output = demo(&["--json", "--only", "retry", "--quota", "100", "--every", "250"]);
+    // So small a quota that a machine which is busy with something else exceeds it too.
+    let output = demo(&["--json", "--only", "retry", "--quota", "10", "--every", "1000"]);
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let outcome = &report["strategies"][0];
     assert_eq!(
         (&outcome["verified"], &outcome["orders"]),
-        (&279.into(), &279.into()),
+        (&70.into(), &70.into()),
         "{outcome}"
     );
     assert_eq!(outcome["errors"], serde_json::json!({}), "{outcome}");

@@ -7,11 +7,10 @@ use super::{
     core::Core,
     keyring::OpeningKeyring,
     limits::{DEFAULT_HEDGE_DELAY, OpeningLimits},
-    material::OpeningMaterial,
 };
 use crate::{
     config::{ConfigError, LoadSettings},
-    data_keys::DataKeys,
+    material::{DataKeys, OpeningMaterial},
 };
 
 /// Builds a [`OpeningKeyring`]; every setting has a default.

@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use super::{
     entry::{Borrowed, Entry, OpeningId},
     limits::OpeningLimits,
-    material::OpeningMaterial,
     refusals::Refusals,
 };
 use crate::{
@@ -29,6 +28,7 @@ use crate::{
         secret::{Locker, Range, Secret},
         store::Store,
     },
+    material::OpeningMaterial,
     watch::{
         miss::MissReason,
         record::{self, Counter, HalfCounters},

@@ -13,11 +13,15 @@ use tokio::time::Instant;
 use super::{
     core::{Core, Next},
     entry::{OpeningId, OpeningSnapshot},
-    material::OpeningMaterial,
     stats::OpeningStats,
     walk::{Asked, Unopened, first_that_opens},
 };
-use crate::{data_keys::DataKeys, error::KeyringError, kept::handle::Held, watch::miss::MissReason};
+use crate::{
+    error::KeyringError,
+    kept::handle::Held,
+    material::{DataKeys, OpeningMaterial},
+    watch::miss::MissReason,
+};
 
 /// A cache of the data keys that open, around the opening half of a provider. Cloning shares it.
 ///

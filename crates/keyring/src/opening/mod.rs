@@ -4,7 +4,6 @@ pub(crate) mod core;
 pub(crate) mod entry;
 pub(crate) mod keyring;
 pub(crate) mod limits;
-pub(crate) mod material;
 pub(crate) mod refusals;
 pub(crate) mod stats;
 pub(crate) mod walk;

@@ -1,6 +1,9 @@
 //! A snapshot of what an opening keyring did.
-use super::{core::Core, material::OpeningMaterial};
-use crate::watch::{miss::Misses, record::avoided};
+use super::core::Core;
+use crate::{
+    material::OpeningMaterial,
+    watch::{miss::Misses, record::avoided},
+};
 
 /// What an opening keyring did since it was built. Counts are taken one after the other, so under load they can differ by
 /// what happened in between.

@@ -3,10 +3,10 @@ use std::{sync::Arc, time::Duration};
 
 use datakey_provider::SealingProvider;
 
-use super::{core::Core, keyring::SealingKeyring, limits::SealingLimits, material::SealingMaterial};
+use super::{core::Core, keyring::SealingKeyring, limits::SealingLimits};
 use crate::{
     config::{ConfigError, LoadSettings},
-    data_keys::DataKeys,
+    material::{DataKeys, SealingMaterial},
 };
 
 /// Builds a [`SealingKeyring`]; every setting has a default.

@@ -14,7 +14,6 @@ use super::{
     budget::{Budget, Reserved},
     entry::{Entry, KeyStanding, class},
     limits::{SealingLimits, Usage},
-    material::SealingMaterial,
 };
 use crate::{
     config::{ConfigError, LoadSettings},
@@ -26,6 +25,7 @@ use crate::{
         secret::{Locker, Range, Secret},
         store::Store,
     },
+    material::SealingMaterial,
     watch::{
         miss::MissReason,
         record::{self, Cardinality, Counter, HalfCounters, StaleCounters},

@@ -9,11 +9,13 @@ use super::{
     core::{Core, Next, Seen},
     entry::{Explanation, SealingSnapshot},
     limits::Usage,
-    material::SealingMaterial,
     stats::SealingStats,
 };
 use crate::{
-    config::MAX_RESTARTS, data_keys::DataKeys, error::KeyringError, kept::handle::Held,
+    config::MAX_RESTARTS,
+    error::KeyringError,
+    kept::handle::Held,
+    material::{DataKeys, SealingMaterial},
     watch::miss::MissReason,
 };
 

@@ -7,5 +7,4 @@ pub(crate) mod core;
 pub(crate) mod entry;
 pub(crate) mod keyring;
 pub(crate) mod limits;
-pub(crate) mod material;
 pub(crate) mod stats;

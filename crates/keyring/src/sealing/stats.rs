@@ -1,8 +1,11 @@
 //! A snapshot of what a sealing keyring did.
-use super::{core::Core, material::SealingMaterial};
-use crate::watch::{
-    miss::{Misses, StaleServes},
-    record::avoided,
+use super::core::Core;
+use crate::{
+    material::SealingMaterial,
+    watch::{
+        miss::{Misses, StaleServes},
+        record::avoided,
+    },
 };
 
 /// What a sealing keyring did since it was built. Counts are taken one after the other, so under load they can differ by

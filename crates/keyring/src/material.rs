@@ -1,7 +1,7 @@
-//! What a new data key is made into before it is kept.
+//! What data keys are made into before they are kept, by each half.
 use std::ops::Range;
 
-use datakey_provider::{DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError};
 
 /// How a new data key is prepared for sealing, once per key, so that a hit hands out something ready.
 ///
@@ -81,4 +81,54 @@ pub trait SealingMaterial: Send + Sync + 'static {
     /// }
     /// ```
     fn memory(&self, _key: &Self::Key, _lock: &mut dyn FnMut(Range<*const u8>)) {}
+}
+
+/// How an unwrapped data key is prepared for opening, once per key, so that a hit hands out something ready.
+///
+/// As [`SealingMaterial`](crate::SealingMaterial), for the other side.
+pub trait OpeningMaterial: Send + Sync + 'static {
+    /// What opens: kept per wrapped key and encryption context.
+    type Key: Send + Sync + 'static;
+
+    /// Prepares a data key that the provider just unwrapped.
+    ///
+    /// # Errors
+    /// Where the key cannot be used; shared with every caller that waits for this load.
+    fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<Self::Key, ProviderError>;
+
+    /// Names the memory outside of a key itself in which it owns secrets, as
+    /// [`SealingMaterial::memory`](crate::SealingMaterial::memory) does.
+    fn memory(&self, _key: &Self::Key, _lock: &mut dyn FnMut(Range<*const u8>)) {}
+}
+
+/// The material that prepares nothing: sealing yields the data key with its wrapped forms, opening the data key.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DataKeys;
+
+impl SealingMaterial for DataKeys {
+    type Key = GeneratedDataKey;
+
+    fn prepare(
+        &self,
+        made: GeneratedDataKey,
+        _context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        Ok(made)
+    }
+
+    fn memory(&self, key: &GeneratedDataKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        lock(key.data_key().expose_secret().as_ptr_range());
+    }
+}
+
+impl OpeningMaterial for DataKeys {
+    type Key = DataKey;
+
+    fn prepare(&self, data_key: DataKey, _context: &EncryptionContext) -> Result<DataKey, ProviderError> {
+        Ok(data_key)
+    }
+
+    fn memory(&self, key: &DataKey, lock: &mut dyn FnMut(Range<*const u8>)) {
+        lock(key.expose_secret().as_ptr_range());
+    }
 }
