@@ -28,8 +28,9 @@ pub(crate) struct Open<S: Source> {
     too_many: usize,
 }
 
-/// Of loads that ended, so many are written down before those that nobody waits for are let go.
-const FEW_SETTLED: usize = 64;
+/// Of loads that ended, so many are written down before those that nobody waits for are let go: few, as each keeps the memory of
+/// a load.
+const FEW_SETTLED: usize = 8;
 
 impl<S: Source> Open<S> {
     fn settle(&mut self, flight: &Arc<Flight<S>>) {
