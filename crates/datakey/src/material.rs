@@ -71,7 +71,9 @@ impl SealingMaterial for Envelope {
 }
 
 fn over_a_limit(over: LimitError) -> ProviderError {
-    ProviderError::new(ErrorClass::InvalidRequest, Operation::GenerateDataKey).with_source(over)
+    ProviderError::new(ErrorClass::InvalidRequest, Operation::GenerateDataKey)
+        .unsent()
+        .with_source(over)
 }
 
 impl OpeningMaterial for Envelope {

@@ -100,6 +100,11 @@ impl FakeKmsProvider {
         &self.fake
     }
 
+    /// By whatever id or alias names the key at the moment.
+    fn is_named(&self, name: &str, key_id: &str) -> bool {
+        *self.fake.engine().name_of(name) == *key_id
+    }
+
     fn opens(&self, wrapped: &WrappedKey) -> bool {
         self.opens.iter().any(|own| **own == *wrapped.key_id())
     }
@@ -135,7 +140,8 @@ fn as_kms_takes_it(
     key_id: &str,
     context: &EncryptionContext,
 ) -> Result<KmsContext, ProviderError> {
-    KmsContext::try_from(context).map_err(|over| classify(operation, key_id, CallError::Refused(over)))
+    KmsContext::try_from(context)
+        .map_err(|over| classify(operation, key_id, CallError::Refused(over)).unsent())
 }
 
 fn wrapped(operation: Operation, key_arn: &str, blob: Vec<u8>) -> Result<WrappedKey, ProviderError> {
@@ -195,6 +201,10 @@ impl SealingProvider for FakeKmsProvider {
         1
     }
 
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.is_named(name, key_id)
+    }
+
     /// None: a fault may let a call hang for as long as it says.
     fn sealing_time_limit(&self) -> Option<Duration> {
         None
@@ -216,7 +226,8 @@ impl OpeningProvider for FakeKmsProvider {
         const OPERATION: Operation = Operation::Decrypt;
         let key_id = wrapped.key_id();
         if !self.opens(wrapped) {
-            return Err(ProviderError::new(ErrorClass::InvalidRequest, OPERATION).with_key_id(key_id));
+            let foreign = ProviderError::new(ErrorClass::InvalidRequest, OPERATION);
+            return Err(foreign.unsent().with_key_id(key_id));
         }
         let context = as_kms_takes_it(OPERATION, key_id, context)?;
         let opened = self
@@ -225,6 +236,10 @@ impl OpeningProvider for FakeKmsProvider {
             .await
             .map_err(|error| classify(OPERATION, key_id, error))?;
         data_key(OPERATION, key_id, opened.plaintext.expose_secret())
+    }
+
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.is_named(name, key_id)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

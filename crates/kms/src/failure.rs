@@ -253,7 +253,9 @@ pub(crate) fn refused(
     key_id: Option<&str>,
     source: impl Error + Send + Sync + 'static,
 ) -> ProviderError {
-    let error = ProviderError::new(ErrorClass::InvalidRequest, operation).with_source(source);
+    let error = ProviderError::new(ErrorClass::InvalidRequest, operation)
+        .unsent()
+        .with_source(source);
     match key_id {
         Some(key_id) => error.with_key_id(key_id),
         None => error,

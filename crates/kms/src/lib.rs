@@ -148,6 +148,7 @@ mod client;
 mod failure;
 mod key_id;
 mod limits;
+mod names;
 mod provider;
 mod re_encrypt;
 mod recognise;

@@ -17,6 +17,7 @@ use crate::{
     KmsKeyId, answer, client,
     failure::{provider_error, refused},
     limits::{MAX_KMS_CIPHERTEXT_LEN, MAX_KMS_CONTEXT_LEN},
+    names,
     recognise::{Opening, Place, Recognised},
 };
 
@@ -214,6 +215,13 @@ impl SealingProvider for KmsProvider {
         1
     }
 
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        names::key(name, key_id)
+            || self
+                .wrapping_key()
+                .is_some_and(|own| names::alias(name, own, key_id, &self.inner.region))
+    }
+
     fn sealing_time_limit(&self) -> Option<Duration> {
         self.time_limit()
     }
@@ -239,6 +247,12 @@ impl OpeningProvider for KmsProvider {
     ) -> Result<DataKey, ProviderError> {
         let found = self.key_to_open(Operation::Decrypt, wrapped)?;
         self.ask_to_open(context, wrapped, &found).await
+    }
+
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        let by_alias = |alias| names::alias(name, alias, key_id, &self.inner.region);
+        let opening = self.inner.opening.as_ref();
+        names::key(name, key_id) || opening.and_then(Opening::alias).is_some_and(by_alias)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

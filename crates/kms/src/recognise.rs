@@ -134,6 +134,14 @@ fn are_replicas(one: &str, other: &str) -> bool {
 }
 
 impl Opening {
+    /// The alias, if there is one.
+    pub(crate) const fn alias(&self) -> Option<&KmsKeyId> {
+        match self {
+            Self::Pinned { alias, .. } => alias.as_ref(),
+            Self::Discovery(_) => None,
+        }
+    }
+
     /// How to open what was wrapped by the key that a message names; `None` when it is not one of ours.
     pub(crate) fn recognise<'a>(&'a self, named: &'a str, place: Place<'_>) -> Option<Recognised<'a>> {
         let (key, id) = Arn::parse_key(named)?;

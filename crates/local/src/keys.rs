@@ -161,7 +161,11 @@ impl LocalKeys {
         data_key: &DataKey,
     ) -> Result<WrappedKey, ProviderError> {
         let key = &self.active;
-        let refused = |class| ProviderError::new(class, operation).with_key_id(key.key_id());
+        let refused = |class| {
+            ProviderError::new(class, operation)
+                .unsent()
+                .with_key_id(key.key_id())
+        };
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce).map_err(|error| refused(ErrorClass::Transient).with_source(error))?;
         let blob = key
@@ -181,6 +185,11 @@ impl fmt::Debug for LocalKeys {
     }
 }
 
+/// By its id, or by its name alone.
+fn is_named(name: &str, key_id: &str) -> bool {
+    name == key_id || key_id.strip_prefix(KEY_ID_SCHEME) == Some(name)
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl SealingProvider for LocalKeys {
@@ -192,6 +201,7 @@ impl SealingProvider for LocalKeys {
         const OPERATION: Operation = Operation::GenerateDataKey;
         let data_key = DataKey::try_init(length, getrandom::fill).map_err(|error| {
             ProviderError::new(ErrorClass::Transient, OPERATION)
+                .unsent()
                 .with_key_id(self.active_key_id())
                 .with_source(error)
         })?;
@@ -209,6 +219,10 @@ impl SealingProvider for LocalKeys {
 
     fn wrapped_keys_each(&self) -> usize {
         1
+    }
+
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        is_named(name, key_id)
     }
 
     /// Nothing here waits.
@@ -229,12 +243,20 @@ impl OpeningProvider for LocalKeys {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        let refused = |class| ProviderError::new(class, Operation::Decrypt).with_key_id(wrapped.key_id());
+        let refused = |class| {
+            ProviderError::new(class, Operation::Decrypt)
+                .unsent()
+                .with_key_id(wrapped.key_id())
+        };
         let key = self.find(wrapped).ok_or_else(|| {
             refused(ErrorClass::InvalidRequest).with_source(LocalKeysError::Unknown(wrapped.key_id().into()))
         })?;
         key.unwrap(context, wrapped.blob())
             .map_err(|error| refused(ErrorClass::NotAuthentic).with_source(error))
+    }
+
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        is_named(name, key_id)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

@@ -1,102 +1,8 @@
-//! What went wrong, whose fault it is, and whether waiting helps.
+//! What went wrong, whose fault it is, whether waiting helps, and what it says about key and message.
 use alloc::{boxed::Box, sync::Arc};
 use core::{error::Error, fmt, time::Duration};
 
-/// What kind of failure it was: all that a retry policy, a cache and a caller need to decide what to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorClass {
-    /// The request rate is over a quota. Waiting helps; asking faster does not.
-    Throttled,
-    /// The service or the way to it failed for the moment. Trying again may help.
-    Transient,
-    /// No answer in time. Trying again may help; the service may be down.
-    Timeout,
-    /// The caller may not do this. A policy, a grant or credentials must change.
-    Denied,
-    /// The wrapping key is disabled, pending deletion, or does not exist.
-    UnavailableKey,
-    /// The request is wrong in itself: a malformed id, a resource quota, a key of the wrong kind.
-    InvalidRequest,
-    /// The wrapped key is not what this key and this encryption context produced.
-    NotAuthentic,
-    /// What was asked is shut down for good, as a process does that ends. Nothing is wrong with the request: another
-    /// process may answer it.
-    ShutDown,
-    /// A defect on this side of the service: a provider that panics or breaks its contract, a call where there is no runtime
-    /// for it.
-    Internal,
-}
-
-impl ErrorClass {
-    /// Every class, for tables and metrics.
-    pub const ALL: [Self; 9] = [
-        Self::Throttled,
-        Self::Transient,
-        Self::Timeout,
-        Self::Denied,
-        Self::UnavailableKey,
-        Self::InvalidRequest,
-        Self::NotAuthentic,
-        Self::ShutDown,
-        Self::Internal,
-    ];
-
-    /// Whether the same request may succeed later without anybody changing anything.
-    #[must_use]
-    pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Throttled | Self::Transient | Self::Timeout)
-    }
-
-    /// The class in lower snake case, for logs, metrics and JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::Transient => "transient",
-            Self::Timeout => "timeout",
-            Self::Denied => "denied",
-            Self::UnavailableKey => "unavailable_key",
-            Self::InvalidRequest => "invalid_request",
-            Self::NotAuthentic => "not_authentic",
-            Self::ShutDown => "shut_down",
-            Self::Internal => "internal",
-        }
-    }
-
-    const fn what(self) -> &'static str {
-        match self {
-            Self::Throttled => "the request quota is exceeded",
-            Self::Transient => "the key service failed for the moment",
-            Self::Timeout => "the key service did not answer in time",
-            Self::Denied => "access was denied",
-            Self::UnavailableKey => "the wrapping key is not available",
-            Self::InvalidRequest => "the request is not valid",
-            Self::NotAuthentic => "the wrapped key is not authentic for this key and encryption context",
-            Self::ShutDown => "it was shut down",
-            Self::Internal => "there is a defect in the program",
-        }
-    }
-
-    const fn advice(self) -> &'static str {
-        match self {
-            Self::Throttled => "retry with backoff, cache data keys, or raise the quota",
-            Self::Transient | Self::Timeout => "retry with backoff",
-            Self::Denied => "check credentials, key policy and grants",
-            Self::UnavailableKey => "check that the key exists, is enabled and is not pending deletion",
-            Self::InvalidRequest => "correct the request; retrying cannot help",
-            Self::NotAuthentic => "check the encryption context, the key, and where the message came from",
-            Self::ShutDown => "send the request to another process",
-            Self::Internal => "look at the cause; retrying cannot help",
-        }
-    }
-}
-
-impl fmt::Display for ErrorClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what())
-    }
-}
+use crate::{class::ErrorClass, verdict::Verdict};
 
 /// What was being done, under the name that KMS gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,6 +39,11 @@ impl fmt::Display for Operation {
 
 /// A failed provider call: its class, the operation, and what is known about the cause.
 ///
+/// It answers two questions. The [class](Self::class) says what to do with the call: try again, when, or never. The
+/// [verdict](Self::verdict) says what is known now about the wrapping key and the message: whether a cache may go on with the
+/// keys that it has. Neither follows from the other: a custom key store that is out of reach is a failure to be tried
+/// again, and a request that the service does not understand is final and says nothing about any key.
+///
 /// Cloning is cheap, so that one failed call can be reported to every caller that waited for it. The error never
 /// holds key bytes or plaintext.
 ///
@@ -160,11 +71,14 @@ struct Inner {
     key_id: Option<Box<str>>,
     code: Option<Box<str>>,
     delay: Option<Duration>,
+    verdict: Option<Verdict>,
+    was_sent: bool,
     source: Option<Arc<dyn Error + Send + Sync + 'static>>,
 }
 
 impl ProviderError {
-    /// An error of a class, in an operation; the `with_` methods add what else is known.
+    /// An error of a class, in an operation, with the [verdict](ErrorClass::verdict) that is usual for the class; the `with_`
+    /// methods add what else is known.
     #[must_use]
     pub fn new(class: ErrorClass, operation: Operation) -> Self {
         Self(Arc::new(Inner {
@@ -173,6 +87,8 @@ impl ProviderError {
             key_id: None,
             code: None,
             delay: None,
+            verdict: class.verdict(),
+            was_sent: true,
             source: None,
         }))
     }
@@ -198,6 +114,29 @@ impl ProviderError {
         self
     }
 
+    /// Sets what it says about key and message, where that is not what is usual for its class.
+    ///
+    /// ```
+    /// # use datakey_provider::{ErrorClass, Operation, ProviderError, Verdict};
+    /// let error = ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt);
+    /// assert_eq!(error.verdict(), Some(Verdict::Message));
+    /// // The grant token is refused, which says nothing of the message.
+    /// assert_eq!(error.with_verdict(None).verdict(), None);
+    /// ```
+    #[must_use]
+    pub fn with_verdict(mut self, verdict: impl Into<Option<Verdict>>) -> Self {
+        Arc::make_mut(&mut self.0).verdict = verdict.into();
+        self
+    }
+
+    /// Notes that the provider refused by itself: nothing was sent to the service, so the failure says nothing of how the service
+    /// is. A message that names a foreign key, a limit that is exceeded, credentials that could not be loaded.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        Arc::make_mut(&mut self.0).was_sent = false;
+        self
+    }
+
     /// Adds the underlying error.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync + 'static>>) -> Self {
@@ -205,7 +144,7 @@ impl ProviderError {
         self
     }
 
-    /// The class; decide by this.
+    /// The class: what to do with the call.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         self.0.class
@@ -215,6 +154,18 @@ impl ProviderError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.class.is_retryable()
+    }
+
+    /// What the failure says about the wrapping key and the message; `None` for an outage, and for what is about the caller.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.0.verdict
+    }
+
+    /// Whether anything was sent to the service, as far as the provider knows; otherwise it refused by itself.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        self.0.was_sent
     }
 
     /// What was being done.
@@ -263,6 +214,8 @@ impl fmt::Debug for ProviderError {
             .field("key_id", &self.0.key_id)
             .field("code", &self.0.code)
             .field("delay", &self.0.delay)
+            .field("verdict", &self.0.verdict)
+            .field("was_sent", &self.0.was_sent)
             .field("source", &self.0.source)
             .finish()
     }

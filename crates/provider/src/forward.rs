@@ -34,6 +34,10 @@ macro_rules! forward {
                 (**self).wrapped_keys_each()
             }
 
+            fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+                (**self).sealing_key_is(name, key_id)
+            }
+
             fn sealing_time_limit(&self) -> Option<Duration> {
                 (**self).sealing_time_limit()
             }
@@ -52,6 +56,10 @@ macro_rules! forward {
                 wrapped: &WrappedKey,
             ) -> Result<DataKey, ProviderError> {
                 (**self).decrypt(context, wrapped).await
+            }
+
+            fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+                (**self).opening_key_is(name, key_id)
             }
 
             fn opening_time_limit(&self) -> Option<Duration> {

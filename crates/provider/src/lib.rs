@@ -106,21 +106,25 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod class;
 mod context;
 mod data_key;
 mod error;
 mod forward;
 mod provider;
 mod several;
+mod verdict;
 mod wrapped_key;
 
 #[cfg(feature = "test-util")]
 pub mod conformance;
 
 pub use async_trait::async_trait;
+pub use class::ErrorClass;
 pub use context::{ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_TEXT_LEN};
 pub use data_key::{DataKey, DataKeyLength, GeneratedDataKey};
-pub use error::{ErrorClass, Operation, ProviderError};
+pub use error::{Operation, ProviderError};
 pub use provider::{KeyProvider, OpeningProvider, Rank, SealingProvider};
 pub use several::{NoProviders, Several, SeveralError};
+pub use verdict::Verdict;
 pub use wrapped_key::{WrappedKey, WrappedKeyError, WrappedKeys, WrappedKeysError};

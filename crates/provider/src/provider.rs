@@ -14,8 +14,9 @@ use crate::{
 /// - The encryption context is bound into every wrapped key: whoever decrypts must present an equal one. A provider
 ///   that drops it passes its own round trips and protects nothing; the conformance suite looks for exactly that.
 /// - Each call of [`generate_data_key`](Self::generate_data_key) answers a new key of the length that was asked for.
-/// - A provider around others passes on what they say of themselves: [`wrapped_keys_each`](Self::wrapped_keys_each) and
-///   [`sealing_time_limit`](Self::sealing_time_limit) too, which have a default that is right for a single key service.
+/// - A provider around others passes on what they say of themselves: [`wrapped_keys_each`](Self::wrapped_keys_each),
+///   [`sealing_key_is`](Self::sealing_key_is) and [`sealing_time_limit`](Self::sealing_time_limit) too, which have a default that is
+///   right for a single key service.
 /// - One call is one attempt. Retrying, caching and rate limiting are layers above.
 /// - Dropping the returned future at any await point leaves the provider usable.
 #[async_trait]
@@ -46,6 +47,15 @@ pub trait SealingProvider: Send + Sync {
     /// A message format holds so many and no more. Who puts the layers together asks before the first call.
     fn wrapped_keys_each(&self) -> usize {
         1
+    }
+
+    /// Whether `name` names the wrapping key that `key_id` is the id of: `key_id` as it stands in a wrapped key that this provider
+    /// made, `name` as an operator or a failed call has it. Beside the id itself, whatever else names the key to its
+    /// service: an alias, a short id, a replica. Judged without a call, so an alias is known to who was configured with it.
+    ///
+    /// A cache drops by this what is wrapped under a key that was disabled or is to be forgotten.
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        name == key_id
     }
 
     /// How long one call may take before this provider gives it up by itself; `None` where it does not say.
@@ -82,6 +92,11 @@ pub trait OpeningProvider: Send + Sync {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError>;
+
+    /// As [`SealingProvider::sealing_key_is`], for wrapped keys that this provider opens.
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        name == key_id
+    }
 
     /// As [`SealingProvider::sealing_time_limit`], for [`decrypt`](Self::decrypt).
     fn opening_time_limit(&self) -> Option<Duration> {

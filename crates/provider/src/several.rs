@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys,
+    ProviderError, Rank, SealingProvider, Verdict, WrappedKey, WrappedKeys,
 };
 
 /// Several providers as one.
@@ -22,7 +22,8 @@ use crate::{
 ///
 /// Opening: of the providers that recognise the wrapped key, the one with the lowest [`Rank`] is asked first, then
 /// the next; a provider that knows itself to be unwell ranks last. The answer is the first success; failing all, the failure of which most can be hoped: a retryable one
-/// before a permanent one.
+/// before a permanent one. It is a [verdict](ProviderError::verdict) on the wrapped key if each failure is one, and on the wrapping
+/// key if each is.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -161,6 +162,11 @@ impl<P: SealingProvider> SealingProvider for Several<P> {
         each.fold(0, usize::saturating_add)
     }
 
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        let mut providers = self.providers.iter();
+        providers.any(|provider| provider.sealing_key_is(name, key_id))
+    }
+
     /// All of them, one after the other; `None` as soon as one does not say.
     fn sealing_time_limit(&self) -> Option<Duration> {
         in_all(self.providers.iter().map(P::sealing_time_limit))
@@ -198,6 +204,11 @@ impl<P: OpeningProvider> OpeningProvider for Several<P> {
         Err(most_hopeful(failures, wrapped))
     }
 
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        let mut providers = self.providers.iter();
+        providers.any(|provider| provider.opening_key_is(name, key_id))
+    }
+
     /// As for sealing: each of them may have to be asked.
     fn opening_time_limit(&self) -> Option<Duration> {
         in_all(self.providers.iter().map(P::opening_time_limit))
@@ -209,13 +220,28 @@ fn in_all(mut limits: impl Iterator<Item = Option<Duration>>) -> Option<Duration
 }
 
 fn none(operation: Operation) -> ProviderError {
-    ProviderError::new(ErrorClass::InvalidRequest, operation).with_source(NoProviders)
+    ProviderError::new(ErrorClass::InvalidRequest, operation)
+        .unsent()
+        .with_source(NoProviders)
+}
+
+/// What all of them say: nothing, as soon as one of them says nothing.
+fn common_verdict(failures: &[ProviderError]) -> Option<Verdict> {
+    let verdicts: Option<Vec<Verdict>> = failures.iter().map(ProviderError::verdict).collect();
+    let of_key = verdicts?.iter().all(|verdict| *verdict == Verdict::WrappingKey);
+    Some(if of_key {
+        Verdict::WrappingKey
+    } else {
+        Verdict::Message
+    })
 }
 
 fn most_hopeful(mut failures: Vec<ProviderError>, wrapped: &WrappedKey) -> ProviderError {
     if failures.len() <= 1 {
         return failures.pop().unwrap_or_else(|| {
-            ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt).with_key_id(wrapped.key_id())
+            ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt)
+                .unsent()
+                .with_key_id(wrapped.key_id())
         });
     }
     let best = failures
@@ -225,7 +251,11 @@ fn most_hopeful(mut failures: Vec<ProviderError>, wrapped: &WrappedKey) -> Provi
     let (class, delay) = best.map_or((ErrorClass::InvalidRequest, None), |best| {
         (best.class(), best.delay())
     });
-    let error = ProviderError::new(class, Operation::Decrypt).with_key_id(wrapped.key_id());
+    let error = ProviderError::new(class, Operation::Decrypt)
+        .with_key_id(wrapped.key_id())
+        .with_verdict(common_verdict(&failures));
+    let sent = failures.iter().any(ProviderError::was_sent);
+    let error = if sent { error } else { error.unsent() };
     let error = if let Some(delay) = delay {
         error.with_delay(delay)
     } else {

@@ -150,6 +150,10 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
         self.inner.wrapped_keys_each()
     }
 
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.inner.sealing_key_is(name, key_id)
+    }
+
     fn sealing_time_limit(&self) -> Option<Duration> {
         self.inner.sealing_time_limit()
     }
@@ -177,6 +181,10 @@ impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
         let opened = self.inner.decrypt(context, wrapped).await;
         self.ended(passage, scope, &opened);
         opened
+    }
+
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.inner.opening_key_is(name, key_id)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

@@ -96,7 +96,7 @@
 //!
 //! | class | retried |
 //! |---|---|
-//! | `Throttled`, `Transient`, `Timeout` | yes |
+//! | `Throttled`, `Transient`, `Timeout`, `Unauthenticated` | yes |
 //! | `Denied`, `UnavailableKey`, `InvalidRequest`, `NotAuthentic` | no |
 //!
 //! # Watching it

@@ -108,6 +108,10 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
         self.inner.wrapped_keys_each()
     }
 
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.inner.sealing_key_is(name, key_id)
+    }
+
     fn sealing_time_limit(&self) -> Option<Duration> {
         self.time_limit(self.inner.sealing_time_limit())
     }
@@ -135,6 +139,10 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
         })
         .await
         .map_err(|gave_up| gave_up.into_provider_error(Operation::Decrypt, Some(wrapped.key_id())))
+    }
+
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.inner.opening_key_is(name, key_id)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

@@ -42,7 +42,7 @@ impl Classify for ProviderError {
             || match below(self) {
                 Below::GaveUp(gave_up) => gave_up.is_final(),
                 Below::Refused => true,
-                Below::Several(failures) => failures.iter().all(Self::is_final),
+                Below::Several(failures) => failures.iter().all(Classify::is_final),
                 Below::Nothing => false,
             }
     }
@@ -51,8 +51,8 @@ impl Classify for ProviderError {
         match below(self) {
             Below::GaveUp(gave_up) => gave_up.was_sent(),
             Below::Refused => false,
-            Below::Several(failures) => failures.iter().any(Self::was_sent),
-            Below::Nothing => true,
+            Below::Several(failures) => failures.iter().any(Classify::was_sent),
+            Below::Nothing => Self::was_sent(self),
         }
     }
 
@@ -65,7 +65,7 @@ impl CircuitOpen {
     /// The provider error of a call that was refused: of the class of the last failure, with this as its source.
     #[must_use]
     pub fn into_provider_error(self, operation: Operation, key_id: Option<&str>) -> ProviderError {
-        refused(&self, operation, key_id).with_source(self)
+        refused(&self, operation, key_id).unsent().with_source(self)
     }
 }
 
@@ -82,7 +82,7 @@ fn with_key_id(error: ProviderError, key_id: Option<&str>) -> ProviderError {
 
 impl GaveUp<ProviderError> {
     /// The provider error to report: the last one as it is if it was final and the only one, otherwise one of the same class,
-    /// operation, key id, code and delay with this as its source.
+    /// operation, key id, code, delay and verdict with this as its source.
     #[must_use]
     pub fn into_provider_error(mut self, operation: Operation, key_id: Option<&str>) -> ProviderError {
         let error = match self.failure {
@@ -92,25 +92,17 @@ impl GaveUp<ProviderError> {
                 return last;
             }
             Failure::Returned(ref last) => {
-                let error = with_key_id(
-                    ProviderError::new(last.class(), last.operation()),
-                    last.key_id().or(key_id),
-                );
-                let error = match last.code() {
-                    Some(code) => error.with_code(code),
-                    None => error,
-                };
-                match last.delay() {
-                    Some(delay) => error.with_delay(delay),
-                    None => error,
-                }
+                let own = last.key_id().is_none();
+                with_key_id(last.clone(), key_id.filter(|_| own))
             }
             Failure::CircuitOpen(ref open) => refused(open, operation, key_id),
             Failure::TimedOut(_) | Failure::NeverSent => {
                 with_key_id(ProviderError::new(self.class(), operation), key_id)
             }
         };
+        let sent = self.attempts > 0;
         self.is_told = true;
-        error.with_source(self)
+        let error = error.with_source(self);
+        if sent { error } else { error.unsent() }
     }
 }

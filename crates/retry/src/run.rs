@@ -306,7 +306,7 @@ impl<'a> Call<'a> {
             Some(ErrorClass::Throttled) => {
                 rate.throttled(self.admitted, self.answered, self.policy.random().draw());
             }
-            Some(ErrorClass::Transient | ErrorClass::Timeout) => {}
+            Some(class) if class.is_outage() => {}
             _ => rate.answered(self.admitted, self.answered),
         }
     }

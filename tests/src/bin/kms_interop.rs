@@ -208,6 +208,10 @@ impl<P: SealingProvider> SealingProvider for AsDocumented<P> {
         self.0.wrapped_keys_each()
     }
 
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.0.sealing_key_is(name, key_id)
+    }
+
     fn sealing_time_limit(&self) -> Option<Duration> {
         self.0.sealing_time_limit()
     }
@@ -232,6 +236,10 @@ impl<P: OpeningProvider> OpeningProvider for AsDocumented<P> {
                 error
             }
         })
+    }
+
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.0.opening_key_is(name, key_id)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

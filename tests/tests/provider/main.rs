@@ -3,3 +3,4 @@
 mod conformance;
 mod context;
 mod several;
+mod verdict;

@@ -33,7 +33,7 @@ fn every_class_is_retried_or_not() {
         );
         let expected = match class {
             ErrorClass::Throttled => after(1000),
-            ErrorClass::Transient | ErrorClass::Timeout => after(100),
+            ErrorClass::Transient | ErrorClass::Timeout | ErrorClass::Unauthenticated => after(100),
             ErrorClass::Denied
             | ErrorClass::UnavailableKey
             | ErrorClass::InvalidRequest

@@ -35,7 +35,8 @@ pub use state::{BreakerPhase, BreakerState};
 /// | open: calls fail with [`CircuitOpen`] | [500 ms](crate::defaults::BREAKER_WAIT), doubled each time up to [1 s](crate::defaults::BREAKER_WAIT_CAP) | half open |
 /// | half open: one call tries, all others fail | an answer, another failure, or [1 s](crate::defaults::BREAKER_WAIT_CAP) without either | closed, open, or the next try |
 ///
-/// Only transient failures and timeouts count. Any answer closes it, a throttle or a denial too: the service is up. The
+/// Only [outages](datakey_provider::ErrorClass::is_outage) count: transient failures, timeouts, callers that are not let in. Any
+/// answer closes it, a throttle or a denial too: the service is up. The
 /// time in which calls fail passes by itself, so the next call after it is the try, however few calls there are. A
 /// try that is dropped hands over to the next call, and one that nobody polls, or that hangs, holds up the next for no longer
 /// than a second. So whatever becomes of tries, no call is refused a second after the service is back.

@@ -41,9 +41,7 @@ impl<'a> Passage<'a> {
     /// The attempt ended with this error. True if that opened the breaker.
     pub(crate) fn returned(mut self, error: &impl Classify) -> bool {
         match error.class() {
-            ErrorClass::Transient | ErrorClass::Timeout if error.was_sent() => {
-                return self.failed(error.kept());
-            }
+            class if class.is_outage() && error.was_sent() => return self.failed(error.kept()),
             ErrorClass::Throttled
             | ErrorClass::Denied
             | ErrorClass::UnavailableKey
