@@ -172,7 +172,7 @@ async fn a_leader_that_goes_away_takes_no_waiter_with_it() {
 /// delivered five times, as a queue does.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_junk_evicts_no_key_in_use() {
-    const JUNK: u64 = 200_000;
+    const JUNK: u64 = 20_000;
     const DELIVERIES: u64 = 5;
     let provider = Scripted::default();
     let keyring = Keyrings::builder()
