@@ -8,8 +8,8 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a benchmark prints, and stops at what it does not expect"
+    clippy::disallowed_methods,
+    reason = "a benchmark prints, reads the clock, and stops at what it does not expect"
 )]
 use std::{
     hint::black_box,
