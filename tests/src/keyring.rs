@@ -10,7 +10,7 @@ use std::{
 
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    ProviderError, Rank, SealingProvider, Verdict, WrappedKey, WrappedKeys, async_trait,
 };
 use tokio::time;
 
@@ -23,6 +23,8 @@ pub enum Does {
     Fail(ErrorClass),
     /// Fails with a class and asks for a delay in seconds.
     FailFor(ErrorClass, u64),
+    /// Fails with a class, and says this of key and message.
+    Say(ErrorClass, Option<Verdict>),
     /// Panics.
     Panic,
     /// Never answers.
@@ -34,6 +36,7 @@ struct Script {
     does: Does,
     delay: Duration,
     key_ids: Vec<String>,
+    names: Option<String>,
     by_context: HashMap<EncryptionContext, Does>,
     by_key_id: HashMap<String, Does>,
 }
@@ -58,6 +61,7 @@ impl Default for Scripted {
                 does: Does::Work,
                 delay: Duration::ZERO,
                 key_ids: vec!["script:a".into()],
+                names: None,
                 by_context: HashMap::new(),
                 by_key_id: HashMap::new(),
             }),
@@ -115,6 +119,11 @@ impl Scripted {
         self.script(|script| script.key_ids = key_ids.iter().map(|id| (*id).into()).collect());
     }
 
+    /// Sets how failures to seal name the wrapping key, in place of not at all. `alias/a` is a name of `script:a`.
+    pub fn names(&self, name: &str) {
+        self.script(|script| script.names = Some(name.into()));
+    }
+
     /// How many data keys were asked for.
     pub fn generated(&self) -> u64 {
         self.0.generated.load(SeqCst)
@@ -147,12 +156,21 @@ impl Scripted {
         if !delay.is_zero() {
             time::sleep(delay).await;
         }
+        let failed = |class| {
+            let error = ProviderError::new(class, operation);
+            match key_id
+                .map(str::to_owned)
+                .or_else(|| self.script(|script| script.names.clone()))
+            {
+                Some(key_id) => error.with_key_id(key_id),
+                None => error,
+            }
+        };
         match does {
             Does::Work => Ok(()),
-            Does::Fail(class) => Err(ProviderError::new(class, operation)),
-            Does::FailFor(class, seconds) => {
-                Err(ProviderError::new(class, operation).with_delay(Duration::from_secs(seconds)))
-            }
+            Does::Fail(class) => Err(failed(class)),
+            Does::FailFor(class, seconds) => Err(failed(class).with_delay(Duration::from_secs(seconds))),
+            Does::Say(class, verdict) => Err(failed(class).with_verdict(verdict)),
             Does::Panic => panic!("as scripted"),
             Does::Hang => std::future::pending().await,
         }
@@ -198,6 +216,10 @@ impl SealingProvider for Scripted {
         let first: [u8; 8] = data_key.expose_secret()[..8].try_into().unwrap();
         Ok(self.wrap(context, u64::from_be_bytes(first.map(|byte| byte ^ 0xA5))))
     }
+
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        is_named(name, key_id)
+    }
 }
 
 #[async_trait]
@@ -226,6 +248,16 @@ impl OpeningProvider for Scripted {
         }
         Ok(key(u64::from_be_bytes(number.try_into().unwrap())))
     }
+
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        is_named(name, key_id)
+    }
+}
+
+/// By its id, or by the alias of the same name.
+fn is_named(name: &str, key_id: &str) -> bool {
+    let by_alias = name.strip_prefix("alias/");
+    name == key_id || (by_alias.is_some() && by_alias == key_id.strip_prefix("script:"))
 }
 
 /// A context with one pair.

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use datakey_keyring::{
     ConfigError, DataKeys, OpeningKeyring, OpeningKeyringBuilder, OpeningLimits, OpeningMaterial,
-    OpeningStats, SealingKeyring, SealingKeyringBuilder, SealingLimits, SealingMaterial, SealingStats,
+    OpeningStats, Revocations, SealingKeyring, SealingKeyringBuilder, SealingLimits, SealingMaterial,
+    SealingStats,
 };
 use datakey_provider::{EncryptionContext, KeyProvider};
 
@@ -58,8 +59,21 @@ impl<M: SealingMaterial + OpeningMaterial> Keyrings<M> {
     }
 
     /// Of both.
-    pub fn invalidate_key(&self, key_id: &str) -> usize {
-        self.sealing.invalidate_key(key_id) + self.opening.invalidate_key(key_id)
+    pub fn invalidate_key(&self, name: &str) -> usize {
+        let dropped = [
+            self.sealing.invalidate_key(name),
+            self.opening.invalidate_key(name),
+        ];
+        dropped.into_iter().map(Result::unwrap_or_default).sum()
+    }
+
+    /// Has both told what either learns of wrapping keys.
+    #[must_use]
+    pub fn sharing_revocations(self) -> Self {
+        let shared = Revocations::new();
+        self.sealing.share_revocations(&shared);
+        self.opening.share_revocations(&shared);
+        self
     }
 
     /// Of both.

@@ -1,13 +1,14 @@
 //! Both sides of a process, on one provider, one quota, one budget.
 use std::sync::Arc;
 
-use datakey_keyring::ConfigError;
+use datakey_keyring::{ConfigError, Revocations};
 use datakey_provider::KeyProvider;
 use datakey_retry::Policy;
 
 use crate::{Opener, OpenerBuilder, Sealer, SealerBuilder};
 
-/// A sealer and an opener over one provider, which share one retry policy with its budget, rate and breaker.
+/// A sealer and an opener over one provider, which share one retry policy with its budget, rate and breaker, and what either
+/// learns of wrapping keys that may not be used any more.
 ///
 /// For a process that writes and reads: calls of both sides count against one KMS quota.
 ///
@@ -21,7 +22,7 @@ use crate::{Opener, OpenerBuilder, Sealer, SealerBuilder};
 #[must_use]
 pub fn both(provider: impl KeyProvider + 'static) -> (Sealer, Opener) {
     let Both { sealer, opener } = Both::new(provider);
-    (sealer.build_default(), opener.build_default())
+    together(sealer.build_default(), opener.build_default())
 }
 
 /// Builds both sides of a process, each with settings of its own and with one retry policy: [`both`] with choices.
@@ -86,6 +87,14 @@ impl Both {
     /// # Errors
     /// [`ConfigError`] when the limits of either contradict each other.
     pub fn build(self) -> Result<(Sealer, Opener), ConfigError> {
-        Ok((self.sealer.build()?, self.opener.build()?))
+        Ok(together(self.sealer.build()?, self.opener.build()?))
     }
+}
+
+/// What either learns of a wrapping key that may not be used any more, the other is told.
+fn together(sealer: Sealer, opener: Opener) -> (Sealer, Opener) {
+    let shared = Revocations::new();
+    sealer.keyring().share_revocations(&shared);
+    opener.keyring().share_revocations(&shared);
+    (sealer, opener)
 }

@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use datakey_loads::LoadError;
-use datakey_provider::{ErrorClass, ProviderError};
+use datakey_provider::{ErrorClass, ProviderError, Verdict};
 use thiserror::Error;
 
 /// Why there is no key. Cheap to clone, since one failed load is reported to every caller that waited for it.
@@ -77,6 +77,32 @@ pub enum KeyringError {
     NoRuntime,
 }
 
+/// An invalidation by a name under which nothing is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "nothing is kept here under a wrapping key named {name:?}: either no key under it is in use in this process, or the provider \
+     does not know it by this name; name it by the id that stands in its messages"
+)]
+pub struct NothingKept {
+    name: Box<str>,
+}
+
+impl NothingKept {
+    pub(crate) fn unless(found: bool, name: &str) -> Result<(), Self> {
+        if found {
+            Ok(())
+        } else {
+            Err(Self { name: name.into() })
+        }
+    }
+
+    /// The name that was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 fn first(failures: &[KeyringError]) -> String {
     failures.first().map(ToString::to_string).unwrap_or_default()
 }
@@ -117,20 +143,19 @@ impl KeyringError {
         }
     }
 
-    /// Whether the provider answered something about this key or this message: neither that it failed for the moment, nor
-    /// that something on this side did.
-    pub(crate) fn is_verdict(&self) -> bool {
-        let ours = |class| matches!(class, ErrorClass::ShutDown | ErrorClass::Internal);
-        self.provider_error()
-            .is_some_and(|error| !error.class().is_retryable() && !ours(error.class()))
+    /// What the provider's answer says about the wrapping key and the message. Nothing, where it was an outage or something
+    /// about the caller, and where there was no answer.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.provider_error().and_then(ProviderError::verdict)
     }
 
-    /// Whether the answer says that the wrapping key may no longer be used.
-    pub(crate) fn is_revocation(&self) -> bool {
-        matches!(
-            self.class(),
-            Some(ErrorClass::Denied | ErrorClass::UnavailableKey)
-        )
+    /// In which way replacing a key fails that says nothing about it, so that the key goes on serving meanwhile.
+    pub(crate) fn outage(&self) -> Option<ErrorClass> {
+        match self.class() {
+            Some(ErrorClass::ShutDown) => None,
+            class => class.filter(|_| self.verdict().is_none()),
+        }
     }
 }
 

@@ -113,11 +113,14 @@
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
-//! - **Outage.** Past its soft age a key serves only while the provider answers `Throttled`, `Transient` or `Timeout`,
-//!   or has not answered for a second, with pauses of 1 to 30 seconds between attempts, and never past its hard age. `Denied` drops it
-//!   at once, `UnavailableKey` with all others under the same wrapping key.
-//! - **Junk.** Only keys that opened enter the opening cache; permanent refusals go to a small memory of their own. Sealing
-//!   and opening keys never compete for room.
+//! - **Outage.** Whatever fails without a [verdict](datakey_provider::ProviderError::verdict) on key or message is an outage, however
+//!   final it is for the call: credentials, clocks, proxies, a provider that panics. Past its soft age a key serves only while the
+//!   provider fails like that, or has not answered for a second, with pauses of 1 to 30 seconds between attempts, fewer towards the
+//!   end, and never past its hard age.
+//! - **Verdict.** A context or a message that is refused loses its own key at once; a wrapping key that may not be used any more, every
+//!   key under it, whichever load learns it, in all keyrings that [share](Revocations) what they learn.
+//! - **Junk.** Only keys that opened enter the opening cache; refusals of messages go to a small memory of their own, outages
+//!   do not. Sealing and opening keys never compete for room.
 //! - **Invalidation** wins over a load that is under way: its key is dropped, and who waits for it starts over.
 //! - **Idle keys** are wiped at their hard age, within about a second, by a task that lives while there are keys, or by
 //!   whoever passes by where nobody drives it. What a
@@ -136,6 +139,7 @@ mod error;
 mod kept;
 mod material;
 mod opening;
+mod revocation;
 mod sealing;
 #[cfg(test)]
 mod sizes;
@@ -143,7 +147,7 @@ mod sync;
 mod watch;
 
 pub use config::{ConfigError, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_LOADS, DEFAULT_MAX_QUEUED};
-pub use error::KeyringError;
+pub use error::{KeyringError, NothingKept};
 pub use kept::handle::Held;
 pub use material::{DataKeys, OpeningMaterial, SealingMaterial};
 pub use opening::{
@@ -156,6 +160,7 @@ pub use opening::{
     },
     stats::OpeningStats,
 };
+pub use revocation::Revocations;
 pub use sealing::{
     builder::SealingKeyringBuilder,
     entry::{Explanation, KeyStanding, SealingSnapshot},

@@ -20,8 +20,14 @@ use crate::{
 /// The first pause after a refresh that failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause between refreshes that fail, whatever the service asks for.
+/// The longest pause between refreshes that fail.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest pause that the source may ask for: a wrong header must not keep refreshes away.
+const LONGEST_ASKED: Duration = Duration::from_secs(20);
+
+/// A pause takes no more than this part of what is left of a value's life, so that several attempts are made before it ends.
+const PART_OF_LIFE: u32 = 4;
 
 /// A load that has not ended after this long counts as failing: 1 second. Retries beneath go on for much longer, and
 /// nobody should wait for them beside a value that works.
@@ -80,7 +86,7 @@ impl<B: Copy> Failure<B> {
         before: Option<&Self>,
         passes: Option<B>,
         asked: Option<Duration>,
-        now: Instant,
+        (now, end): (Instant, Instant),
         draw: &mut Draw,
     ) -> Self {
         let times = before.map_or(0, |failure| failure.times).saturating_add(1);
@@ -88,7 +94,13 @@ impl<B: Copy> Failure<B> {
             .saturating_mul(2_u32.saturating_pow(times.saturating_sub(1)))
             .min(LONGEST_PAUSE);
         let drawn = thousandths(doubled, draw.between(500, 1000));
-        let pause = drawn.max(asked.unwrap_or_default().min(LONGEST_PAUSE));
+        let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
+        let left = end.saturating_duration_since(now);
+        let most = left
+            .checked_div(PART_OF_LIFE)
+            .unwrap_or_default()
+            .max(FIRST_PAUSE);
+        let pause = drawn.max(asked).min(most);
         Self {
             passes,
             times,
@@ -251,7 +263,8 @@ impl<B: Copy> Life<B> {
         now: Instant,
     ) -> bool {
         let mut attempts = self.attempts();
-        let next = Failure::next(attempts.failure.as_ref(), passes, asked, now, &mut jitter.draw());
+        let when = (now, self.times.hard);
+        let next = Failure::next(attempts.failure.as_ref(), passes, asked, when, &mut jitter.draw());
         attempts.failure = Some(next);
         attempts.under_way.take().is_some_and(|load| load.background)
     }

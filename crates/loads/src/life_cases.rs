@@ -198,9 +198,10 @@ async fn an_attempt_that_nobody_works_on_is_not_under_way() {
 #[test]
 fn pauses_double_up_to_the_longest_and_honour_the_server() {
     let (now, mut draw) = (start(), Draw::seeded(7));
+    let far = now + seconds(900);
     let mut failure: Option<Failure<Class>> = None;
     for nominal in [1, 2, 4, 8, 16, 30, 30] {
-        let next = Failure::next(failure.as_ref(), None, None, now, &mut draw);
+        let next = Failure::next(failure.as_ref(), None, None, (now, far), &mut draw);
         let pause = next.pause_until.duration_since(now);
         assert!(
             pause >= Duration::from_millis(nominal * 500) && pause <= seconds(nominal),
@@ -208,8 +209,8 @@ fn pauses_double_up_to_the_longest_and_honour_the_server() {
         );
         failure = Some(next);
     }
-    for (asked, kept) in [(20, 20), (90, 30), (u64::MAX, 30)] {
-        let told = Failure::<Class>::next(None, None, Some(seconds(asked)), now, &mut draw);
+    for (asked, kept) in [(10, 10), (20, 20), (3600, 20), (u64::MAX, 20)] {
+        let told = Failure::<Class>::next(None, None, Some(seconds(asked)), (now, far), &mut draw);
         assert_eq!(
             told.pause_until.duration_since(now),
             seconds(kept),

@@ -76,12 +76,13 @@ impl ErrorClass {
     #[must_use]
     pub const fn verdict(self) -> Option<Verdict> {
         match self {
-            Self::Denied | Self::InvalidRequest | Self::NotAuthentic => Some(Verdict::Message),
+            Self::Denied | Self::NotAuthentic => Some(Verdict::Message),
             Self::UnavailableKey => Some(Verdict::WrappingKey),
             Self::Throttled
             | Self::Transient
             | Self::Timeout
             | Self::Unauthenticated
+            | Self::InvalidRequest
             | Self::ShutDown
             | Self::Internal => None,
         }

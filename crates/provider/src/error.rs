@@ -119,9 +119,9 @@ impl ProviderError {
     /// ```
     /// # use datakey_provider::{ErrorClass, Operation, ProviderError, Verdict};
     /// let error = ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt);
-    /// assert_eq!(error.verdict(), Some(Verdict::Message));
-    /// // The grant token is refused, which says nothing of the message.
-    /// assert_eq!(error.with_verdict(None).verdict(), None);
+    /// assert_eq!(error.verdict(), None); // a limit, a grant token: nothing about the key
+    /// // The service says that this key is of a kind which does not wrap data keys.
+    /// assert_eq!(error.with_verdict(Verdict::WrappingKey).verdict(), Some(Verdict::WrappingKey));
     /// ```
     #[must_use]
     pub fn with_verdict(mut self, verdict: impl Into<Option<Verdict>>) -> Self {

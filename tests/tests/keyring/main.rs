@@ -18,3 +18,4 @@ mod slow;
 mod soak;
 mod stampede;
 mod unruly;
+mod verdicts;

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use datakey::{
-    Aad, Envelope, ErrorClass, OpenError, Opener, Params, SealError, Sealer, Suite,
+    Aad, Envelope, ErrorClass, OpenError, Opener, Params, SealError, Sealer, Suite, both,
     envelope::FrameLen,
     keyring::{OpeningKeyring, OpeningLimits, SealingKeyring, SealingLimits},
     local::LocalKeys,
@@ -10,7 +10,7 @@ use datakey::{
     retry::{Policy, Retry},
 };
 use datakey_fake_kms::{Fault, FaultRule, KmsErrorCode, KmsOperation, Quota};
-use datakey_tests::pipeline::{Loopback, in_process, orders, plaintext};
+use datakey_tests::pipeline::{Loopback, context, in_process, orders, plaintext};
 
 /// Everything that seals, opened again, with every length that is near the edge of a frame.
 async fn round_trips<P: KeyProvider + Clone + 'static>(provider: P, longest: usize) {
@@ -110,6 +110,46 @@ async fn thousands_of_messages_take_one_call_on_either_side() {
     assert_eq!(ledger.calls_of(KmsOperation::Decrypt), 1);
     assert_eq!(ledger.calls(), 2, "and no other call");
     assert_eq!(sealer.keyring().stats().calls_avoided, 4_999);
+}
+
+/// Whichever side learns of it, and through a load for whichever context.
+#[tokio::test]
+async fn both_sides_of_a_process_drop_the_keys_under_a_wrapping_key_that_is_disabled() {
+    for seals in [true, false] {
+        let loopback = Loopback::start().await;
+        let (sealer, opener) = both(loopback.provider());
+        let (own, other) = (orders(), context(&[("tenant", "other")]));
+        let message = sealer.seal(&own, b"order", Aad::EMPTY).await.unwrap();
+        opener.open(&own, &message, Aad::EMPTY).await.unwrap();
+        let unopened = Sealer::new(loopback.provider())
+            .seal(&other, b"order", Aad::EMPTY)
+            .await
+            .unwrap();
+        loopback.fake.disable_key(&loopback.arn).unwrap();
+        let class = if seals {
+            sealer
+                .seal(&other, b"order", Aad::EMPTY)
+                .await
+                .unwrap_err()
+                .class()
+        } else {
+            opener
+                .open(&other, &unopened, Aad::EMPTY)
+                .await
+                .unwrap_err()
+                .class()
+        };
+        assert_eq!(class, Some(ErrorClass::UnavailableKey));
+        let mut out = Vec::new();
+        assert!(
+            sealer
+                .try_seal_into(&own, b"order", Aad::EMPTY, &mut out)
+                .is_none()
+        );
+        let opened = opener.open(&own, &message, Aad::EMPTY).await.unwrap_err();
+        assert_eq!(opened.class(), Some(ErrorClass::UnavailableKey));
+        assert_eq!(opener.keyring().stats().live, 0);
+    }
 }
 
 #[tokio::test]

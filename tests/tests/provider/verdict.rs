@@ -38,9 +38,7 @@ async fn opens(provider: &impl OpeningProvider) -> ProviderError {
 fn only_what_is_about_key_or_message_is_a_verdict() {
     for class in ErrorClass::ALL {
         let expected = match class {
-            ErrorClass::Denied | ErrorClass::InvalidRequest | ErrorClass::NotAuthentic => {
-                Some(Verdict::Message)
-            }
+            ErrorClass::Denied | ErrorClass::NotAuthentic => Some(Verdict::Message),
             ErrorClass::UnavailableKey => Some(Verdict::WrappingKey),
             _ => None,
         };

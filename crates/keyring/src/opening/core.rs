@@ -9,9 +9,7 @@ use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
     Source, Sweep, Wait, later,
 };
-use datakey_provider::{
-    EncryptionContext, ErrorClass, OpeningProvider, ProviderError, WrappedKey, WrappedKeys,
-};
+use datakey_provider::{EncryptionContext, OpeningProvider, ProviderError, Verdict, WrappedKey, WrappedKeys};
 use tokio::time::Instant;
 
 use super::{
@@ -29,6 +27,7 @@ use crate::{
         store::Store,
     },
     material::OpeningMaterial,
+    revocation::{self, Gone, Half},
     watch::{
         miss::MissReason,
         record::{self, Counter, HalfCounters},
@@ -50,6 +49,7 @@ pub(crate) struct Core<M: OpeningMaterial> {
     pub(crate) hedges: Counter,
     pub(crate) refreshes: Counter,
     pub(crate) revoked: Counter,
+    pub(crate) revocations: revocation::Joined,
     owner: Owner,
     janitor: Janitor,
     jitter: Jitter,
@@ -93,6 +93,7 @@ impl<M: OpeningMaterial> Core<M> {
             hedges: Counter::default(),
             refreshes: Counter::default(),
             revoked: Counter::default(),
+            revocations: revocation::Joined::default(),
             owner: Owner::new(),
             janitor: Janitor::default(),
             jitter: Jitter::new(settings.seed),
@@ -226,8 +227,11 @@ impl<M: OpeningMaterial> Core<M> {
         match opened.await {
             Ok(key) => Ok(Held::alone(key)),
             Err(error) => {
-                self.counters.failures.add(1);
-                Err(error.into())
+                let error = KeyringError::from(error);
+                if !self.refused(&id, &error).is_empty() {
+                    record::revoked("opening", id.context.digest(), &error);
+                }
+                Err(error)
             }
         }
     }
@@ -239,18 +243,26 @@ impl<M: OpeningMaterial> Core<M> {
         Ok(Secret::new(key, &self.locker, elsewhere))
     }
 
-    /// Drops what a permanent refusal says may no longer be used: the key itself, and where its wrapping key is disabled
-    /// or deleted, every key under it.
-    fn revoke(&self, id: &OpeningId, error: &KeyringError) -> Vec<Kept<M>> {
-        let gone = if error.class() == Some(ErrorClass::UnavailableKey) {
-            let key_id = id.wrapped.key_id();
-            self.store
-                .remove(MissReason::Revoked, |own, _| own.wrapped.key_id() == key_id)
-        } else {
-            Vec::from_iter(self.store.remove_one(id, MissReason::Revoked))
+    /// Takes in why a load failed, of whatever kind it was: drops the key if that is refused, and where its wrapping key may not be
+    /// used any more, every key under it, here and in all keyrings that are told.
+    fn refused(&self, id: &OpeningId, error: &KeyringError) -> Vec<Gone> {
+        self.counters.failures.add(1);
+        let Some(verdict) = error.verdict() else {
+            return Vec::new();
         };
-        self.revoked.add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+        let own = self.store.remove_one(id, MissReason::Revoked);
+        self.revoked.add(u64::from(own.is_some()));
+        let mut gone = Vec::from_iter(own.map(|own| Box::new(own) as Gone));
+        if verdict == Verdict::WrappingKey {
+            let name = revocation::named(error).unwrap_or_else(|| id.wrapped.key_id());
+            gone.extend(self.revocations.revoke(name));
+        }
         gone
+    }
+
+    /// Whether a key is wrapped under the key of this name.
+    pub(crate) fn is_under(&self, id: &OpeningId, name: &str) -> bool {
+        self.provider.opening_key_is(name, id.wrapped.key_id())
     }
 
     /// Ends the loads and forgets the keys that are concerned, and all refusals; answers how many keys were dropped.
@@ -266,6 +278,16 @@ impl<M: OpeningMaterial> Core<M> {
     pub(crate) fn shut_down(&self) {
         self.janitor.dismiss();
         self.forget(Ending::ShutDown, |_| true);
+    }
+}
+
+impl<M: OpeningMaterial> Half for Core<M> {
+    fn drop_under(&self, name: &str) -> Vec<Gone> {
+        let gone = self
+            .store
+            .remove(MissReason::Revoked, |id, _| self.is_under(id, name));
+        self.revoked.add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+        gone.into_iter().map(|entry| Box::new(entry) as Gone).collect()
     }
 }
 
@@ -304,30 +326,29 @@ impl<M: OpeningMaterial> Source for Core<M> {
             }
             Err(error) => error,
         };
-        self.counters.failures.add(1);
         let landed = Landed::new(Outcome::Failed(error.clone()));
         let (digest, error) = (*id.context.digest(), KeyringError::from(error));
-        if !error.is_verdict() {
-            self.refusals
-                .failed(id, self.hedge_delay.min(LONGEST_SETBACK), now);
-            let Some(entry) = self.store.peek(id) else {
-                return landed;
-            };
-            let passes = error.class().filter(|class| class.is_retryable());
-            let asked = error.provider_error().and_then(ProviderError::delay);
-            if entry.life.note_failure(passes, asked, &self.jitter, now) {
-                return landed.announcing(move || record::refresh_failed("opening", &digest, &error));
-            }
-            return landed;
+        let gone = self.refused(id, &error);
+        if error.verdict().is_some() {
+            self.refusals.refused(id, &error, now);
+        } else {
+            let setback = self.hedge_delay.min(LONGEST_SETBACK);
+            self.refusals.failed(id, setback, now);
         }
-        self.refusals.refused(id, &error, now);
-        let gone = self.revoke(id, &error);
-        if gone.is_empty() {
+        if !gone.is_empty() {
+            return landed.announcing(move || {
+                drop(gone);
+                record::revoked("opening", &digest, &error);
+            });
+        }
+        let Some(entry) = self.store.peek(id) else {
             return landed;
+        };
+        let asked = error.provider_error().and_then(ProviderError::delay);
+        if entry.life.note_failure(error.outage(), asked, &self.jitter, now) {
+            return landed.announcing(move || record::refresh_failed("opening", &digest, &error));
         }
         landed
-            .dropping(gone)
-            .announcing(move || record::revoked("opening", &digest, &error))
     }
 
     fn is_wanted(&self, id: &OpeningId) -> bool {

@@ -1,5 +1,6 @@
 //! The opening keyring, and control over it.
 use std::{
+    cell::Cell,
     fmt,
     pin::Pin,
     sync::Arc,
@@ -17,9 +18,10 @@ use super::{
     walk::{Asked, Unopened, first_that_opens},
 };
 use crate::{
-    error::KeyringError,
+    error::{KeyringError, NothingKept},
     kept::handle::Held,
     material::{DataKeys, OpeningMaterial},
+    revocation::Revocations,
     watch::miss::MissReason,
 };
 
@@ -45,7 +47,9 @@ pub struct OpeningKeyring<M: OpeningMaterial = DataKeys> {
 
 impl<M: OpeningMaterial> OpeningKeyring<M> {
     pub(crate) fn around(core: Core<M>) -> Self {
-        Self { core: Arc::new(core) }
+        let own = Self { core: Arc::new(core) };
+        own.share_revocations(&Revocations::new());
+        own
     }
 
     /// The key that opens a message, if one of its wrapped keys was unwrapped a while ago: without waiting, without
@@ -238,15 +242,44 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
         self.core.forget(Ending::Invalidated, |id| id.context == *context)
     }
 
-    /// Forgets the keys that are wrapped under a key id, in all contexts: for a wrapping key that was disabled or
-    /// replaced. Answers how many kept keys were dropped.
+    /// Forgets the keys that are wrapped under a key, in all contexts, those that are being loaded included: for a wrapping key
+    /// that was disabled or replaced. Forgets all refusals too. Answers how many kept keys were dropped.
+    ///
+    /// `name` is whatever [names the key](OpeningProvider::opening_key_is) to the provider: its id as it stands in messages, and with
+    /// AWS KMS the short id, a replica's ARN, and the alias that the provider was built with too.
+    ///
+    /// # Errors
+    /// [`NothingKept`] when no key that is kept or being loaded is under a key of that name: because there is none in this
+    /// process, or because the name is another than the provider knows the key by.
+    pub fn invalidate_key(&self, name: &str) -> Result<usize, NothingKept> {
+        let found = Cell::new(false);
+        let dropped = self.core.forget(Ending::Invalidated, |id| {
+            let is_under = self.core.is_under(id, name);
+            found.set(found.get() || is_under);
+            is_under
+        });
+        NothingKept::unless(found.get(), name)?;
+        Ok(dropped)
+    }
+
+    /// Forgets that the provider refused to open a message a moment ago, so that the next request asks it again: for a message that is
+    /// known to open now. Answers for how many of its wrapped keys there was a refusal.
+    ///
+    /// Refusals [lapse](crate::DEFAULT_REFUSAL_TTL) by themselves, and each invalidation forgets all of them.
     #[expect(
         clippy::must_use_candidate,
         reason = "the count is for whoever wants to log it"
     )]
-    pub fn invalidate_key(&self, key_id: &str) -> usize {
-        self.core
-            .forget(Ending::Invalidated, |id| id.wrapped.key_id() == key_id)
+    pub fn forget_refusal(&self, context: &EncryptionContext, wrapped: &WrappedKeys) -> usize {
+        let forget = |key: &&WrappedKey| self.core.refusals.forget(&OpeningId::new(key, context));
+        wrapped.iter().filter(forget).count()
+    }
+
+    /// Tells other keyrings of wrapping keys that may not be used any more, and is told by them, from here on: most often, the
+    /// other half of the same process. Until then this keyring keeps to itself.
+    pub fn share_revocations(&self, shared: &Revocations) {
+        let half = Arc::downgrade(&self.core);
+        self.core.revocations.join(shared, half);
     }
 
     /// Forgets all keys and remembered refusals. Answers how many kept keys were dropped.

@@ -14,7 +14,7 @@ type Digests = ([u8; 32], [u8; 32]);
 /// A bounded memory of what did not open.
 #[derive(Debug)]
 pub(crate) struct Refusals {
-    /// Permanent refusals, which spare a call.
+    /// Refusals of key or message, which spare a call.
     refused: Cache<Digests, Refusal>,
     /// Failures that pass, which let another wrapped key of the message go first.
     failed: Cache<Digests, Instant>,
@@ -22,7 +22,7 @@ pub(crate) struct Refusals {
     pub(crate) spared: Counter,
 }
 
-/// A permanent refusal, until it lapses.
+/// A refusal, until it lapses.
 #[derive(Debug, Clone)]
 struct Refusal {
     error: KeyringError,
@@ -43,7 +43,7 @@ impl Refusals {
         self.refused.len()
     }
 
-    /// Remembers a permanent refusal.
+    /// Remembers a refusal of key or message.
     pub(crate) fn refused(&self, id: &OpeningId, error: &KeyringError, now: Instant) {
         let refusal = Refusal {
             error: error.clone(),
@@ -80,6 +80,13 @@ impl Refusals {
     pub(crate) fn forget_lapsed(&self, now: Instant) {
         self.refused.retain(|_, refusal| now < refusal.lapses);
         self.failed.retain(|_, until| now < *until);
+    }
+
+    /// Forgets one. True if there was a refusal.
+    pub(crate) fn forget(&self, id: &OpeningId) -> bool {
+        let digests = id.digests();
+        self.failed.remove(&digests);
+        self.refused.remove(&digests).is_some()
     }
 
     pub(crate) fn forget_all(&self) {

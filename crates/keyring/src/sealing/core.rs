@@ -6,7 +6,8 @@ use datakey_loads::{
     Source, Standing, Sweep, Wait, later,
 };
 use datakey_provider::{
-    DataKeyLength, EncryptionContext, ErrorClass, Operation, ProviderError, SealingProvider, WrappedKeys,
+    DataKeyLength, EncryptionContext, ErrorClass, Operation, ProviderError, SealingProvider, Verdict,
+    WrappedKeys,
 };
 use tokio::time::Instant;
 
@@ -26,6 +27,7 @@ use crate::{
         store::Store,
     },
     material::SealingMaterial,
+    revocation::{self, Gone, Half},
     watch::{
         miss::MissReason,
         record::{self, Cardinality, Counter, HalfCounters, StaleCounters},
@@ -49,6 +51,7 @@ pub(crate) struct Core<M: SealingMaterial> {
     pub(crate) revoked: Counter,
     pub(crate) stale: StaleCounters,
     pub(crate) cardinality: Cardinality,
+    pub(crate) revocations: revocation::Joined,
     owner: Owner,
     janitor: Janitor,
     jitter: Jitter,
@@ -102,6 +105,7 @@ impl<M: SealingMaterial> Core<M> {
             revoked: Counter::default(),
             stale: StaleCounters::default(),
             cardinality: Cardinality::default(),
+            revocations: revocation::Joined::default(),
             owner: Owner::new(),
             janitor: Janitor::default(),
             jitter: Jitter::new(settings.seed),
@@ -251,8 +255,7 @@ impl<M: SealingMaterial> Core<M> {
             Err(LoadError::ShutDown) => Err(KeyringError::ShutDown),
             Err(error) => {
                 let error = KeyringError::from(error);
-                let gone = self.revoke(context, &error);
-                if !gone.is_empty() {
+                if !self.refused(context, &error).is_empty() {
                     record::revoked("sealing", context.digest(), &error);
                 }
                 Err(error)
@@ -284,23 +287,23 @@ impl<M: SealingMaterial> Core<M> {
         Ok((Secret::new(key, &self.locker, elsewhere), wrapped))
     }
 
-    /// Counts a failed load, and drops what its answer says may no longer be used: the key of its context, and where a
-    /// wrapping key is disabled or deleted, every key under it.
-    fn revoke(&self, context: &EncryptionContext, error: &KeyringError) -> Vec<Arc<Entry<M::Key>>> {
+    /// Takes in why a load failed, of whatever kind it was: drops the key of its context if that is refused, and where the wrapping
+    /// key may not be used any more, every key under it, here and in all keyrings that are told.
+    fn refused(&self, context: &EncryptionContext, error: &KeyringError) -> Vec<Gone> {
         self.counters.failures.add(1);
-        if !error.is_revocation() {
+        let Some(verdict) = error.verdict() else {
             return Vec::new();
+        };
+        let own = self.store.remove_one(context.digest(), MissReason::Revoked);
+        self.revoked.add(u64::from(own.is_some()));
+        let mut gone = Vec::new();
+        if verdict == Verdict::WrappingKey {
+            // A provider that does not name the key speaks of the one that it would have used.
+            let of_own = own.iter().flat_map(|own| own.key_ids());
+            let names = revocation::named(error).map_or_else(|| of_own.collect(), |name| vec![name]);
+            gone.extend(names.iter().flat_map(|name| self.revocations.revoke(name)));
         }
-        let mut gone = Vec::from_iter(self.store.remove_one(context.digest(), MissReason::Revoked));
-        if error.class() == Some(ErrorClass::UnavailableKey) {
-            let shares = |entry: &Arc<Entry<M::Key>>| {
-                let mut ids = gone.iter().flat_map(|revoked| revoked.key_ids());
-                ids.any(|key_id| entry.is_under(key_id))
-            };
-            let others = self.store.remove(MissReason::Revoked, |_, entry| shares(entry));
-            gone.extend(others);
-        }
-        self.revoked.add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+        gone.extend(own.map(|own| Box::new(own) as Gone));
         gone
     }
 
@@ -331,6 +334,18 @@ impl<M: SealingMaterial> Core<M> {
 fn other_length(asked: DataKeyLength, found: DataKeyLength) -> ProviderError {
     let told = format!("a data key of {asked} was asked for, and the provider answered {found}");
     ProviderError::new(ErrorClass::Internal, Operation::GenerateDataKey).with_source(told)
+}
+
+impl<M: SealingMaterial> Half for Core<M> {
+    fn drop_under(&self, name: &str) -> Vec<Gone> {
+        let gone = self.store.remove(MissReason::Revoked, |_, entry| {
+            entry
+                .key_ids()
+                .any(|key_id| self.provider.sealing_key_is(name, key_id))
+        });
+        self.revoked.add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+        gone.into_iter().map(|entry| Box::new(entry) as Gone).collect()
+    }
 }
 
 impl<M: SealingMaterial> Source for Core<M> {
@@ -372,18 +387,18 @@ impl<M: SealingMaterial> Source for Core<M> {
         };
         let landed = Landed::new(Outcome::Failed(error.clone()));
         let (digest, error) = (*context.digest(), KeyringError::from(error));
-        let gone = self.revoke(context, &error);
+        let gone = self.refused(context, &error);
         if !gone.is_empty() {
-            return landed
-                .dropping(gone)
-                .announcing(move || record::revoked("sealing", &digest, &error));
+            return landed.announcing(move || {
+                drop(gone);
+                record::revoked("sealing", &digest, &error);
+            });
         }
         let Some(entry) = self.store.peek(&digest) else {
             return landed;
         };
-        let passes = error.class().filter(|class| class.is_retryable());
         let asked = error.provider_error().and_then(ProviderError::delay);
-        if entry.life.note_failure(passes, asked, &self.jitter, now) {
+        if entry.life.note_failure(error.outage(), asked, &self.jitter, now) {
             return landed.announcing(move || record::refresh_failed("sealing", &digest, &error));
         }
         landed

@@ -26,10 +26,6 @@ pub(crate) struct Entry<S> {
 }
 
 impl<S> Entry<S> {
-    pub(crate) fn is_under(&self, key_id: &str) -> bool {
-        self.key_ids().any(|own| own == key_id)
-    }
-
     pub(crate) fn key_ids(&self) -> impl Iterator<Item = &str> {
         self.wrapped.iter().map(WrappedKey::key_id)
     }

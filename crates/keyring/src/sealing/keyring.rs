@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     config::MAX_RESTARTS,
-    error::KeyringError,
+    error::{KeyringError, NothingKept},
     kept::handle::Held,
     material::{DataKeys, SealingMaterial},
+    revocation::Revocations,
     watch::miss::MissReason,
 };
 
@@ -50,7 +51,9 @@ pub struct SealingKeyring<M: SealingMaterial = DataKeys> {
 
 impl<M: SealingMaterial> SealingKeyring<M> {
     pub(crate) fn around(core: Core<M>) -> Self {
-        Self { core: Arc::new(core) }
+        let own = Self { core: Arc::new(core) };
+        own.share_revocations(&Revocations::new());
+        own
     }
 
     /// The live key for a context, with `usage` reserved on it, if there is one: without waiting, without allocating.
@@ -230,14 +233,14 @@ impl<M: SealingMaterial> SealingKeyring<M> {
         }
     }
 
-    /// After a load that failed: the key past its soft age if the failure allows it, otherwise the failure.
+    /// After a load that failed: the key past its soft age if the failure says nothing about it, otherwise the failure.
     fn serve_stale(
         &self,
         context: &EncryptionContext,
         usage: Usage,
         error: KeyringError,
     ) -> Result<Held<M::Key>, KeyringError> {
-        if !error.is_retryable() {
+        if error.outage().is_none() {
             return Err(error);
         }
         match self.core.look(context, usage, Instant::now()) {
@@ -371,17 +374,44 @@ impl<M: SealingMaterial> SealingKeyring<M> {
         )
     }
 
-    /// Forgets the keys that are wrapped under a key id, in all contexts: for a wrapping key that was disabled or
+    /// Forgets the keys that are wrapped under a key, in all contexts: for a wrapping key that was disabled or
     /// replaced. Answers how many kept keys were dropped.
     ///
+    /// `name` is whatever [names the key](SealingProvider::sealing_key_is) to the provider: its id as it stands in messages, and with
+    /// AWS KMS the short id, a replica's ARN, and the alias that the provider was built with too.
+    ///
     /// Which key id a key will have is not known while it is loaded, so all loads in flight start over.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "the count is for whoever wants to log it"
-    )]
-    pub fn invalidate_key(&self, key_id: &str) -> usize {
-        self.core
-            .forget(Ending::Invalidated, |_| true, |entry| entry.is_under(key_id))
+    ///
+    /// # Errors
+    /// [`NothingKept`] when no key that is kept is under a key of that name: because there is none in this process, or because
+    /// the name is another than the provider knows the key by.
+    ///
+    /// ```
+    /// # use datakey_keyring::SealingKeyring;
+    /// # fn with(keyring: &SealingKeyring) {
+    /// match keyring.invalidate_key("arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab") {
+    ///     Ok(keys) => println!("{keys} keys dropped"),
+    ///     Err(nothing) => eprintln!("{nothing}"),
+    /// }
+    /// # }
+    /// ```
+    pub fn invalidate_key(&self, name: &str) -> Result<usize, NothingKept> {
+        let provider = &self.core.provider;
+        let is_under = |key_id: &str| provider.sealing_key_is(name, key_id);
+        let dropped = self.core.forget(
+            Ending::Invalidated,
+            |_| true,
+            |entry| entry.key_ids().any(is_under),
+        );
+        NothingKept::unless(dropped > 0, name)?;
+        Ok(dropped)
+    }
+
+    /// Tells other keyrings of wrapping keys that may not be used any more, and is told by them, from here on: most often, the
+    /// other half of the same process. Until then this keyring keeps to itself.
+    pub fn share_revocations(&self, shared: &Revocations) {
+        let half = Arc::downgrade(&self.core);
+        self.core.revocations.join(shared, half);
     }
 
     /// Forgets all keys. Answers how many kept keys were dropped.

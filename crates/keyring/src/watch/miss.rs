@@ -120,6 +120,10 @@ pub struct StaleServes {
     pub transient: u64,
     /// It did not answer in time, or not within a second and is still being asked.
     pub timeout: u64,
+    /// It did not take the caller for who it is.
+    pub unauthenticated: u64,
+    /// It failed in a way that is final for the call and says nothing of the key.
+    pub other: u64,
 }
 
 impl StaleServes {
@@ -129,5 +133,7 @@ impl StaleServes {
         self.throttled
             .wrapping_add(self.transient)
             .wrapping_add(self.timeout)
+            .wrapping_add(self.unauthenticated)
+            .wrapping_add(self.other)
     }
 }

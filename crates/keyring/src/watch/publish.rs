@@ -110,6 +110,8 @@ impl SealingStats {
             ("throttled", self.stale.throttled),
             ("transient", self.stale.transient),
             ("timeout", self.stale.timeout),
+            ("unauthenticated", self.stale.unauthenticated),
+            ("other", self.stale.other),
         ] {
             let class = Label::from_static_parts("error.type", class);
             metrics::counter!("datakey.keyring.stale", labels.with(Some(class))).absolute(count);

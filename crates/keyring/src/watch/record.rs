@@ -4,7 +4,7 @@
 //! | event | level | when |
 //! |---|---|---|
 //! | `datakey.keyring.refresh_failed` | warn | a load in the background failed; the live key goes on serving |
-//! | `datakey.keyring.revoked` | warn | a live key was dropped because of a denial |
+//! | `datakey.keyring.revoked` | warn | live keys were dropped because of what the provider said of key or context |
 //! | `datakey.keyring.contexts_look_per_record` | warn | most new contexts were used once |
 //! | `datakey.keyring.swept` | debug | idle keys were wiped |
 #![cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "told to nobody"))]
@@ -92,6 +92,8 @@ pub(crate) struct StaleCounters {
     throttled: Counter,
     transient: Counter,
     timeout: Counter,
+    unauthenticated: Counter,
+    other: Counter,
 }
 
 impl StaleCounters {
@@ -99,7 +101,9 @@ impl StaleCounters {
         match because {
             ErrorClass::Throttled => self.throttled.add(1),
             ErrorClass::Timeout => self.timeout.add(1),
-            _ => self.transient.add(1),
+            ErrorClass::Transient => self.transient.add(1),
+            ErrorClass::Unauthenticated => self.unauthenticated.add(1),
+            _ => self.other.add(1),
         }
     }
 
@@ -108,6 +112,8 @@ impl StaleCounters {
             throttled: self.throttled.get(),
             transient: self.transient.get(),
             timeout: self.timeout.get(),
+            unauthenticated: self.unauthenticated.get(),
+            other: self.other.get(),
         }
     }
 }
