@@ -1,7 +1,7 @@
 """A second implementation of the datakey message format, version 1, written from docs/format.md alone.
 
 Rule numbers in brackets are those of the document. Sizes are in bytes. The module reads and writes whole messages; it
-has neither key service nor cache, so that whoever calls it has the data key.
+has neither key service nor cache: whoever calls it says what a wrapped key opens to.
 """
 
 import hmac
@@ -226,12 +226,26 @@ class Frames:
 # Reading.
 
 
-def open_message(data_key, message, aad=b""):
+def message_key(unwrap, header, aad):
+    """The AEAD key of a message, from the first of its wrapped keys that has the commitment [K6].
+
+    `unwrap` answers the data key for the place of a wrapped key in the message and the wrapped key itself, or None for one
+    that does not open. It is asked once for each at most.
+    """
+    for place, wrapped_key in enumerate(header.wrapped_keys):
+        data_key = unwrap(place, wrapped_key)
+        if data_key is None or len(data_key) != 32:
+            continue
+        keys = schedule(data_key, header.suite, header.kind, header.exponent, header.salt, header.context, aad)
+        if hmac.compare_digest(keys.commitment, header.commitment):
+            return keys.aead_key
+    raise Refused("K6")
+
+
+def open_message(unwrap, message, aad=b""):
     """The header and the plaintext of a message: bytes for a byte stream, a list of bytes for records."""
     header = decode_header(message)
-    keys = schedule(data_key, header.suite, header.kind, header.exponent, header.salt, header.context, aad)
-    refuse_unless(hmac.compare_digest(keys.commitment, header.commitment), "K6")
-    frames = Frames(header.suite, keys.aead_key)
+    frames = Frames(header.suite, message_key(unwrap, header, aad))
     body = message[header.length :]
     if header.kind == STREAM:
         return header, open_stream(header, frames, body)
@@ -278,13 +292,11 @@ def open_records(header, frames, body):
     return records
 
 
-def open_records_by_index(data_key, message, aad=b""):
+def open_records_by_index(unwrap, message, aad=b""):
     """The records of a message, found from its end; for the last one first, to show that order does not matter."""
     header = decode_header(message)
     refuse_unless(header.kind == RECORDS, "H4")
-    keys = schedule(data_key, header.suite, header.kind, header.exponent, header.salt, header.context, aad)
-    refuse_unless(hmac.compare_digest(keys.commitment, header.commitment), "K6")
-    frames = Frames(header.suite, keys.aead_key)
+    frames = Frames(header.suite, message_key(unwrap, header, aad))
     refuse_unless(len(message) >= header.length + 24, "G3")
     count = int.from_bytes(message[-4:], "big")
     refuse_unless(count <= MAX_RECORDS, "R3")

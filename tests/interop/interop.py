@@ -42,12 +42,26 @@ def expected_content(fields):
     return lines
 
 
+def unwrapper(values):
+    """What opens the wrapped keys of a vector: all to the same data key, or each to its own, or to none."""
+    data_keys = [bytes.fromhex(value) or None for value in values]
+    asked = set()
+
+    def unwrap(place, _wrapped_key):
+        if place in asked:
+            raise AssertionError(f"the wrapped key at place {place} was unwrapped twice")
+        asked.add(place)
+        return data_keys[place] if len(data_keys) > 1 else data_keys[0]
+
+    return unwrap
+
+
 def check_one(fields, message):
     """What is wrong with a vector, or nothing."""
-    data_key, aad = bytes.fromhex(fields["data-key"][0]), bytes.fromhex(fields["aad"][0])
+    keys, aad = fields["data-key"], bytes.fromhex(fields["aad"][0])
     result = fields["result"][0]
     try:
-        header, plaintext = fmt.open_message(data_key, message, aad)
+        header, plaintext = fmt.open_message(unwrapper(keys), message, aad)
     except fmt.Refused as refused:
         if not result.startswith("refused "):
             return f"refused for {refused.rule}"
@@ -60,8 +74,9 @@ def check_one(fields, message):
         return f"opened, and should be {result}"
     if content(header, plaintext) != expected_content(fields):
         return "opened to something else"
-    if header.kind == fmt.RECORDS and fmt.open_records_by_index(data_key, message, aad)[1] != plaintext:
-        return "other records when read by index"
+    if header.kind == fmt.RECORDS:
+        if fmt.open_records_by_index(unwrapper(keys), message, aad)[1] != plaintext:
+            return "other records when read by index"
     if fmt.encode_header(header) != message[: header.length]:
         return "the header is encoded otherwise"
     return None
@@ -87,13 +102,17 @@ def random_message(source, number):
     context = {f"key {at}": source.choice(["", "acme", "\u2603 snow", "\U0001f600"]) for at in range(source.randrange(5))}
     keys = [(f"python:{at}".encode(), source.randbytes(source.randrange(1, 300))) for at in range(source.randrange(1, 4))]
     data_key, aad = source.randbytes(32), source.randbytes(source.choice([0, 1, 40]))
+    own = source.randrange(len(keys))  # Of the others, each may be another message's, or not open.
+    data_keys = [
+        data_key if place == own else source.choice([data_key, source.randbytes(32), b""]) for place in range(len(keys))
+    ]
     if source.randrange(2):
         plaintext = source.randbytes(source.choice([0, 1, limit - 1, limit, limit + 1, 3 * limit, 3 * limit + 5]))
         message = fmt.seal_stream(data_key, plaintext, context, keys, aad, suite, exponent)
     else:
         plaintext = [source.randbytes(source.choice([0, 1, 20, limit])) for _ in range(source.randrange(8))]
         message = fmt.seal_records(data_key, plaintext, context, keys, aad, suite, exponent)
-    return data_key, aad, message, plaintext
+    return data_keys, aad, message, plaintext
 
 
 def write(folder):
@@ -102,9 +121,10 @@ def write(folder):
     source = random.Random(seed)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for number in range(200):
-        data_key, aad, message, plaintext = random_message(source, number)
+        data_keys, aad, message, plaintext = random_message(source, number)
         lines = [("about", "written in Python"), ("result", "opened")]
-        lines += [("data-key", data_key.hex()), ("aad", aad.hex())]
+        lines += [("data-key", data_key.hex()) for data_key in data_keys]
+        lines += [("aad", aad.hex())]
         for name, value in content(fmt.decode_header(message), plaintext):
             lines.append((name, json.dumps(value) if name == "context" else value))
         text = "".join(f"{name}: {value}".rstrip() + "\n" for name, value in lines)

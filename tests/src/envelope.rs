@@ -3,11 +3,14 @@
 //! The writer follows `docs/format.md` step by step with the plainest means (the `hkdf` crate, whole buffers, AEADs
 //! that append their tag) and shares no code with the crate under test.
 use datakey_envelope::{
-    Aad, FrameLen, Kind, Message, OpenError, OpeningKey, Params, Salt, SealingKey, Suite,
+    Aad, FrameLen, Header, Kind, Message, OpenError, OpeningKey, Params, Salt, SealingKey, Suite,
 };
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
 
-use crate::envelope_parts::{Derivation, Schedule, encoded_keys, encoded_pairs, seal_frame};
+use crate::{
+    envelope_parts::{Derivation, Schedule, encoded_keys, encoded_pairs, seal_frame},
+    envelope_vectors::Vector,
+};
 
 /// The salt of fixtures that need a fixed one.
 pub const SALT: [u8; 24] = *b"salt of twenty-four byte";
@@ -24,6 +27,21 @@ pub fn kms_wrapped() -> WrappedKeys {
     let arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     assert_eq!(arn.len(), 75);
     WrappedKey::new(arn, vec![0xB1; 184]).unwrap().into()
+}
+
+/// The key of a vector's message, of those that its wrapped keys open to.
+///
+/// # Errors
+/// As opening: where the header is malformed, or none of them has the commitment.
+pub fn opening_key_of(vector: &Vector) -> Result<OpeningKey, OpenError> {
+    let header = Header::decode(&vector.message)?;
+    let unwrap = |place| {
+        let bytes = vector.data_key(place)?;
+        let data_key = DataKey::init(DataKeyLength::Bytes32, |own| own.copy_from_slice(&bytes));
+        Some(data_key)
+    };
+    let data_keys = (0..header.wrapped_key_refs().count()).filter_map(unwrap);
+    OpeningKey::for_message(data_keys, &header.context()?, &header, Aad::new(&vector.aad))
 }
 
 /// A short wrapped key.

@@ -5,6 +5,7 @@ use crate::envelope_vectors::Vector;
 
 mod body;
 mod context;
+mod decoys;
 mod draft;
 mod fixed;
 mod frames;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Vector> {
         fixed::add,
         context::add,
         keys::add,
+        decoys::add,
         truncated::add,
         body::add,
         frames::add,

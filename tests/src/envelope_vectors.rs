@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `about` | one sentence |
 //! | `result` | `opened`, or `refused` and the rule of `docs/format.md` that the message breaks |
-//! | `data-key` | the data key, in hexadecimal |
+//! | `data-key` | what the wrapped keys open to, in hexadecimal: once for all of them, or once for each in their order; without a value for one that does not open |
 //! | `aad` | the associated data, in hexadecimal |
 //! | `context` | of a message that opens: the pairs, as an object in JSON |
 //! | `wrapped-key` | of a message that opens, once for each: key id, a space, the blob in hexadecimal |
@@ -23,8 +23,8 @@ pub struct Vector {
     pub about: String,
     /// What must come of it.
     pub expect: Expect,
-    /// The data key of whoever opens it.
-    pub data_key: [u8; 32],
+    /// What the wrapped keys open to for whoever opens it: all of them to the same, or each to one of its own.
+    pub data_keys: Vec<Option<[u8; 32]>>,
     /// The associated data of whoever opens it.
     pub aad: Vec<u8>,
     /// The message.
@@ -87,6 +87,23 @@ impl Vector {
         Ok(vectors)
     }
 
+    /// What the wrapped key at a place opens to.
+    #[must_use]
+    pub fn data_key(&self, place: usize) -> Option<[u8; 32]> {
+        match &self.data_keys[..] {
+            [same] => *same,
+            each => each.get(place).copied().flatten(),
+        }
+    }
+
+    /// Has one bit of all data keys changed.
+    #[must_use]
+    pub fn with_other_data_keys(mut self) -> Self {
+        let keys = self.data_keys.iter_mut().flatten();
+        keys.for_each(|key| key[15] ^= 1);
+        self
+    }
+
     /// Reads the text of a file; `None` if it is no vector.
     #[must_use]
     pub fn parse(name: &str, text: &str) -> Option<Self> {
@@ -117,11 +134,17 @@ impl Vector {
                 }))
             }
         };
+        one("data-key")?;
+        let data_key = |value: &str| {
+            let bytes = unhex(value)?;
+            let opens = (!bytes.is_empty()).then(|| bytes.try_into());
+            opens.transpose().ok()
+        };
         Some(Self {
             name: name.to_owned(),
             about: one("about")?.to_owned(),
             expect,
-            data_key: unhex(one("data-key")?)?.try_into().ok()?,
+            data_keys: every("data-key").map(data_key).collect::<Option<_>>()?,
             aad: unhex(one("aad")?)?,
             message: unhex(&body.split_whitespace().collect::<String>())?,
         })
@@ -140,7 +163,12 @@ impl Vector {
             Expect::Refused(rule) => line("result", &format!("refused {rule}")),
             Expect::Opened(_) => line("result", "opened"),
         }
-        line("data-key", &hex(&self.data_key));
+        for data_key in &self.data_keys {
+            line(
+                "data-key",
+                &hex(data_key.as_ref().map_or(&[][..], |key| &key[..])),
+            );
+        }
         line("aad", &hex(&self.aad));
         if let Expect::Opened(opened) = &self.expect {
             line("context", &serde_json::to_string(&opened.context).unwrap());

@@ -191,7 +191,7 @@ async fn the_facades_keys_name_the_memory_that_they_own() {
     assert_eq!(sealer.keyring().stats().locked_bytes, all as u64);
 
     let header = Header::decode(&message).unwrap();
-    let opening = opener.key_of(&context("a"), &header).await.unwrap();
+    let opening = opener.key_of(&context("a"), &header, Aad::EMPTY).await.unwrap();
     own = 0;
     opening.secret_memory(&mut |range| own += range.end.addr() - range.start.addr());
     assert!(own >= 32, "a hash state");

@@ -38,9 +38,11 @@ pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
     check_kind(args, header.header().kind())?;
     let opener = opener(args).await?;
     let key = if args.danger_any_context {
-        opener.danger_key_of_any_context(&header.header()).await?
+        opener
+            .danger_key_of_any_context(&header.header(), Aad::new(&aad))
+            .await?
     } else {
-        opener.key_of(&expected, &header.header()).await?
+        opener.key_of(&expected, &header.header(), Aad::new(&aad)).await?
     };
 
     let job = Job {

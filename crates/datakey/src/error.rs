@@ -110,6 +110,7 @@ impl From<KeyringError> for OpenError {
     fn from(error: KeyringError) -> Self {
         match error {
             KeyringError::ShutDown => Self::ShutDown,
+            error if error.is_of_other_keys() => Self::NotAuthentic,
             error => Self::Keyring(error),
         }
     }

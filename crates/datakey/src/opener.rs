@@ -1,9 +1,9 @@
 //! The opening side: needs only Decrypt.
 use std::{fmt, ops::Range};
 
-use datakey_envelope::{Aad, Header, Message, OpeningKey};
+use datakey_envelope::{self as envelope, Aad, Header, Message, OpeningKey};
 use datakey_keyring::{Held, OpeningKeyring};
-use datakey_provider::EncryptionContext;
+use datakey_provider::{EncryptionContext, WrappedKey};
 use tokio::io::AsyncRead;
 
 use crate::{Envelope, OpenError, OpenReader, RecordReader, SealedHeader, StreamError};
@@ -16,6 +16,9 @@ use crate::{Envelope, OpenError, OpenReader, RecordReader, SealedHeader, StreamE
 /// Whoever opens says which encryption context it expects: each expected pair must be in the message's context,
 /// otherwise the message is refused before any KMS call. Expecting the empty context is met only by messages without
 /// one.
+///
+/// Of a message's wrapped keys, those whose data key is not the message's are passed over, whoever put them there, and
+/// cost one call each at the most. [`OpenError::NotAuthentic`] means that none is left.
 ///
 /// ```
 /// use datakey::{Aad, EncryptionContext, OpenError, Opener, provider::OpeningProvider};
@@ -91,8 +94,10 @@ impl Opener {
         out: &mut Vec<u8>,
     ) -> Result<(), OpenError> {
         let message = Message::decode(message)?;
-        let key = self.key(message.header(), Expected::Pairs(expected)).await?;
-        Ok(key.open(&message, aad, out)?)
+        self.open_with(message.header(), Expected::Pairs(expected), aad, |_, key| {
+            key.open(&message, aad, out)
+        })
+        .await
     }
 
     /// Opens one message whatever its encryption context, and returns that too.
@@ -108,10 +113,15 @@ impl Opener {
         aad: Aad<'_>,
     ) -> Result<(EncryptionContext, Vec<u8>), OpenError> {
         let message = Message::decode(message)?;
-        let key = self.key(message.header(), Expected::Anything).await?;
         let mut out = Vec::new();
-        key.open(&message, aad, &mut out)?;
-        Ok((key.context().clone(), out))
+        let open = |_: &WrappedKey, key: &Held<OpeningKey>| {
+            key.open(&message, aad, &mut out)?;
+            Ok(key.context().clone())
+        };
+        let context = self
+            .open_with(message.header(), Expected::Anything, aad, open)
+            .await?;
+        Ok((context, out))
     }
 
     /// Opens a whole records message, all of it or nothing.
@@ -145,11 +155,13 @@ impl Opener {
         out: &mut Vec<u8>,
     ) -> Result<Vec<Range<usize>>, OpenError> {
         let message = Message::decode(message)?;
-        let key = self.key(message.header(), Expected::Pairs(expected)).await?;
-        Ok(key.open_records(&message, aad, out)?)
+        self.open_with(message.header(), Expected::Pairs(expected), aad, |_, key| {
+            key.open_records(&message, aad, out)
+        })
+        .await
     }
 
-    /// The key of one message, to open it piecemeal with the envelope's own interface.
+    /// The key of one message, to open it piecemeal with the envelope's own interface. The commitment is checked here.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -157,8 +169,9 @@ impl Opener {
         &self,
         expected: &EncryptionContext,
         header: &Header<'_>,
+        aad: Aad<'_>,
     ) -> Result<Held<OpeningKey>, OpenError> {
-        self.key(header, Expected::Pairs(expected)).await
+        self.key(header, Expected::Pairs(expected), aad).await
     }
 
     /// As [`key_of`](Self::key_of), whatever the message's encryption context; see
@@ -169,8 +182,28 @@ impl Opener {
     pub async fn danger_key_of_any_context(
         &self,
         header: &Header<'_>,
+        aad: Aad<'_>,
     ) -> Result<Held<OpeningKey>, OpenError> {
-        self.key(header, Expected::Anything).await
+        self.key(header, Expected::Anything, aad).await
+    }
+
+    /// Which of a message's wrapped keys holds its data key: the one to wrap anew, such as with KMS `ReEncrypt`. The commitment
+    /// is checked here.
+    ///
+    /// The others may be as good, or of other messages: keep those of which you know nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn wrapped_key_of(
+        &self,
+        expected: &EncryptionContext,
+        header: &Header<'_>,
+        aad: Aad<'_>,
+    ) -> Result<WrappedKey, OpenError> {
+        self.open_with(header, Expected::Pairs(expected), aad, |wrapped, key| {
+            key.check_header(header, aad).map(|()| wrapped.clone())
+        })
+        .await
     }
 
     /// A reader of the plaintext of a byte stream, in the memory of a frame. Reads the header of `inner` first.
@@ -187,7 +220,7 @@ impl Opener {
         mut inner: R,
     ) -> Result<OpenReader<R>, StreamError> {
         let header = SealedHeader::read_async(&mut inner).await?;
-        let key = self.key_of(expected, &header.header()).await?;
+        let key = self.key_of(expected, &header.header(), aad).await?;
         OpenReader::new(&key, &header, aad, inner)
     }
 
@@ -202,11 +235,30 @@ impl Opener {
         mut inner: R,
     ) -> Result<RecordReader<R>, StreamError> {
         let header = SealedHeader::read_async(&mut inner).await?;
-        let key = self.key_of(expected, &header.header()).await?;
+        let key = self.key_of(expected, &header.header(), aad).await?;
         RecordReader::new(&key, &header, aad, inner)
     }
 
-    async fn key(&self, header: &Header<'_>, expected: Expected<'_>) -> Result<Held<OpeningKey>, OpenError> {
+    async fn key(
+        &self,
+        header: &Header<'_>,
+        expected: Expected<'_>,
+        aad: Aad<'_>,
+    ) -> Result<Held<OpeningKey>, OpenError> {
+        self.open_with(header, expected, aad, |_, key| {
+            key.check_header(header, aad).map(|()| key.clone())
+        })
+        .await
+    }
+
+    /// Opens with the key of the message, which the commitment tells from those of others (rule K6).
+    async fn open_with<T>(
+        &self,
+        header: &Header<'_>,
+        expected: Expected<'_>,
+        aad: Aad<'_>,
+        mut open: impl FnMut(&WrappedKey, &Held<OpeningKey>) -> Result<T, envelope::OpenError>,
+    ) -> Result<T, OpenError> {
         let decoded;
         let context = match expected {
             // The usual case, in which nothing has to be decoded and digested.
@@ -221,8 +273,14 @@ impl Opener {
                 &decoded
             }
         };
+        let unless_foreign = |wrapped: &WrappedKey, key: &Held<OpeningKey>| match open(wrapped, key) {
+            // Where the commitment holds, it is the frames that are not authentic, and no other key opens them.
+            Err(envelope::OpenError::NotAuthentic) if key.check_header(header, aad).is_err() => None,
+            opened => Some(opened),
+        };
         let wrapped = header.wrapped_keys()?;
-        Ok(self.keyring.key(context, &wrapped).await?)
+        let opened = self.keyring.open_with(context, &wrapped, unless_foreign).await?;
+        Ok(opened?)
     }
 }
 

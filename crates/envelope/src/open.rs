@@ -1,6 +1,6 @@
 //! Opening: a data key, then messages.
 use alloc::vec::Vec;
-use core::{fmt, ops::Range};
+use core::{borrow::Borrow, fmt, ops::Range};
 
 use datakey_provider::{DataKey, EncryptionContext};
 
@@ -79,6 +79,52 @@ impl OpeningKey {
             prepared: Preparations::new(Keyed::new(data_key)?),
             context: context.clone(),
         })
+    }
+
+    /// Prepares the data key of a message, of those that its wrapped keys opened to with this context: the first that has
+    /// the message's commitment (rule K6). Those after it are not asked for, so that they may be unwrapped one by one.
+    ///
+    /// A wrapped key that opens need not be the message's: whoever stores messages can put that of another in its place. So
+    /// hand over what all of them open to, not the first only.
+    ///
+    /// ```
+    /// # #[cfg(feature = "getrandom")] {
+    /// # use datakey_envelope::{Aad, Message, OpenError, OpeningKey, Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = |byte| DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(byte));
+    /// # let key = |blob: &[u8]| WrappedKey::new("local:dev", blob.to_vec()).unwrap();
+    /// # let wrapped = WrappedKeys::new([key(&[8]), key(&[7])]).unwrap();
+    /// # let context = EncryptionContext::empty();
+    /// # let mut sealed = Vec::new();
+    /// # let sealing = SealingKey::new(&data_key(7), &wrapped, &context, &Params::new()).unwrap();
+    /// # sealing.seal(b"one order", Aad::EMPTY, &mut sealed).unwrap();
+    /// # let unwrap = |wrapped: &WrappedKey| Some(data_key(wrapped.blob()[0]));
+    /// let message = Message::decode(&sealed)?;
+    /// let wrapped = message.header().wrapped_keys()?; // the first is another message's
+    /// let data_keys = wrapped.iter().filter_map(unwrap);
+    /// let opening = OpeningKey::for_message(data_keys, &context, message.header(), Aad::EMPTY)?;
+    /// let mut opened = Vec::new();
+    /// opening.open(&message, Aad::EMPTY, &mut opened)?;
+    /// assert_eq!(opened, b"one order");
+    /// # }
+    /// # Ok::<(), datakey_envelope::OpenError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OpenError::NotAuthentic`] when none of them has it.
+    pub fn for_message<K: Borrow<DataKey>>(
+        data_keys: impl IntoIterator<Item = K>,
+        context: &EncryptionContext,
+        header: &Header<'_>,
+        aad: Aad<'_>,
+    ) -> Result<Self, OpenError> {
+        let fitting = |data_key: K| {
+            // One of another length is none of this format, and so not the message's.
+            let key = Self::new(data_key.borrow(), context).ok()?;
+            key.check_header(header, aad).ok().map(|()| key)
+        };
+        let mut fitting = data_keys.into_iter().filter_map(fitting);
+        fitting.next().ok_or(OpenError::NotAuthentic)
     }
 
     /// The encryption context that the data key was unwrapped with.
@@ -161,9 +207,10 @@ impl OpeningKey {
         Ok(RecordOpener::new(self.begin(header, aad)?, header))
     }
 
-    /// Whether this data key, its context and `aad` are what a message was sealed with, without opening any of it.
+    /// Whether this data key, its context and `aad` are what a message was sealed with, without opening any of it (rule K6).
     ///
-    /// For whoever gave a message other wrapped keys and wants to know that they hold its data key.
+    /// For whoever has the data keys of several wrapped keys, or gave a message other wrapped keys and wants to know that
+    /// they hold its data key.
     ///
     /// # Errors
     /// [`OpenError::NotAuthentic`] when they are not.

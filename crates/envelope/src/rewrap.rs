@@ -32,7 +32,8 @@ impl Header<'_> {
     /// `keys` replaces all wrapped keys. `context` is the encryption context that they were wrapped with, such as the
     /// destination context of KMS `ReEncrypt`. Whether they hold the message's data key shows when the message opens:
     /// the commitment refuses every other. Check it at once, where the data key may be seen, with
-    /// `OpeningKey::check_header`.
+    /// `OpeningKey::check_header`. Not every wrapped key that a message has holds its data key (rule K6): where data keys may
+    /// not be seen, wrap all of them anew.
     ///
     /// ```
     /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {

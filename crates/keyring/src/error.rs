@@ -37,6 +37,10 @@ pub enum KeyringError {
         /// What each of them answered, in the order in which they were tried.
         failures: Arc<[KeyringError]>,
     },
+    /// The wrapped key opens, and not to this message's data key: see
+    /// [`OpeningKeyring::open_with`](crate::OpeningKeyring::open_with). It may be right for another message.
+    #[error("the wrapped key holds another data key than the message was sealed under")]
+    OtherKey,
     /// The provider did not answer within the keyring's deadline for a load.
     #[error("the key provider did not answer within {after:?}; check that the key service can be reached")]
     LoadTimeout {
@@ -108,7 +112,8 @@ fn first(failures: &[KeyringError]) -> String {
 }
 
 impl KeyringError {
-    /// The class of the failure, where there is one: of several, the one of which most can be hoped.
+    /// The class of the failure, where there is one: of several, the one of which most can be hoped. A wrapped key that
+    /// holds another message's data key is beyond hope.
     #[must_use]
     pub fn class(&self) -> Option<ErrorClass> {
         match self {
@@ -117,8 +122,10 @@ impl KeyringError {
             Self::NoneOpened { failures } => failures
                 .iter()
                 .find(|error| error.is_retryable())
+                .or_else(|| failures.iter().find(|error| !error.is_verdict_on_the_message()))
                 .or_else(|| failures.first())
                 .and_then(Self::class),
+            Self::OtherKey => Some(ErrorClass::NotAuthentic),
             Self::LoadTimeout { .. } | Self::Overloaded { .. } | Self::QueueFull { .. } => {
                 Some(ErrorClass::Timeout)
             }
@@ -132,6 +139,38 @@ impl KeyringError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.class().is_some_and(ErrorClass::is_retryable)
+    }
+
+    /// Whether it is the message's own fault, for good: one of its wrapped keys at least holds another message's data key,
+    /// and none of the others opens under the keys that its provider has.
+    ///
+    /// ```
+    /// use datakey_keyring::KeyringError;
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    ///
+    /// let failed = |class| KeyringError::from(ProviderError::new(class, Operation::Decrypt));
+    /// let of = |other| KeyringError::NoneOpened { failures: [KeyringError::OtherKey, other].into() };
+    /// assert!(KeyringError::OtherKey.is_of_other_keys());
+    /// assert!(of(failed(ErrorClass::NotAuthentic)).is_of_other_keys());
+    /// // The message's own key may be behind the one that nobody could ask for.
+    /// assert!(!of(failed(ErrorClass::Transient)).is_of_other_keys());
+    /// assert!(!of(failed(ErrorClass::Denied)).is_of_other_keys());
+    /// ```
+    #[must_use]
+    pub fn is_of_other_keys(&self) -> bool {
+        match self {
+            Self::OtherKey => true,
+            Self::NoneOpened { failures } => {
+                let other = |error: &Self| matches!(error, Self::OtherKey);
+                failures.iter().any(other) && failures.iter().all(Self::is_verdict_on_the_message)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a wrapped key has no place in this message, whoever asks and whenever.
+    fn is_verdict_on_the_message(&self) -> bool {
+        self.class() == Some(ErrorClass::NotAuthentic)
     }
 
     /// The provider's error, where it was one.

@@ -107,8 +107,8 @@
 //! - **Nobody's runtime.** Whoever waits drives the load, and takes it over from a runtime that is not driven, has ended, or
 //!   belongs to the process that this one was forked from, within half a second. A load whose turn has not come gives up
 //!   its place with the last who wait for it; the queue is bounded, and full it says so at once. See [`datakey_loads`].
-//! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed or
-//!   is slow. Loads under one wrapping key take three quarters of the room at most: a region which hangs does not keep another from
+//! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed,
+//!   is slow, or holds another message's key ([`open_with`](OpeningKeyring::open_with)). Loads under one wrapping key take three quarters of the room at most: a region which hangs does not keep another from
 //!   opening.
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.

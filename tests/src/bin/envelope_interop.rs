@@ -10,7 +10,7 @@ use std::{
 use datakey_envelope::{Aad, SealError, SealingKey, Suite};
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
 use datakey_tests::{
-    envelope::{open_with, params},
+    envelope::{open_with, opening_key_of, params},
     envelope_vectors::{Expect, Opened, Vector},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -63,6 +63,15 @@ fn random_message(random: &mut SmallRng, number: usize) -> Vector {
         })
         .collect();
     let data_key: [u8; 32] = random.random();
+    // Of several, all but one may be another message's.
+    let own = random.random_range(0..keys.len());
+    let data_keys = (0..keys.len())
+        .map(|place| match random.random_range(0..4) {
+            0 if place != own => Some(random.random()),
+            1 if place != own => None,
+            _ => Some(data_key),
+        })
+        .collect();
     let len = random.random_range(0..40);
     let aad = bytes(random, len);
     let is_records = random.random();
@@ -94,7 +103,7 @@ fn random_message(random: &mut SmallRng, number: usize) -> Vector {
             is_records,
             records,
         })),
-        data_key,
+        data_keys,
         aad,
         message,
     }
@@ -120,14 +129,7 @@ fn check(folder: &Path) -> ExitCode {
     let vectors = Vector::all_in(folder.to_path_buf()).expect("the folder holds vectors");
     let mut wrong = 0;
     for vector in &vectors {
-        let opened = (|| {
-            let header = datakey_envelope::Header::decode(&vector.message)?;
-            let key = DataKey::init(DataKeyLength::Bytes32, |own| {
-                own.copy_from_slice(&vector.data_key)
-            });
-            let opening = datakey_envelope::OpeningKey::new(&key, &header.context()?).unwrap();
-            open_with(&opening, &vector.message, Aad::new(&vector.aad))
-        })();
+        let opened = (|| open_with(&opening_key_of(vector)?, &vector.message, Aad::new(&vector.aad)))();
         let is_right = match &vector.expect {
             Expect::Opened(expected) => opened.as_ref() == Ok(&expected.records),
             Expect::Refused(_) => opened.is_err(),

@@ -11,6 +11,14 @@ pub(super) fn data_key() -> [u8; 32] {
     core::array::from_fn(|at| at as u8)
 }
 
+/// One of the data keys of other messages.
+pub(super) fn other_data_key(which: u8) -> [u8; 32] {
+    let mut other = data_key();
+    other[31] ^= 1;
+    other[0] ^= which;
+    other
+}
+
 pub(super) const AAD: &[u8] = b"order 17";
 
 pub(super) struct Cases(pub(super) Vec<Vector>);
@@ -21,7 +29,7 @@ impl Cases {
             name: name.to_owned(),
             about: about.to_owned(),
             expect,
-            data_key: data_key(),
+            data_keys: vec![Some(data_key())],
             aad: AAD.to_vec(),
             message,
         });
@@ -34,7 +42,13 @@ impl Cases {
         self.push(&name, about, Expect::Refused(rule.to_owned()), message)
     }
 
-    pub(super) fn opened(&mut self, name: &str, about: &str, draft: &Draft, records: &[&[u8]]) {
+    pub(super) fn opened(
+        &mut self,
+        name: &str,
+        about: &str,
+        draft: &Draft,
+        records: &[&[u8]],
+    ) -> &mut Vector {
         let is_records = draft.kind == 2;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("it is text");
         let expect = Expect::Opened(Box::new(Opened {
@@ -56,7 +70,7 @@ impl Cases {
         } else {
             draft.stream(records[0])
         };
-        self.push(&format!("opened-{name}"), about, expect, message);
+        self.push(&format!("opened-{name}"), about, expect, message)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The fixed part of the header, and the commitment to it.
-use super::draft::{AAD, Cases, Draft, bytes, flipped, patched};
+use super::draft::{AAD, Cases, Draft, bytes, flipped, other_data_key, patched};
 
 pub(super) fn add(cases: &mut Cases) {
     magic(cases);
@@ -107,7 +107,7 @@ fn readers(cases: &mut Cases, suite: u8) {
         };
         let (name, message) = case("other-data-key");
         let about = "the reader has another data key";
-        cases.refused("K6", &name, about, message).data_key[31] ^= 1;
+        cases.refused("K6", &name, about, message).data_keys = vec![Some(other_data_key(0))];
         let (name, message) = case("other-aad");
         let about = "the reader has other associated data";
         cases.refused("K6", &name, about, message).aad = b"order 18".to_vec();

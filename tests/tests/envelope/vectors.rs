@@ -1,10 +1,9 @@
 //! Every vector, through opening at once and in portions.
 use std::collections::BTreeSet;
 
-use datakey_envelope::{Aad, FormatError, Header, Kind, OpenError, OpeningKey, Rule};
-use datakey_provider::{DataKey, DataKeyLength};
+use datakey_envelope::{Aad, FormatError, Header, Kind, OpenError, Rule};
 use datakey_tests::{
-    envelope::open_with,
+    envelope::{open_with, opening_key_of},
     envelope_cases,
     envelope_vectors::{Expect, Opened, Vector},
 };
@@ -16,15 +15,7 @@ const NOT_AUTHENTIC: [&str; 3] = ["K6", "F3", "R6"];
 const TOO_LARGE: [Rule; 2] = [Rule::RecordCount, Rule::MessageLength];
 
 fn whole(vector: &Vector) -> Result<Vec<Vec<u8>>, OpenError> {
-    let context = Header::decode(&vector.message)?.context()?;
-    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| {
-        bytes.copy_from_slice(&vector.data_key)
-    });
-    open_with(
-        &OpeningKey::new(&data_key, &context).unwrap(),
-        &vector.message,
-        Aad::new(&vector.aad),
-    )
+    open_with(&opening_key_of(vector)?, &vector.message, Aad::new(&vector.aad))
 }
 
 /// Reads header and body as one does to whom they come in portions of a length.
@@ -38,11 +29,8 @@ fn in_portions(vector: &Vector, len: usize) -> Result<Vec<Vec<u8>>, OpenError> {
             other => break other?,
         }
     };
-    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| {
-        bytes.copy_from_slice(&vector.data_key)
-    });
-    let opening = OpeningKey::new(&data_key, &header.context()?).unwrap();
     let aad = Aad::new(&vector.aad);
+    let opening = opening_key_of(vector)?;
     let body = vector.message[header.len()..].chunks(len);
     if header.kind() == Kind::Records {
         let mut opener = opening.record_opener(&header, aad)?;
@@ -120,8 +108,7 @@ fn what_opens_does_not_open_under_another_key_or_aad() {
         if matches!(vector.expect, Expect::Refused(_)) {
             continue;
         }
-        let mut other_key = vector.clone();
-        other_key.data_key[0] ^= 0x80;
+        let other_key = vector.clone().with_other_data_keys();
         assert_eq!(whole(&other_key), Err(OpenError::NotAuthentic), "{}", vector.name);
         let mut other_aad = vector;
         other_aad.aad.push(b' ');

@@ -1,8 +1,8 @@
 //! Opening keys that are in use are unwrapped anew before they expire; and walks over several wrapped keys.
 use std::time::Duration;
 
-use datakey_keyring::{OpeningLimits, Usage};
-use datakey_provider::{ErrorClass, WrappedKeys};
+use datakey_keyring::{KeyringError, MissReason, OpeningLimits, Usage};
+use datakey_provider::{ErrorClass, WrappedKey, WrappedKeys};
 use datakey_tests::keyring::{Does, Scripted, context};
 use datakey_tests::keyrings::Keyrings;
 use tokio::time;
@@ -133,4 +133,44 @@ fn futures_are_small_enough_to_be_nested() {
     assert!(sealing <= 768, "sealing_key: {sealing} bytes");
     assert!(opening <= 768, "opening_key: {opening} bytes");
     assert_eq!(held, size_of::<usize>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_fits_no_message_is_not_in_use() {
+    let provider = Scripted::default();
+    let (keyring, wrapped) = with(&provider).await;
+    for _ in 0..95 {
+        let open = |_: &_, _: &_| None::<()>;
+        let refused = keyring.opening.open_with(&context("a"), &wrapped, open).await;
+        assert!(matches!(refused, Err(KeyringError::OtherKey)), "{refused:?}");
+        time::sleep(SECOND).await;
+    }
+    let stats = keyring.opening.stats();
+    assert_eq!((stats.refreshes, provider.decrypted()), (0, 1));
+    assert_eq!((stats.hits, stats.misses.of(MissReason::OtherKey)), (0, 94));
+    assert_eq!((stats.live, stats.refusals, stats.failures), (1, 0, 0));
+    let same = keyring.opening.snapshots();
+    assert_eq!(same[0].uses, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_wrapped_key_is_offered_until_one_is_taken() {
+    let provider = Scripted::default();
+    provider.wraps_under(&["script:near", "script:far", "script:off"]);
+    let (keyring, wrapped) = with(&provider).await;
+    for taken in ["script:near", "script:far", "script:off"] {
+        keyring.opening.invalidate_all();
+        let before = provider.decrypted();
+        let open = |wrapped: &WrappedKey, _: &_| (wrapped.key_id() == taken).then(|| taken.to_owned());
+        let opened = keyring.opening.open_with(&context("a"), &wrapped, open).await;
+        assert_eq!(opened.unwrap(), taken);
+        let calls = provider.decrypted() - before;
+        // Each of them is kept now, and found without a call.
+        let again = keyring.opening.open_with(&context("a"), &wrapped, open).await;
+        assert_eq!(
+            (again.unwrap(), provider.decrypted() - before),
+            (taken.to_owned(), calls)
+        );
+        assert!((1..=3).contains(&calls));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod conformance;
+mod decoys;
 mod records;
 mod refusals;
 mod regions;

@@ -21,7 +21,7 @@ use crate::{OpenError, StreamError};
 /// ) -> Result<String, StreamError> {
 ///     let header = SealedHeader::read(&mut sealed)?;
 ///     let expected = EncryptionContext::empty();
-///     let key = runtime.block_on(opener.key_of(&expected, &header.header()))?;
+///     let key = runtime.block_on(opener.key_of(&expected, &header.header(), Aad::EMPTY))?;
 ///     let mut text = String::new();
 ///     OpenReader::new(&key, &header, Aad::EMPTY, sealed)?.read_to_string(&mut text)?;
 ///     Ok(text)

@@ -130,6 +130,11 @@ impl<T> Held<T> {
         Self(Arc::new(Handle::alone(key)))
     }
 
+    /// Counts one use, where uses are counted.
+    pub(crate) fn count_use(&self) {
+        self.0.count_use();
+    }
+
     /// Whether two hold the same key object.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {

@@ -116,9 +116,7 @@ impl<M: OpeningMaterial> Core<M> {
         now: Instant,
     ) -> Option<Held<M::Key>> {
         let same = |id: &OpeningId| id.wrapped == *wrapped && id.context == *context;
-        let handle = nearby::find(self.spot(context, wrapped), now, same)?;
-        handle.count_use();
-        Some(Held::new(handle))
+        nearby::find(self.spot(context, wrapped), now, same).map(Held::new)
     }
 
     /// The live key, or why there is none.

@@ -54,11 +54,9 @@ pub(crate) struct Entry<O> {
 }
 
 impl<O> Entry<O> {
-    /// Hands it out, whatever its age.
+    /// Hands it out, whatever its age. Whoever takes it counts the use.
     pub(crate) fn held(&self) -> Held<O> {
-        let handle = self.handles.of(stripe());
-        handle.count_use();
-        Held::new(handle)
+        Held::new(self.handles.of(stripe()))
     }
 
     /// Whether it is to be unwrapped anew: due, and in use.

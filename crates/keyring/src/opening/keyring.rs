@@ -15,7 +15,7 @@ use super::{
     core::{Core, Next},
     entry::{OpeningId, OpeningSnapshot},
     stats::OpeningStats,
-    walk::{Asked, Unopened, first_that_opens},
+    walk::{Asked, Step, Unopened, first_that_opens},
 };
 use crate::{
     error::{KeyringError, NothingKept},
@@ -66,36 +66,39 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
     /// ```
     #[must_use]
     pub fn try_key(&self, context: &EncryptionContext, wrapped: &WrappedKeys) -> Option<Held<M::Key>> {
-        self.find(context, wrapped).ok()
+        self.find(context, wrapped, &mut whichever).ok()
     }
 
-    /// The key, or why there is none for the first of the wrapped keys.
-    fn find(&self, context: &EncryptionContext, wrapped: &WrappedKeys) -> Result<Held<M::Key>, MissReason> {
+    /// What `take` makes of the first kept key that it takes, or why there is none for the first of the wrapped keys.
+    fn find<T>(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+        take: &mut impl FnMut(&WrappedKey, Held<M::Key>) -> Option<T>,
+    ) -> Result<T, MissReason> {
         let core = &self.core;
         if core.uncached {
             return Err(MissReason::Uncached);
         }
         let now = Instant::now();
-        let nearby = |wrapped: &WrappedKey| core.look_nearby(context, wrapped, now);
-        let held = if let Some(held) = wrapped.iter().find_map(nearby) {
-            held
+        let mut nearby = |wrapped: &WrappedKey| take(wrapped, core.look_nearby(context, wrapped, now)?);
+        let taken = if let Some(taken) = wrapped.iter().find_map(&mut nearby) {
+            taken
         } else {
             Janitor::pass_by(core, now);
             let mut first = None;
-            let live = |wrapped: &WrappedKey| match core.live(context, wrapped, now) {
-                Ok(held) => Some(held),
-                Err(reason) => {
-                    first.get_or_insert(reason);
-                    None
-                }
+            let live = |wrapped: &WrappedKey| {
+                let taken = core.live(context, wrapped, now);
+                let taken = taken.and_then(|held| take(wrapped, held).ok_or(MissReason::OtherKey));
+                taken.map_err(|reason| *first.get_or_insert(reason)).ok()
             };
             match wrapped.iter().find_map(live) {
-                Some(held) => held,
+                Some(taken) => taken,
                 None => return Err(first.unwrap_or(MissReason::New)),
             }
         };
         core.counters.hits.add(1);
-        Ok(held)
+        Ok(taken)
     }
 
     /// The key that opens a message: a kept one, or one that is unwrapped now.
@@ -106,6 +109,9 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
     /// call, and all of them share its result or its error. A permanent refusal is remembered for a short time, in which the
     /// provider is not asked again.
     ///
+    /// Where whoever stores messages may have put another message's wrapped key among those of this one, the first that
+    /// opens need not be the message's: see [`open_with`](Self::open_with).
+    ///
     /// # Errors
     /// [`KeyringError`]: [`NotRecognised`](KeyringError::NotRecognised) when none of the wrapped keys is the
     /// provider's; otherwise what the provider answered to the only one, or
@@ -115,18 +121,71 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
         context: &EncryptionContext,
         wrapped: &WrappedKeys,
     ) -> Result<Held<M::Key>, KeyringError> {
-        match self.find(context, wrapped) {
+        let mut take = whichever;
+        match self.find(context, wrapped, &mut take) {
             Ok(held) => Ok(held),
-            Err(reason) => Box::pin(self.load(context, wrapped, reason)).await,
+            Err(reason) => Box::pin(self.load(context, wrapped, reason, take)).await,
         }
     }
 
-    async fn load(
+    /// What `open` makes of the message's key: for formats whose messages tell whether a key is theirs, by a commitment.
+    ///
+    /// A wrapped key that opens need not be the message's: whoever may write where messages are stored can put that of
+    /// another message in its place, under the same wrapping key and encryption context. So `open` is given the keys one
+    /// after the other, kept ones first, then as [`key`](Self::key) would try them, and answers `None` to one that is
+    /// not the message's, each time that it is given it. Then the next one is tried. What the keyring keeps decides how soon
+    /// the right one is found, and never which.
+    ///
+    /// A key that is not this message's may be another's: it is kept like any other, and nothing is remembered against it. Each
+    /// wrapped key costs one call at the most, however many of them are foreign.
+    ///
+    /// ```
+    /// # use datakey_keyring::{KeyringError, OpeningKeyring};
+    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKeys};
+    /// # struct Message { wrapped: WrappedKeys }
+    /// # impl Message {
+    /// #     fn is_committed_to(&self, _: &DataKey) -> bool { true }
+    /// #     fn opened(&self, _: &DataKey) -> Vec<u8> { Vec::new() }
+    /// # }
+    /// # async fn with(keyring: &OpeningKeyring, context: &EncryptionContext, message: Message) -> Result<(), KeyringError> {
+    /// let opened = keyring.open_with(context, &message.wrapped, |_, key| {
+    ///     message.is_committed_to(key).then(|| message.opened(key))
+    /// });
+    /// match opened.await {
+    ///     Ok(plaintext) => println!("{} bytes", plaintext.len()),
+    ///     Err(error) if error.is_of_other_keys() => println!("none of the wrapped keys is the message's"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`key`](Self::key), with [`OtherKey`](KeyringError::OtherKey) for each wrapped key to which `open` answered
+    /// `None`.
+    pub async fn open_with<T>(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+        mut open: impl FnMut(&WrappedKey, &Held<M::Key>) -> Option<T>,
+    ) -> Result<T, KeyringError> {
+        let mut take = |wrapped: &WrappedKey, held: Held<M::Key>| {
+            let opened = open(wrapped, &held)?;
+            held.count_use();
+            Some(opened)
+        };
+        match self.find(context, wrapped, &mut take) {
+            Ok(opened) => Ok(opened),
+            Err(reason) => Box::pin(self.load(context, wrapped, reason, take)).await,
+        }
+    }
+
+    async fn load<T>(
         &self,
         context: &EncryptionContext,
         wrapped: &WrappedKeys,
         reason: MissReason,
-    ) -> Result<Held<M::Key>, KeyringError> {
+        take: impl FnMut(&WrappedKey, Held<M::Key>) -> Option<T>,
+    ) -> Result<T, KeyringError> {
         let core = &self.core;
         if core.loads.is_shut_down() {
             return Err(KeyringError::ShutDown);
@@ -140,15 +199,15 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
         }
         core.counters.misses.add(reason);
         let opened = if core.uncached {
-            self.walk(&able, |wrapped| {
+            let ask = |wrapped: &WrappedKey| {
                 let alone = Arc::clone(core).alone(OpeningId::new(wrapped, context));
                 let since = Instant::now();
                 Asked::Waits(Opening::Alone(Box::pin(alone)), since)
-            })
-            .await
+            };
+            self.walk(&able, ask, take).await
         } else {
             let mut request = Request::default();
-            self.walk(&able, |wrapped| match core.join(context, wrapped) {
+            let ask = |wrapped: &WrappedKey| match core.join(context, wrapped) {
                 Next::Now(entry) => Asked::Opened(entry.held()),
                 Next::Refused(error) => Asked::Refused(error),
                 Next::Wait { load, leads } => {
@@ -156,8 +215,8 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
                     let since = load.since();
                     Asked::Waits(Opening::Shared(load), since)
                 }
-            })
-            .await
+            };
+            self.walk(&able, ask, take).await
         };
         if opened.is_err() && core.loads.is_shut_down() {
             return Err(KeyringError::ShutDown);
@@ -170,19 +229,23 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
         })
     }
 
-    async fn walk(
+    async fn walk<T>(
         &self,
         able: &[WrappedKey],
         mut ask: impl FnMut(&WrappedKey) -> Asked<Held<M::Key>, Opening<M>>,
-    ) -> Result<Held<M::Key>, Vec<KeyringError>> {
+        mut take: impl FnMut(&WrappedKey, Held<M::Key>) -> Option<T>,
+    ) -> Result<T, Vec<KeyringError>> {
         let core = &self.core;
         let ask = |place: usize| match able.get(place) {
             Some(wrapped) => ask(wrapped),
             None => Asked::Refused(KeyringError::LoadPanicked),
         };
-        let hedged = || core.hedges.add(1);
-        let superseded = || core.counters.superseded.add(1);
-        first_that_opens(able.len(), core.hedge_delay, ask, hedged, superseded).await
+        let take = |place: usize, held| take(able.get(place)?, held);
+        let told = |step| match step {
+            Step::Hedged => core.hedges.add(1),
+            Step::Superseded => core.counters.superseded.add(1),
+        };
+        first_that_opens(able.len(), core.hedge_delay, ask, take, told).await
     }
 
     /// Of the waits for loads of others, each request counts one at most.
@@ -298,6 +361,12 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
     pub fn shutdown(&self) {
         self.core.shut_down();
     }
+}
+
+/// Takes whichever key opens.
+fn whichever<T>(_wrapped: &WrappedKey, held: Held<T>) -> Option<Held<T>> {
+    held.count_use();
+    Some(held)
 }
 
 /// What the statistics know of a request already.

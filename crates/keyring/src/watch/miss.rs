@@ -32,11 +32,14 @@ pub enum MissReason {
     UnknownLength,
     /// The keyring keeps no keys: it was built uncached.
     Uncached,
+    /// A key was kept, and was not the message's: there is a wrapped key of another message among its own, or it was to be
+    /// opened with other associated data than it was sealed with.
+    OtherKey,
 }
 
 impl MissReason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Cold,
         Self::New,
         Self::Age,
@@ -48,6 +51,7 @@ impl MissReason {
         Self::Oversize,
         Self::UnknownLength,
         Self::Uncached,
+        Self::OtherKey,
     ];
 
     /// The reason in lower snake case, for logs, metrics and JSON.
@@ -65,6 +69,7 @@ impl MissReason {
             Self::Oversize => "oversize",
             Self::UnknownLength => "unknown_length",
             Self::Uncached => "uncached",
+            Self::OtherKey => "other_key",
         }
     }
 
