@@ -1,5 +1,5 @@
 //! Both keyrings over one provider, as a process that seals and opens has them.
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use datakey_keyring::{
     ConfigError, DataKeys, OpeningKeyring, OpeningKeyringBuilder, OpeningLimits, OpeningMaterial,
@@ -181,6 +181,15 @@ impl<M: SealingMaterial + OpeningMaterial> KeyringsBuilder<M> {
     /// Of both.
     pub fn seed(self, seed: u64) -> Self {
         self.with(|own| own.seed(seed), |own| own.seed(seed))
+    }
+
+    /// Of both.
+    pub fn wall_clock(self, clock: impl Fn() -> SystemTime + Clone + Send + Sync + 'static) -> Self {
+        let own = clock.clone();
+        self.with(
+            |sealing| sealing.wall_clock(own),
+            |opening| opening.wall_clock(clock),
+        )
     }
 
     /// Both.

@@ -47,6 +47,7 @@ const DOCS: &[&str] = &[
     "benchmarks.md",
     "format.md",
     "guide.md",
+    "processes.md",
     "style.md",
     "testing.md",
     "threat-model.md",

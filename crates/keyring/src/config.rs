@@ -1,7 +1,11 @@
 //! Settings that both keyrings have, and what is wrong with settings.
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use datakey_loads::GateLimits;
+use datakey_loads::{GateLimits, Slept};
 use thiserror::Error;
 
 /// How many loads are in flight at once: 64.
@@ -29,13 +33,25 @@ pub const DEFAULT_LOAD_TIMEOUT: Duration = Duration::from_secs(90);
 const LOAD_GRACE: Duration = Duration::from_secs(1);
 
 /// The settings that both keyrings have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct LoadSettings {
     /// By default what the provider says of itself decides.
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_loads: usize,
     pub(crate) max_queued: usize,
     pub(crate) seed: Option<u64>,
+    /// By default the system's.
+    pub(crate) wall_clock: Option<WallClock>,
+}
+
+/// A wall clock that is not the system's.
+#[derive(Clone)]
+pub(crate) struct WallClock(pub(crate) Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WallClock(..)")
+    }
 }
 
 impl Default for LoadSettings {
@@ -45,6 +61,7 @@ impl Default for LoadSettings {
             max_loads: DEFAULT_MAX_LOADS,
             max_queued: DEFAULT_MAX_QUEUED,
             seed: None,
+            wall_clock: None,
         }
     }
 }
@@ -66,6 +83,17 @@ impl LoadSettings {
         }
     }
 
+    /// How long the process sleeps from here on.
+    pub(crate) fn slept(&self) -> Slept {
+        match &self.wall_clock {
+            Some(WallClock(wall)) => {
+                let wall = Arc::clone(wall);
+                Slept::by(move || wall())
+            }
+            None => Slept::default(),
+        }
+    }
+
     /// Three quarters, and all but one at most; all where there is room for one.
     pub(crate) const fn lane_width(&self) -> usize {
         let spare = if self.max_loads > 1 && self.max_loads < 4 {
@@ -76,6 +104,58 @@ impl LoadSettings {
         self.max_loads.saturating_sub(spare)
     }
 }
+
+/// The settings that both builders have, on a field `settings`.
+macro_rules! load_settings {
+    () => {
+        /// Sets how long a load may take, retries beneath the keyring included. Without it: a second more than the provider
+        /// is patient itself ([`sealing_time_limit`](datakey_provider::SealingProvider::sealing_time_limit),
+        /// [`opening_time_limit`](datakey_provider::OpeningProvider::opening_time_limit)), or where that does not say,
+        /// [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT).
+        #[must_use]
+        pub fn load_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.settings.timeout = Some(timeout);
+            self
+        }
+
+        /// Sets how many loads may be in flight at once; of those that open, at most three quarters under each wrapping key.
+        /// See [`DEFAULT_MAX_LOADS`](crate::DEFAULT_MAX_LOADS).
+        #[must_use]
+        pub fn max_loads(mut self, loads: usize) -> Self {
+            self.settings.max_loads = loads;
+            self
+        }
+
+        /// Sets how many loads may wait for their turn; with zero, a load that finds no room is refused at once. See
+        /// [`DEFAULT_MAX_QUEUED`](crate::DEFAULT_MAX_QUEUED).
+        #[must_use]
+        pub fn max_queued(mut self, loads: usize) -> Self {
+            self.settings.max_queued = loads;
+            self
+        }
+
+        /// Sets the seed of all jitter, so that a test or a simulation repeats itself. Without one, each process has its own.
+        #[must_use]
+        pub fn seed(mut self, seed: u64) -> Self {
+            self.settings.seed = Some(seed);
+            self
+        }
+
+        /// Sets the wall clock by which the keyring finds out that the process [slept](crate#what-holds), for tests and
+        /// simulations: what it gains on tokio's clock counts for the ages of keys. Without one it is the system's, compared with the system's
+        /// own running clock, so that a paused clock of tokio changes nothing.
+        #[must_use]
+        pub fn wall_clock(
+            mut self,
+            clock: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
+        ) -> Self {
+            self.settings.wall_clock = Some(crate::config::WallClock(std::sync::Arc::new(clock)));
+            self
+        }
+    };
+}
+
+pub(crate) use load_settings;
 
 /// Why a keyring cannot be built with these settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -125,6 +125,9 @@
 //! - **Idle keys** are wiped at their hard age, within about a second, by a task that lives while there are keys, or by
 //!   whoever passes by where nobody drives it. What a
 //!   thread remembers of the keys that it used last keeps none of them alive.
+//! - **Sleep counts.** While a machine is suspended or a function frozen, keys age: by what the wall clock gained on the running
+//!   one, looked at at least every 100 ms of running time and never by a hit that needs no look into the store. A key past its
+//!   age then is loaded anew, once. A wall clock that is put back changes nothing. See `docs/processes.md`.
 //! - **Held keys** are never taken away. The last holder's drop wipes the key.
 //!
 //! # What this crate does not do

@@ -5,7 +5,8 @@
 //! weakly.
 //!
 //! The task sleeps for ever on a runtime that nobody drives. So whoever passes by looks whether it is overdue, sweeps in its
-//! place, and has another one take over.
+//! place, and has another one take over. And its clock stands still while the machine is suspended: so it wakes
+//! each second to ask whether that happened, and so does whoever passes by.
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -28,6 +29,9 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 /// A sweep that is late by this much is not going to happen.
 const OVERDUE: Duration = Duration::from_secs(1);
 
+/// How often the task asks whether the process slept.
+const TICK: Duration = Duration::from_secs(1);
+
 /// What is kept and grows too old.
 pub trait Sweep: Send + Sync + 'static {
     /// Its janitor.
@@ -41,6 +45,12 @@ pub trait Sweep: Send + Sync + 'static {
 
     /// The shortest life that anything can have.
     fn shortest_life(&self) -> Duration;
+
+    /// Whether the process [slept](crate::Slept::look) so long that things may be too old before their time. Asked often, and has to
+    /// cost next to nothing. It never sleeps by default.
+    fn has_slept(&self, _now: Instant) -> bool {
+        false
+    }
 }
 
 /// The task that sweeps, where there is one.
@@ -100,9 +110,10 @@ impl Janitor {
         }
     }
 
-    /// Sweeps if nobody did in time, and takes over from the task that did not. Costs one look at a number otherwise.
+    /// Sweeps if nobody did in time or the process slept, and takes over from the task. Costs a look at two numbers otherwise.
     pub fn pass_by(swept: &Arc<impl Sweep>, now: Instant) {
-        if swept.janitor().is_overdue(now) {
+        let slept = swept.has_slept(now);
+        if slept || swept.janitor().is_overdue(now) {
             swept.janitor().dismiss();
             swept.sweep(now);
             let mut task = swept.janitor().task();
@@ -141,9 +152,12 @@ impl Drop for Janitor {
 async fn tend(swept: Weak<impl Sweep>, first: Instant) {
     let mut wake = first;
     loop {
-        sleep_until(wake).await;
+        sleep_until(wake.min(later(Instant::now(), TICK))).await;
         let Some(swept) = swept.upgrade() else { return };
         let now = Instant::now();
+        if !swept.has_slept(now) && now < wake {
+            continue;
+        }
         swept.sweep(now);
         // Held while deciding, so that a load that begins at this moment finds either this task or none.
         let own = swept.janitor();

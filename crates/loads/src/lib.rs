@@ -20,7 +20,8 @@
 //! - **Nobody's work is not done.** A load whose turn has not come is given up with the last who wait for it; one that was
 //!   sent goes on, so that callers whose deadline is shorter than a call get further together.
 //!
-//! There is no thread behind it, and time is read through `tokio::time`, so paused clocks govern it whole.
+//! There is no thread behind it, and time is read through `tokio::time`, so paused clocks govern it whole. Only to find out how
+//! long the machine was suspended, the wall clock is looked at as well, see [`Slept`].
 //!
 //! # Thirty lines that work
 //!
@@ -35,6 +36,7 @@
 //! | [`Gate`] | how many loads run at once, in lanes; how many wait; for how long each may take |
 //! | [`Life`] | when a value is due, old and too old, and what a failure to replace it allows |
 //! | [`Janitor`] | drops what is too old though nobody asks for it any more |
+//! | [`Slept`] | how long the process slept, which the running clock does not count and ages do |
 //!
 //! # Defaults
 //!
@@ -68,6 +70,9 @@ mod loads;
 mod outcome;
 mod pulse;
 mod rt;
+mod slept;
+#[cfg(test)]
+mod slept_cases;
 mod source;
 mod sync;
 mod wait;
@@ -81,6 +86,7 @@ pub use loads::{Begun, Joined, Loads};
 pub use outcome::{Ending, Landed, LoadError, Outcome};
 pub use pulse::{ASLEEP, BEAT, Pulse};
 pub use rt::until;
+pub use slept::{LOOK, Slept};
 pub use source::Source;
 pub use wait::Wait;
 

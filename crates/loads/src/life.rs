@@ -2,7 +2,8 @@
 //!
 //! A value is *due* some time before its soft age, at a point drawn for each, and is then replaced in the background
 //! while it goes on serving. Past its soft age it serves only while replacing it fails in a way that passes, or takes
-//! longer than anybody should wait beside a value that works; past its hard age never.
+//! longer than anybody should wait beside a value that works; past its hard age never. The time that the process
+//! [slept](crate::Slept) counts for ages, and for nothing else.
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,6 +16,7 @@ use crate::{
     later::later,
     loads::Begun,
     pulse::Pulse,
+    slept::Slept,
 };
 
 /// The first pause after a refresh that failed.
@@ -64,6 +66,20 @@ impl Times {
             refresh: later(created, thousandths(ages.soft, part)),
             soft: later(created, ages.soft),
             hard: later(created, ages.hard),
+        }
+    }
+
+    /// When all that is due after the value was created comes earlier by so much, which passed unseen.
+    pub(crate) fn brought_forward(self, by: Duration) -> Self {
+        if by.is_zero() {
+            return self;
+        }
+        let forward = |at: Instant| at.checked_sub(by).map_or(self.created, |at| at.max(self.created));
+        Self {
+            created: self.created,
+            refresh: forward(self.refresh),
+            soft: forward(self.soft),
+            hard: forward(self.hard),
         }
     }
 }
@@ -141,6 +157,9 @@ pub enum Standing<B> {
 #[derive(Debug)]
 pub struct Life<B> {
     times: Times,
+    slept: Slept,
+    /// How long the process had slept when the value was made, in nanoseconds.
+    slept_before: u64,
     attempts: Mutex<Attempts<B>>,
 }
 
@@ -176,9 +195,11 @@ const ONE_SILENCE: Duration = Duration::from_secs(30);
 impl<B: Copy> Life<B> {
     /// Of a value that is made at this moment.
     #[must_use]
-    pub fn new(now: Instant, ages: Ages, jitter: &Jitter) -> Self {
+    pub fn new(now: Instant, ages: Ages, jitter: &Jitter, slept: &Slept) -> Self {
         Self {
             times: Times::new(now, ages, &mut jitter.draw()),
+            slept: slept.clone(),
+            slept_before: slept.nanos(),
             attempts: Mutex::new(Attempts {
                 failure: None,
                 under_way: None,
@@ -190,33 +211,44 @@ impl<B: Copy> Life<B> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long the process slept since.
+    fn unseen(&self) -> Duration {
+        Duration::from_nanos(self.slept.nanos().saturating_sub(self.slept_before))
+    }
+
+    fn times(&self) -> Times {
+        self.times.brought_forward(self.unseen())
+    }
+
     /// How old it is.
     #[must_use]
     pub fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.times.created)
+        let seen = now.saturating_duration_since(self.times.created);
+        seen.saturating_add(self.unseen())
     }
 
-    /// When it is due to be replaced.
+    /// When it is due to be replaced, unless the process sleeps before that.
     #[must_use]
-    pub const fn refresh(&self) -> Instant {
-        self.times.refresh
+    pub fn refresh(&self) -> Instant {
+        self.times().refresh
     }
 
-    /// When it is too old to be used.
+    /// When it is too old to be used, unless the process sleeps before that.
     #[must_use]
-    pub const fn hard(&self) -> Instant {
-        self.times.hard
+    pub fn hard(&self) -> Instant {
+        self.times().hard
     }
 
     /// What may be done with it. Before it is due, this takes no lock.
     pub fn standing(&self, now: Instant) -> Standing<B> {
-        if now < self.times.refresh {
+        let times = self.times();
+        if now < times.refresh {
             return Standing::Fresh;
         }
         let attempts = self.attempts();
         let awake = attempts.under_way.as_ref().filter(|load| !load.is_asleep(now));
         let since = awake.map(|load| load.since);
-        standing(&self.times, attempts.failure.as_ref(), since, now)
+        standing(&times, attempts.failure.as_ref(), since, now)
     }
 
     /// Until when to wait for the load that would replace it, where it may serve after that: a point that has passed, if it
@@ -228,7 +260,7 @@ impl<B: Copy> Life<B> {
         };
         let until = later(since, PATIENCE);
         let serves = now < until || matches!(self.standing(now), Standing::Stale { .. });
-        (serves && until < self.times.hard).then_some(until)
+        (serves && until < self.hard()).then_some(until)
     }
 
     /// Whether it may be replaced before it is due, at this moment.

@@ -9,6 +9,7 @@ use crate::{
     life::*,
     loads::Begun,
     pulse::Pulse,
+    slept::Slept,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +166,7 @@ async fn an_attempt_that_nobody_works_on_is_not_under_way() {
         soft: seconds(100),
         hard: seconds(300),
     };
-    let life = Life::<Class>::new(start, ages, &jitter);
+    let life = Life::<Class>::new(start, ages, &jitter, &Slept::default());
     let pulse = Arc::new(Pulse::new(later(start, seconds(96))));
     life.note_load(
         Begun {

@@ -14,6 +14,7 @@ mod regions;
 mod room;
 mod runtimes;
 mod sealing;
+mod slept;
 mod slow;
 mod soak;
 mod stampede;

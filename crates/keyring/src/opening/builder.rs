@@ -9,7 +9,7 @@ use super::{
     limits::{DEFAULT_HEDGE_DELAY, OpeningLimits},
 };
 use crate::{
-    config::{ConfigError, LoadSettings},
+    config::{ConfigError, LoadSettings, load_settings},
     material::{DataKeys, OpeningMaterial},
 };
 
@@ -89,42 +89,13 @@ impl<M: OpeningMaterial> OpeningKeyringBuilder<M> {
         self
     }
 
-    /// Sets how long a load may take, retries beneath the keyring included. Without it: a second more than the
-    /// [provider is patient itself](datakey_provider::OpeningProvider::opening_time_limit), or where that does not say,
-    /// [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT).
-    #[must_use]
-    pub fn load_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = Some(timeout);
-        self
-    }
-
-    /// Sets how many loads may be in flight at once, of these at most three quarters under each wrapping key. See [`DEFAULT_MAX_LOADS`](crate::DEFAULT_MAX_LOADS).
-    #[must_use]
-    pub fn max_loads(mut self, loads: usize) -> Self {
-        self.settings.max_loads = loads;
-        self
-    }
-
-    /// Sets how many loads may wait for their turn; with zero, a load that finds no room is refused at once. See
-    /// [`DEFAULT_MAX_QUEUED`](crate::DEFAULT_MAX_QUEUED).
-    #[must_use]
-    pub fn max_queued(mut self, loads: usize) -> Self {
-        self.settings.max_queued = loads;
-        self
-    }
+    load_settings!();
 
     /// Sets how long one wrapped key of a message may take to open before the next one is tried as well. Zero tries all
     /// at once, [`Duration::MAX`] one after the other. See [`DEFAULT_HEDGE_DELAY`].
     #[must_use]
     pub fn hedge_delay(mut self, delay: Duration) -> Self {
         self.hedge_delay = delay;
-        self
-    }
-
-    /// Sets the seed of all jitter, so that a test or a simulation repeats itself. Without one, each process has its own.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.settings.seed = Some(seed);
         self
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
-    Source, Sweep, Wait, later,
+    Slept, Source, Sweep, Wait, later,
 };
 use datakey_provider::{EncryptionContext, OpeningProvider, ProviderError, Verdict, WrappedKey, WrappedKeys};
 use tokio::time::Instant;
@@ -53,6 +53,7 @@ pub(crate) struct Core<M: OpeningMaterial> {
     owner: Owner,
     janitor: Janitor,
     jitter: Jitter,
+    slept: Slept,
 }
 
 type Kept<M> = Arc<Entry<<M as OpeningMaterial>::Key>>;
@@ -97,6 +98,7 @@ impl<M: OpeningMaterial> Core<M> {
             owner: Owner::new(),
             janitor: Janitor::default(),
             jitter: Jitter::new(settings.seed),
+            slept: settings.slept(),
         }
     }
 
@@ -134,6 +136,7 @@ impl<M: OpeningMaterial> Core<M> {
                     entry.handles.of(crate::kept::handle::stripe()),
                 );
                 let until = entry.life.refresh().min(entry.life.hard());
+                let until = until.min(self.slept.trusted_until());
                 nearby::keep(spot, now, until, OpeningId::new(wrapped, context), &handle);
                 Ok(entry)
             }
@@ -235,7 +238,8 @@ impl<M: OpeningMaterial> Core<M> {
     }
 
     async fn unwrap(&self, id: &OpeningId) -> Result<Secret<M::Key>, ProviderError> {
-        let data_key = self.provider.decrypt(&id.context, &id.wrapped).await?;
+        let decrypt = || self.provider.decrypt(&id.context, &id.wrapped);
+        let data_key = self.slept.through(decrypt).await?;
         let key = self.material.prepare(data_key, &id.context)?;
         let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.memory(key, lock);
         Ok(Secret::new(key, &self.locker, elsewhere))
@@ -317,7 +321,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
                 };
                 let entry = Arc::new(Entry {
                     handles: Handles::new(key),
-                    life: Life::new(now, ages, &self.jitter),
+                    life: Life::new(now, ages, &self.jitter, &self.slept),
                 });
                 let gone = self.store.insert(id, Arc::clone(&entry));
                 return Landed::new(Outcome::Loaded(entry)).dropping(gone);
@@ -383,5 +387,14 @@ impl<M: OpeningMaterial> Sweep for Core<M> {
 
     fn shortest_life(&self) -> Duration {
         self.limits.ttl()
+    }
+
+    fn has_slept(&self, now: Instant) -> bool {
+        let slept = self.slept.look(now);
+        if slept {
+            // Whether they have lapsed is not known, and asking once more is cheap.
+            self.refusals.forget_all();
+        }
+        slept
     }
 }

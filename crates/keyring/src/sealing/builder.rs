@@ -1,11 +1,11 @@
 //! Settings of a sealing keyring.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use datakey_provider::SealingProvider;
 
 use super::{core::Core, keyring::SealingKeyring, limits::SealingLimits};
 use crate::{
-    config::{ConfigError, LoadSettings},
+    config::{ConfigError, LoadSettings, load_settings},
     material::{DataKeys, SealingMaterial},
 };
 
@@ -93,36 +93,7 @@ impl<M: SealingMaterial> SealingKeyringBuilder<M> {
         self
     }
 
-    /// Sets how long a load may take, retries beneath the keyring included. Without it: a second more than the
-    /// [provider is patient itself](datakey_provider::SealingProvider::sealing_time_limit), or where that does not say,
-    /// [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT).
-    #[must_use]
-    pub fn load_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = Some(timeout);
-        self
-    }
-
-    /// Sets how many loads may be in flight at once. See [`DEFAULT_MAX_LOADS`](crate::DEFAULT_MAX_LOADS).
-    #[must_use]
-    pub fn max_loads(mut self, loads: usize) -> Self {
-        self.settings.max_loads = loads;
-        self
-    }
-
-    /// Sets how many loads may wait for their turn; with zero, a load that finds no room is refused at once. See
-    /// [`DEFAULT_MAX_QUEUED`](crate::DEFAULT_MAX_QUEUED).
-    #[must_use]
-    pub fn max_queued(mut self, loads: usize) -> Self {
-        self.settings.max_queued = loads;
-        self
-    }
-
-    /// Sets the seed of all jitter, so that a test or a simulation repeats itself. Without one, each process has its own.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.settings.seed = Some(seed);
-        self
-    }
+    load_settings!();
 
     /// Keeps no keys: see [`SealingKeyring::uncached`].
     #[must_use]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
-    Source, Standing, Sweep, Wait, later,
+    Slept, Source, Standing, Sweep, Wait, later,
 };
 use datakey_provider::{
     DataKeyLength, EncryptionContext, ErrorClass, Operation, ProviderError, SealingProvider, Verdict,
@@ -55,6 +55,7 @@ pub(crate) struct Core<M: SealingMaterial> {
     owner: Owner,
     janitor: Janitor,
     jitter: Jitter,
+    slept: Slept,
 }
 
 /// A key to hand out, and perhaps an entry that should be replaced soon.
@@ -109,6 +110,7 @@ impl<M: SealingMaterial> Core<M> {
             owner: Owner::new(),
             janitor: Janitor::default(),
             jitter: Jitter::new(settings.seed),
+            slept: settings.slept(),
         }
     }
 
@@ -156,7 +158,8 @@ impl<M: SealingMaterial> Core<M> {
         let refresh = due || (reserved == Reserved::Low && entry.life.may_refresh(now));
         if now < entry.life.refresh() {
             let digest = context.digest();
-            nearby::keep(self.spot(digest), now, entry.life.refresh(), *digest, &handle);
+            let until = entry.life.refresh().min(self.slept.trusted_until());
+            nearby::keep(self.spot(digest), now, until, *digest, &handle);
         }
         Ok(Served {
             held: Held::new(handle),
@@ -276,7 +279,8 @@ impl<M: SealingMaterial> Core<M> {
             return Err(refused.with_source(ConfigError::TooManyWrappedKeys { each, limit }));
         }
         let length = self.material.data_key_length();
-        let made = self.provider.generate_data_key(context, length).await?;
+        let generate = || self.provider.generate_data_key(context, length);
+        let made = self.slept.through(generate).await?;
         let found = made.data_key().length();
         if found != length {
             return Err(other_length(length, found));
@@ -374,7 +378,7 @@ impl<M: SealingMaterial> Source for Core<M> {
                     handles: Handles::new(key),
                     context: context.clone(),
                     wrapped,
-                    life: Life::new(now, ages, &self.jitter),
+                    life: Life::new(now, ages, &self.jitter, &self.slept),
                     budget: Budget::new(Amount {
                         messages: self.limits.max_messages(),
                         bytes: self.limits.max_bytes(),
@@ -434,5 +438,9 @@ impl<M: SealingMaterial> Sweep for Core<M> {
 
     fn shortest_life(&self) -> std::time::Duration {
         self.limits.hard_age()
+    }
+
+    fn has_slept(&self, now: Instant) -> bool {
+        self.slept.look(now)
     }
 }
