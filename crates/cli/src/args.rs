@@ -26,7 +26,7 @@ Exit codes:
   4  the message is not authentic: altered or cut short, or another key or associated data
   5  the message's encryption context is not the expected one
   6  the key cannot be used: not found, denied, disabled, another key, or a bad key file
-  7  the key service is busy or cannot be reached: try again
+  7  the key service is busy, cannot be reached or does not accept who asks (credentials, clock, proxy): try again
   8  a file cannot be read or written, or the output exists already";
 
 #[derive(Debug, Subcommand)]

@@ -124,7 +124,8 @@ impl Failure {
             Self::KeyFile(error) => key_file_code(error),
             Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
             Self::State(StateError::Io { .. } | StateError::InUse { .. }) => 8,
-            Self::State(_) | Self::Keys(_) | Self::NoCredentials | Self::Credentials(_) => 6,
+            Self::State(_) | Self::Keys(_) => 6,
+            Self::NoCredentials | Self::Credentials(_) => 7,
             Self::Seal(error) => error.class().map_or(1, class_code),
             Self::Open(error) => open_code(error),
         }

@@ -1,7 +1,7 @@
 //! The errors that KMS answers, under its own names.
 use std::{fmt, time::Duration};
 
-use datakey_provider::ErrorClass;
+use datakey_provider::{ErrorClass, Verdict};
 use thiserror::Error;
 
 macro_rules! codes {
@@ -44,7 +44,7 @@ macro_rules! codes {
                 match self { $(Self::$name => $status,)+ }
             }
 
-            /// What it means to whoever called.
+            /// What it means to whoever called, as far as the code alone says.
             #[must_use]
             pub const fn class(self) -> ErrorClass {
                 match self { $(Self::$name => ErrorClass::$class,)+ }
@@ -66,8 +66,9 @@ codes! {
     LimitExceeded = "LimitExceededException", 400, InvalidRequest;
     /// The key is disabled.
     Disabled = "DisabledException", 400, UnavailableKey;
-    /// The key's state does not allow the operation, such as pending deletion.
-    InvalidState = "KMSInvalidStateException", 400, UnavailableKey;
+    /// The key store that the key is in failed; or the key's state does not allow the operation, such as pending deletion, which
+    /// the message tells: see [`KmsError::class`].
+    InvalidState = "KMSInvalidStateException", 400, Transient;
     /// No such key or alias.
     NotFound = "NotFoundException", 400, UnavailableKey;
     /// The ciphertext was altered, or the encryption context is another.
@@ -77,15 +78,15 @@ codes! {
     /// The caller may not do this, or the key is none that the caller may know of.
     AccessDenied = "AccessDeniedException", 400, Denied;
     /// The session token has expired.
-    ExpiredToken = "ExpiredTokenException", 400, Denied;
+    ExpiredToken = "ExpiredTokenException", 400, Unauthenticated;
     /// The access key is unknown.
-    UnrecognizedClient = "UnrecognizedClientException", 400, Denied;
+    UnrecognizedClient = "UnrecognizedClientException", 400, Unauthenticated;
     /// The `Authorization` header is not whole.
-    IncompleteSignature = "IncompleteSignatureException", 400, Denied;
+    IncompleteSignature = "IncompleteSignatureException", 400, Unauthenticated;
     /// The signature does not fit, is of another time, or is scoped to something else.
-    InvalidSignature = "InvalidSignatureException", 400, Denied;
+    InvalidSignature = "InvalidSignatureException", 400, Unauthenticated;
     /// The request is not signed.
-    MissingAuthenticationToken = "MissingAuthenticationTokenException", 400, Denied;
+    MissingAuthenticationToken = "MissingAuthenticationTokenException", 400, Unauthenticated;
     /// The principal may not do this at all, such as giving an alias that is reserved.
     NotAuthorized = "NotAuthorizedException", 400, Denied;
     /// A grant token is not valid, or not yet.
@@ -135,6 +136,9 @@ impl KmsErrorCode {
             Self::Internal => "The request failed inside the service; it can be tried again.",
             Self::DependencyTimeout => "A dependency timed out; the request can be tried again.",
             Self::KeyUnavailable => "The key is not available at the moment; the request can be tried again.",
+            Self::InvalidState => {
+                "AWS KMS rejected the request because the external key store proxy did not respond in time. Retry the request. If you see this error repeatedly, report it to your external key store proxy administrator."
+            }
             Self::IncorrectKey => {
                 "The key ID in the request does not identify a CMK that can perform this operation."
             }
@@ -193,6 +197,41 @@ impl KmsError {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What it means to whoever called. `KMSInvalidStateException` stands for two things, and its message tells which: a key that is
+    /// to be deleted or awaits its material, or a failure of the key store that it is in.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{KmsError, KmsErrorCode};
+    /// use datakey_provider::ErrorClass;
+    ///
+    /// let of_key = KmsError::with_message(KmsErrorCode::InvalidState, "arn:aws:kms:... is pending deletion.");
+    /// assert_eq!(of_key.class(), ErrorClass::UnavailableKey);
+    /// let of_key_store = KmsError::new(KmsErrorCode::InvalidState);
+    /// assert_eq!(of_key_store.class(), ErrorClass::Transient);
+    /// ```
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        let states = ["pending deletion", "pending replica deletion", "pending import"];
+        let out_of_use = || states.iter().any(|state| self.message.contains(state));
+        match self.code {
+            KmsErrorCode::InvalidState if out_of_use() => ErrorClass::UnavailableKey,
+            code => code.class(),
+        }
+    }
+
+    /// What it says about key and message: nothing, where it is about the caller or about a quota of resources.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.code {
+            KmsErrorCode::InvalidKeyUsage => Some(Verdict::WrappingKey),
+            KmsErrorCode::InvalidArn | KmsErrorCode::UnsupportedOperation | KmsErrorCode::Validation => {
+                Some(Verdict::Message)
+            }
+            _ if self.class() == ErrorClass::InvalidRequest => None,
+            _ => self.class().verdict(),
+        }
     }
 
     /// The wait that the service asks for.
@@ -258,7 +297,7 @@ impl CallError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Refused(error) => error.code().class(),
+            Self::Refused(error) => error.class(),
             Self::TimedOut => ErrorClass::Timeout,
             Self::ConnectionLost | Self::CutOff | Self::Garbage => ErrorClass::Transient,
         }

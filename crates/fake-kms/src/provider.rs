@@ -122,7 +122,9 @@ impl fmt::Debug for FakeKmsProvider {
 fn classify(operation: Operation, key_id: &str, error: CallError) -> ProviderError {
     let mut classified = ProviderError::new(error.class(), operation).with_key_id(key_id);
     if let CallError::Refused(refusal) = &error {
-        classified = classified.with_code(refusal.code().as_str());
+        classified = classified
+            .with_code(refusal.code().as_str())
+            .with_verdict(refusal.verdict());
         if let Some(delay) = refusal.retry_after() {
             classified = classified.with_delay(delay);
         }

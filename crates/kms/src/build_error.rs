@@ -48,6 +48,10 @@ pub enum BuildError {
     /// The configuration has no credentials provider.
     #[error("set a credentials provider in the configuration")]
     NoCredentials,
+    /// The SDK cannot make an endpoint of what the configuration says of it: FIPS or dual-stack together with an endpoint URL,
+    /// a URL that is none.
+    #[error("the endpoint cannot be used: {0}; check the endpoint URL, FIPS and dual-stack")]
+    Endpoint(Box<str>),
     /// Timeouts need something to sleep with.
     #[error("enable the feature `rt-tokio`, or give the client a `sleep_impl`")]
     NoSleep,

@@ -9,6 +9,8 @@ use crate::{
     BuildError, DiscoveryFilter, KmsKeyId, KmsProvider,
     build_error::{MAX_GRANT_TOKEN_LEN, MAX_GRANT_TOKENS},
     client::{self, Limits},
+    credentials::Credentials,
+    endpoint::{self, Destination},
     provider::Inner,
     recognise::Opening,
 };
@@ -34,6 +36,8 @@ use crate::{
 #[must_use]
 pub struct KmsProviderBuilder {
     config: Config,
+    /// Of a configuration that says so; a client does not.
+    destination: Option<Destination>,
     without_credentials: bool,
     wrapping: Option<Box<str>>,
     opening: Vec<Box<str>>,
@@ -46,8 +50,9 @@ pub struct KmsProviderBuilder {
 
 impl KmsProvider {
     /// Starts from a client, of which the region, credentials, endpoint (FIPS and dual-stack too), HTTP client and
-    /// interceptors are taken over. Its retries are not; see
-    /// [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries).
+    /// interceptors are taken over. Its retries are not, see
+    /// [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries), nor is its cache of identities: the provider keeps
+    /// the credentials itself.
     ///
     /// The provider makes a client of its own, so that the given one stays as it is. Both share the HTTP client,
     /// and so the connections, if the configuration names one; otherwise each has its own.
@@ -93,11 +98,12 @@ impl KmsProvider {
 impl KmsProviderBuilder {
     fn from_sdk_config(config: &SdkConfig) -> Self {
         let mut builder = aws_sdk_kms::config::Builder::from(config);
-        builder.set_endpoint_url(client::endpoint(config));
+        builder.set_endpoint_url(endpoint::given(config));
         if config.behavior_version().is_none() {
             builder.set_behavior_version(Some(BehaviorVersion::latest()));
         }
         Self {
+            destination: Some(Destination::of(config)),
             without_credentials: config.credentials_provider().is_none(),
             ..Self::new(builder.build())
         }
@@ -106,6 +112,7 @@ impl KmsProviderBuilder {
     fn new(config: Config) -> Self {
         Self {
             config,
+            destination: None,
             without_credentials: false,
             wrapping: None,
             opening: Vec::new(),
@@ -227,6 +234,7 @@ impl KmsProviderBuilder {
         if self.without_credentials {
             return Err(BuildError::NoCredentials);
         }
+        self.destination.map_or(Ok(()), Destination::check)?;
         let wrapping = self.wrapping.map(|text| key_in(&region, text)).transpose()?;
         let pins = self
             .opening
@@ -236,8 +244,10 @@ impl KmsProviderBuilder {
         if wrapping.is_none() && opening.is_none() {
             return Err(BuildError::NoKey);
         }
+        let credentials = Credentials::default();
         Ok(KmsProvider::from_inner(Arc::new(Inner {
-            client: client::prepare(&self.config, self.limits)?,
+            client: client::prepare(&self.config, self.limits, credentials.clone())?,
+            credentials,
             wrapping,
             opening,
             region,

@@ -1,8 +1,9 @@
-//! The table from what KMS, or the way to it, answered to a class.
+//! The table from what KMS, or the way to it, answered to a class, and to what it says about key and message.
 //!
 //! Codes come first, since KMS sends most of its errors with HTTP 400, throttling among them; statuses decide what has
-//! no code that is known, such as the page of a proxy.
-use datakey_provider::ErrorClass;
+//! no code that is known, such as the page of a proxy. Only a code is a verdict on a key or a message: whoever else stands on
+//! the way does not know either.
+use datakey_provider::{ErrorClass, Verdict};
 
 /// The class of a service error code, as it stands in `__type` or `x-amzn-errortype`; `None` for an unknown code.
 ///
@@ -13,12 +14,22 @@ use datakey_provider::ErrorClass;
 /// |---|---|---|
 /// | `ThrottlingException` and 12 more | throttled | the codes that AWS SDKs treat as throttling; KMS declares none of them |
 /// | `LimitExceededException` | invalid request | a resource quota (of grants, of keys); waiting does not clear it |
-/// | `KMSInvalidStateException` | unavailable key | pending deletion or import, mostly; a custom key store that reconnects sends it for a moment too, for which nobody should wait blindly |
+/// | `KMSInvalidStateException` | transient | what KMS answers to every failure of a custom or external key store: no connection, no answer in time, too many requests. A key that is to be deleted or awaits its material answers it too, and is told by the message: see [below](#invalid-states) |
 /// | `InvalidGrantTokenException` | invalid request | a token exists to work before its grant has spread; one that is refused is wrong |
 /// | `IncorrectKeyException` | not authentic | the blob was not made under the key that was pinned |
-/// | `RequestTimeTooSkewed`, `InvalidSignatureException` | denied | a wrong clock or secret; the same request fails again |
-/// | `ExpiredTokenException` | denied | the SDK refreshes credentials itself; what arrives expired stays expired |
+/// | `RequestTimeTooSkewed`, `InvalidSignatureException` | unauthenticated | a wrong clock or secret; the answer has taught the SDK the right time, so the next attempt is signed with it |
+/// | `ExpiredTokenException`, `UnrecognizedClientException` | unauthenticated | the credentials are asked for anew, once for all calls, and the next attempt has them |
+/// | `AccessDeniedException` | denied | KMS says so with status 400; with 401, 403 or 407 it is a gateway that does, and unauthenticated |
+/// | `RequestAbortedException` | transient | the request was given up before it was answered |
 /// | `DryRunOperationException` | invalid request | the answer to a dry run that would have succeeded; not sent to these calls |
+///
+/// # Invalid states
+///
+/// `KMSInvalidStateException` stands for two things, and AWS says that the message is what tells them apart. `pending
+/// deletion`, `pending replica deletion` and `pending import` are states in which a key is out of use for good or until somebody
+/// acts: the class is unavailable key, with a verdict on the wrapping key. Whatever else the message says, or if there is none, it
+/// is a failure of the key store, tried again like an HTTP 503. So if KMS should ever word it otherwise, a key that is to be
+/// deleted is in use until its hard age at the latest, and no fault of a key store empties a cache.
 ///
 /// ```
 /// use datakey_kms::class_of_code;
@@ -29,7 +40,8 @@ use datakey_provider::ErrorClass;
 /// assert_eq!(class_of_code("NobodyHasHeardOfItException"), None);
 /// ```
 ///
-/// Sources: the errors of each operation in the KMS API reference; "Common errors" there.
+/// Sources: the errors of each operation in the KMS API reference; "Common errors" there; "Troubleshooting external key stores"
+/// in the KMS Developer Guide; the clock-skew codes of the AWS SDK.
 #[must_use]
 pub fn class_of_code(code: &str) -> Option<ErrorClass> {
     Some(match code {
@@ -54,28 +66,36 @@ pub fn class_of_code(code: &str) -> Option<ErrorClass> {
         | "InternalServerException"
         | "InternalServiceError"
         | "KMSInternalException"
+        | "KMSInvalidStateException"
         | "KeyUnavailableException"
+        | "RequestAbortedException"
         | "ServiceUnavailable"
         | "ServiceUnavailableException" => ErrorClass::Transient,
 
         "RequestTimeout" | "RequestTimeoutException" => ErrorClass::Timeout,
 
-        "DisabledException" | "KMSInvalidStateException" | "NotFoundException" => ErrorClass::UnavailableKey,
+        "DisabledException" | "NotFoundException" => ErrorClass::UnavailableKey,
 
         "IncorrectKeyException" | "InvalidCiphertextException" => ErrorClass::NotAuthentic,
 
-        _ if is_denial(code) => ErrorClass::Denied,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "NotAuthorized"
+        | "NotAuthorizedException"
+        | "UnauthorizedAccess"
+        | "UnauthorizedOperation" => ErrorClass::Denied,
+
+        _ if is_of_the_caller(code) => ErrorClass::Unauthenticated,
         _ if is_invalid(code) => ErrorClass::InvalidRequest,
         _ => return None,
     })
 }
 
-fn is_denial(code: &str) -> bool {
+/// The service does not know or does not believe who asks.
+fn is_of_the_caller(code: &str) -> bool {
     matches!(
         code,
-        "AccessDenied"
-            | "AccessDeniedException"
-            | "AuthFailure"
+        "AuthFailure"
             | "ExpiredToken"
             | "ExpiredTokenException"
             | "IncompleteSignature"
@@ -87,8 +107,6 @@ fn is_denial(code: &str) -> bool {
             | "InvalidToken"
             | "MissingAuthenticationToken"
             | "MissingAuthenticationTokenException"
-            | "NotAuthorized"
-            | "NotAuthorizedException"
             | "OptInRequired"
             | "RequestExpired"
             | "RequestInTheFuture"
@@ -96,8 +114,6 @@ fn is_denial(code: &str) -> bool {
             | "SignatureDoesNotMatch"
             | "SubscriptionRequiredException"
             | "TokenRefreshRequired"
-            | "UnauthorizedAccess"
-            | "UnauthorizedOperation"
             | "UnrecognizedClient"
             | "UnrecognizedClientException"
     )
@@ -118,7 +134,6 @@ fn is_invalid(code: &str) -> bool {
             | "MalformedQueryString"
             | "MissingAction"
             | "MissingParameter"
-            | "RequestAbortedException"
             | "RequestEntityTooLargeException"
             | "SerializationException"
             | "UnknownOperationException"
@@ -171,29 +186,30 @@ fn is_management(code: &str) -> bool {
     )
 }
 
-/// The class of an answer whose code is missing or unknown, by its HTTP status.
+/// The class of an answer whose code is missing, by its HTTP status. It is nothing that KMS says of a key or a message.
 ///
 /// | status | class |
 /// |---|---|
 /// | 429 | throttled |
-/// | 401, 403, 407 | denied |
+/// | 401, 403, 407 | unauthenticated: a proxy or gateway that does not let the caller through |
 /// | 408 | timeout |
-/// | other 4xx, and redirections | invalid request: not KMS, or a KMS that refuses for a reason unknown here |
-/// | everything else | transient, a success that cannot be read among them |
+/// | everything else | transient: pages and redirections of whoever stands on the way, a success that cannot be read |
+///
+/// With a code that is unknown here, any other 4xx is an invalid request: KMS refuses for a reason that nobody here knows.
 ///
 /// ```
 /// # use datakey_kms::class_of_status;
 /// # use datakey_provider::ErrorClass;
 /// assert_eq!(class_of_status(503), ErrorClass::Transient);
+/// assert_eq!(class_of_status(403), ErrorClass::Unauthenticated);
 /// assert_eq!(class_of_status(429), ErrorClass::Throttled);
 /// ```
 #[must_use]
 pub const fn class_of_status(status: u16) -> ErrorClass {
     match status {
         429 => ErrorClass::Throttled,
-        401 | 403 | 407 => ErrorClass::Denied,
+        401 | 403 | 407 => ErrorClass::Unauthenticated,
         408 => ErrorClass::Timeout,
-        300..=499 => ErrorClass::InvalidRequest,
         _ => ErrorClass::Transient,
     }
 }
@@ -201,14 +217,16 @@ pub const fn class_of_status(status: u16) -> ErrorClass {
 /// How far a call came before it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The request could not be made from what was given.
+    /// The request could not be made ready to be sent: something about the configuration.
     Construction,
-    /// There are no usable credentials to sign with, for good.
+    /// The credentials to sign with could not be loaded.
     Credentials,
     /// The attempt ran out of time, in whatever it was doing.
     Timeout,
     /// The HTTP client refused the request as wrong in itself.
     Refused,
+    /// A proxy did not make the connection through it.
+    Proxy,
     /// Connecting, TLS, or the connection failed; nothing was answered.
     Connection,
     /// An answer began and broke off.
@@ -217,61 +235,233 @@ pub(crate) enum Stage {
     Answered,
 }
 
+/// What an answer says, as far as there is one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told<'a> {
+    pub(crate) code: Option<&'a str>,
+    pub(crate) message: Option<&'a str>,
+    pub(crate) status: Option<u16>,
+}
+
 /// The decision: stage, then code, then status.
-pub(crate) fn decide(stage: Stage, code: Option<&str>, status: Option<u16>) -> ErrorClass {
-    let by_code = code.and_then(class_of_code);
+pub(crate) fn decide(stage: Stage, told: Told<'_>) -> (ErrorClass, Option<Verdict>) {
+    let silent = |class| (class, None);
     match stage {
-        Stage::Construction | Stage::Refused => ErrorClass::InvalidRequest,
-        Stage::Timeout => ErrorClass::Timeout,
-        Stage::Connection => by_code.unwrap_or(ErrorClass::Transient),
-        Stage::Credentials => by_code.unwrap_or(ErrorClass::Denied),
-        // A cut 400 may have been a throttle: its code is in the part that is missing.
-        Stage::BrokenAnswer => by_code.unwrap_or(match status {
-            Some(400) | None => ErrorClass::Transient,
-            Some(status) => class_of_status(status),
-        }),
-        Stage::Answered => by_code.unwrap_or(status.map_or(ErrorClass::Transient, class_of_status)),
+        Stage::Construction | Stage::Refused => silent(ErrorClass::InvalidRequest),
+        Stage::Timeout => silent(ErrorClass::Timeout),
+        Stage::Connection => silent(ErrorClass::Transient),
+        Stage::Credentials | Stage::Proxy => silent(ErrorClass::Unauthenticated),
+        Stage::BrokenAnswer | Stage::Answered => match told.code.and_then(class_of_code) {
+            Some(class) => by_code(class, told),
+            None => silent(by_status(stage, told)),
+        },
     }
+}
+
+fn by_code(class: ErrorClass, told: Told<'_>) -> (ErrorClass, Option<Verdict>) {
+    let (code, message) = (told.code.unwrap_or_default(), told.message.unwrap_or_default());
+    match class {
+        ErrorClass::Denied if matches!(told.status, Some(401 | 403 | 407)) => {
+            (ErrorClass::Unauthenticated, None)
+        }
+        ErrorClass::Transient if code == "KMSInvalidStateException" && is_out_of_use(message) => {
+            (ErrorClass::UnavailableKey, Some(Verdict::WrappingKey))
+        }
+        ErrorClass::InvalidRequest => (class, verdict_on_request(code)),
+        _ => (class, class.verdict()),
+    }
+}
+
+/// Whether a message says of a key that it is in a state in which it is out of use until somebody acts.
+fn is_out_of_use(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let states = ["pending deletion", "pending replica deletion", "pending import"];
+    states.iter().any(|state| message.contains(state))
+}
+
+/// Which of the requests that are wrong in themselves are so for the key or the message: the others are for the caller, and
+/// what a caller may have done says nothing of keys.
+fn verdict_on_request(code: &str) -> Option<Verdict> {
+    match code {
+        "InvalidKeyUsageException" => Some(Verdict::WrappingKey),
+        "InvalidArnException"
+        | "InvalidParameterCombination"
+        | "InvalidParameterValue"
+        | "UnsupportedOperation"
+        | "UnsupportedOperationException"
+        | "ValidationError"
+        | "ValidationException" => Some(Verdict::Message),
+        _ => None,
+    }
+}
+
+fn by_status(stage: Stage, told: Told<'_>) -> ErrorClass {
+    let Some(status) = told.status else {
+        return ErrorClass::Transient;
+    };
+    match class_of_status(status) {
+        // A cut 400 may have been a throttle: its code is in the part that is missing.
+        ErrorClass::Transient if told.code.is_some() && stage == Stage::Answered && is_refusal(status) => {
+            ErrorClass::InvalidRequest
+        }
+        class => class,
+    }
+}
+
+const fn is_refusal(status: u16) -> bool {
+    matches!(status, 400..=499)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ErrorClass::{Denied, InvalidRequest, Throttled, Timeout, Transient};
+    use ErrorClass::{
+        Denied, InvalidRequest, NotAuthentic, Throttled, Timeout, Transient, Unauthenticated, UnavailableKey,
+    };
+    use Verdict::{Message, WrappingKey};
+
+    fn decided(stage: Stage, code: &str, message: &str, status: u16) -> (ErrorClass, Option<Verdict>) {
+        let told = Told {
+            code: Some(code).filter(|code| !code.is_empty()),
+            message: Some(message).filter(|message| !message.is_empty()),
+            status: Some(status).filter(|status| *status > 0),
+        };
+        decide(stage, told)
+    }
 
     #[test]
     fn stage_then_code_then_status() {
-        let rows: [(Stage, Option<&str>, Option<u16>, ErrorClass); 18] = [
-            (Stage::Construction, None, None, InvalidRequest),
-            (Stage::Refused, None, None, InvalidRequest),
-            (Stage::Credentials, None, None, Denied),
-            (Stage::Credentials, Some("ThrottlingException"), None, Throttled),
-            (Stage::Timeout, None, None, Timeout),
-            (Stage::Connection, None, None, Transient),
-            (Stage::Connection, Some("AccessDenied"), None, Denied),
-            (Stage::BrokenAnswer, None, Some(200), Transient),
-            (Stage::BrokenAnswer, None, Some(400), Transient),
-            (Stage::BrokenAnswer, None, Some(403), Denied),
-            (Stage::BrokenAnswer, None, None, Transient),
-            (Stage::Answered, Some("ThrottlingException"), Some(400), Throttled),
+        let rows = [
+            (Stage::Construction, "", 0, InvalidRequest, None),
+            (Stage::Refused, "", 0, InvalidRequest, None),
+            (Stage::Credentials, "", 0, Unauthenticated, None),
+            (
+                Stage::Credentials,
+                "ThrottlingException",
+                0,
+                Unauthenticated,
+                None,
+            ),
+            (Stage::Credentials, "AccessDenied", 0, Unauthenticated, None),
+            (Stage::Proxy, "", 0, Unauthenticated, None),
+            (Stage::Timeout, "", 0, Timeout, None),
+            (Stage::Connection, "", 0, Transient, None),
+            (Stage::BrokenAnswer, "", 200, Transient, None),
+            (Stage::BrokenAnswer, "", 400, Transient, None),
+            (Stage::BrokenAnswer, "", 403, Unauthenticated, None),
+            (Stage::BrokenAnswer, "Unheard", 400, Transient, None),
+            (Stage::BrokenAnswer, "", 0, Transient, None),
+            (Stage::Answered, "ThrottlingException", 400, Throttled, None),
+            (Stage::Answered, "KMSInternalException", 400, Transient, None),
             (
                 Stage::Answered,
-                Some("KMSInternalException"),
-                Some(400),
-                Transient,
+                "AccessDeniedException",
+                400,
+                Denied,
+                Some(Message),
             ),
-            (Stage::Answered, Some("Unheard"), Some(400), InvalidRequest),
-            (Stage::Answered, Some("Unheard"), Some(500), Transient),
-            (Stage::Answered, None, Some(429), Throttled),
-            (Stage::Answered, None, Some(200), Transient),
-            (Stage::Answered, None, None, Transient),
+            (
+                Stage::Answered,
+                "AccessDeniedException",
+                403,
+                Unauthenticated,
+                None,
+            ),
+            (
+                Stage::Answered,
+                "ExpiredTokenException",
+                400,
+                Unauthenticated,
+                None,
+            ),
+            (
+                Stage::Answered,
+                "NotFoundException",
+                400,
+                UnavailableKey,
+                Some(WrappingKey),
+            ),
+            (
+                Stage::Answered,
+                "InvalidKeyUsageException",
+                400,
+                InvalidRequest,
+                Some(WrappingKey),
+            ),
+            (
+                Stage::Answered,
+                "InvalidCiphertextException",
+                400,
+                NotAuthentic,
+                Some(Message),
+            ),
+            (
+                Stage::Answered,
+                "ValidationException",
+                400,
+                InvalidRequest,
+                Some(Message),
+            ),
+            (
+                Stage::Answered,
+                "LimitExceededException",
+                400,
+                InvalidRequest,
+                None,
+            ),
+            (
+                Stage::Answered,
+                "InvalidGrantTokenException",
+                400,
+                InvalidRequest,
+                None,
+            ),
+            (Stage::Answered, "Unheard", 400, InvalidRequest, None),
+            (Stage::Answered, "Unheard", 403, Unauthenticated, None),
+            (Stage::Answered, "Unheard", 302, Transient, None),
+            (Stage::Answered, "Unheard", 500, Transient, None),
+            (Stage::Answered, "", 429, Throttled, None),
+            (Stage::Answered, "", 302, Transient, None),
+            (Stage::Answered, "", 404, Transient, None),
+            (Stage::Answered, "", 200, Transient, None),
+            (Stage::Answered, "", 0, Transient, None),
         ];
-        for (stage, code, status, class) in rows {
+        for (stage, code, status, class, verdict) in rows {
             assert_eq!(
-                decide(stage, code, status),
-                class,
+                decided(stage, code, "what KMS says", status),
+                (class, verdict),
                 "{stage:?} {code:?} {status:?}"
             );
+        }
+    }
+
+    /// The texts of keys are those that KMS sends; those of key stores stand in "Troubleshooting external key stores" of the KMS
+    /// Developer Guide.
+    #[test]
+    fn the_message_of_an_invalid_state_tells_a_key_from_a_key_store() {
+        let key = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let state = |message: &str| decided(Stage::Answered, "KMSInvalidStateException", message, 400);
+        for state_of_key in [
+            "pending deletion",
+            "pending replica deletion",
+            "pending import",
+            "Pending Import",
+        ] {
+            let message = format!("{key} is {state_of_key}.");
+            assert_eq!(state(&message), (UnavailableKey, Some(WrappingKey)), "{message}");
+        }
+        for message in [
+            "",
+            "AWS KMS cannot communicate with the external key store proxy. Verify that your external key store proxy is active",
+            "AWS KMS rejected the request because the external key store proxy did not respond in time. Retry the request.",
+            "AWS KMS rejected the request due to a very high request rate.",
+            "The external key store proxy rejected the request because it could not find the external key.",
+            "The external key store proxy is in an unhealthy state.",
+            "The external key store proxy denied access to the operation.",
+            &format!("{key} is unavailable."),
+            "something that nobody has read before",
+        ] {
+            assert_eq!(state(message), (Transient, None), "{message}");
         }
     }
 }

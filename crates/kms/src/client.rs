@@ -1,14 +1,12 @@
 //! The SDK's client as this crate needs it: one attempt for each call.
 use std::time::Duration;
 
+use crate::{build_error::BuildError, credentials::Credentials};
 use aws_sdk_kms::{
     Client, Config,
     config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
 };
 use aws_smithy_async::rt::sleep::default_async_sleep;
-use aws_types::{SdkConfig, service_config::ServiceConfigKey};
-
-use crate::build_error::BuildError;
 
 /// How long name lookup, connecting and the TLS handshake may take together: 3.1 seconds, as in the AWS SDKs, which
 /// leaves room for two lost packets of a TCP handshake (sent again after one and three seconds).
@@ -29,8 +27,12 @@ pub(crate) struct Limits {
     pub(crate) keep_retries: bool,
 }
 
-/// Builds a client from a configuration that a caller made.
-pub(crate) fn prepare(given: &Config, limits: Limits) -> Result<Client, BuildError> {
+/// Builds a client from a configuration that a caller made, which keeps its credentials here.
+pub(crate) fn prepare(
+    given: &Config,
+    limits: Limits,
+    credentials: Credentials,
+) -> Result<Client, BuildError> {
     if [limits.attempt, limits.connect].contains(&Some(Duration::ZERO)) {
         return Err(BuildError::ZeroTimeout);
     }
@@ -39,6 +41,7 @@ pub(crate) fn prepare(given: &Config, limits: Limits) -> Result<Client, BuildErr
     let mut builder = given.to_builder();
     builder.set_sleep_impl(Some(sleep.ok_or(BuildError::NoSleep)?));
     builder.set_timeout_config(Some(timeouts(given.timeout_config(), limits)));
+    builder.set_identity_cache(credentials);
     if !limits.keep_retries {
         builder.set_retry_config(Some(RetryConfig::disabled()));
     }
@@ -54,28 +57,6 @@ pub(crate) fn time_limit(client: &Client) -> Option<Duration> {
         .into_iter()
         .flatten()
         .min()
-}
-
-/// The endpoint that a configuration sets, found as the SDK finds it, but for one that is set to nothing.
-///
-/// An environment variable that is there and empty sets it to nothing, as compose files do; the SDK would panic over it
-/// at the first call.
-pub(crate) fn endpoint(config: &SdkConfig) -> Option<String> {
-    let own = || {
-        let key = ServiceConfigKey::builder()
-            .service_id("KMS")
-            .env("AWS_ENDPOINT_URL")
-            .profile("endpoint_url")
-            .build();
-        config.service_config()?.load_config(key.ok()?)
-    };
-    let is_set = |url: &String| !url.trim().is_empty();
-    let given = || config.endpoint_url().map(str::to_owned).filter(is_set);
-    if config.get_origin("endpoint_url").is_client_config() {
-        given()
-    } else {
-        own().filter(is_set).or_else(given)
-    }
 }
 
 /// The caller's timeouts, with those that are missing filled in.
@@ -133,9 +114,17 @@ mod tests {
         }
 
         let config = Config::builder().behavior_version(BehaviorVersion::latest());
-        let refused = prepare(&config.clone().build(), Limits::default());
+        let credentials = Credentials::default();
+        let refused = prepare(&config.clone().build(), Limits::default(), credentials.clone());
         assert_eq!(refused.map(drop), Err(BuildError::NoSleep));
-        assert!(prepare(&config.sleep_impl(Brought).build(), Limits::default()).is_ok());
+        assert!(
+            prepare(
+                &config.sleep_impl(Brought).build(),
+                Limits::default(),
+                credentials
+            )
+            .is_ok()
+        );
     }
 
     #[test]

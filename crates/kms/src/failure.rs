@@ -1,26 +1,19 @@
 //! From the SDK's error to a classified one that holds nothing of a body.
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc};
 
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_kms::{
-    error::{ErrorMetadata, ProvideErrorMetadata, SdkError},
-    primitives::{DateTime, DateTimeFormat},
-};
-use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
-use aws_smithy_types::retry::ErrorKind;
+use aws_sdk_kms::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_types::request_id::RequestId as _;
-use datakey_provider::{ErrorClass, Operation, ProviderError};
+use datakey_provider::{ErrorClass, Operation, ProviderError, Verdict};
 
 use crate::{
     cause::Cause,
-    classify::{Stage, decide},
+    classify::{Stage, Told, decide},
+    proxy,
+    told::{code, delay, header, key_named_in},
 };
 
 /// The longest text of a service that an error keeps, in bytes.
 const MAX_MESSAGE_LEN: usize = 1024;
-
-/// The longest error code, in bytes: about twice the longest that AWS has.
-const MAX_CODE_LEN: usize = 128;
 
 /// What is known of a failed call beyond its class: the source of the [`ProviderError`].
 ///
@@ -39,6 +32,8 @@ const MAX_CODE_LEN: usize = 128;
 #[derive(Debug, Clone)]
 pub struct KmsFailure {
     class: ErrorClass,
+    stage: Stage,
+    proxy: Option<Box<str>>,
     status: Option<u16>,
     message: Option<Box<str>>,
     request_id: Option<Box<str>>,
@@ -82,12 +77,26 @@ impl fmt::Display for KmsFailure {
         match (self.status, &self.message) {
             (Some(status), Some(message)) => write!(f, "HTTP {status}: {message}")?,
             (Some(status), None) => write!(f, "HTTP {status} with a body that KMS does not send")?,
-            (None, _) => f.write_str("no answer from KMS")?,
+            (None, _) => f.write_str(without_answer(self.stage))?,
+        }
+        if let Some(proxy) = &self.proxy {
+            write!(f, ": {proxy}, as the environment names it")?;
         }
         match &self.request_id {
             Some(id) => write!(f, " (request id {id})"),
             None => Ok(()),
         }
+    }
+}
+
+const fn without_answer(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Construction | Stage::Refused => {
+            "the request was not sent; check how the client is configured"
+        }
+        Stage::Credentials => "the request was not sent, as there was nothing to sign it with",
+        Stage::Proxy => "a proxy did not connect to KMS",
+        Stage::Timeout | Stage::Connection | Stage::BrokenAnswer | Stage::Answered => "no answer from KMS",
     }
 }
 
@@ -100,29 +109,45 @@ impl Error for KmsFailure {
 }
 
 /// Classifies a failed call.
-pub(crate) fn provider_error<E>(operation: Operation, key_id: &str, error: SdkError<E>) -> ProviderError
+pub(crate) fn provider_error<E>(
+    operation: Operation,
+    key_id: &str,
+    stage: Stage,
+    error: SdkError<E>,
+) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let stage = stage(&error);
     let code = code(&error);
-    let status = error.raw_response().map(|raw| raw.status().as_u16());
-    let class = decide(stage, code.as_deref(), status);
+    let told = Told {
+        code: code.as_deref(),
+        message: error.as_service_error().and_then(ProvideErrorMetadata::message),
+        status: error.raw_response().map(|raw| raw.status().as_u16()),
+    };
+    let (class, verdict) = decide(stage, told);
+    // Of an alias, only KMS knows which key it names at the moment.
+    let key_named = told
+        .message
+        .filter(|_| verdict == Some(Verdict::WrappingKey))
+        .and_then(key_named_in);
     let delay = delay(&error).filter(|_| class.is_retryable());
-    let mut made = ProviderError::new(class, operation).with_key_id(key_id);
+    let mut made = ProviderError::new(class, operation)
+        .with_verdict(verdict)
+        .with_key_id(key_named.unwrap_or(key_id));
     if let Some(code) = code {
         made = made.with_code(code);
     }
     if let Some(delay) = delay {
         made = made.with_delay(delay);
     }
-    made.with_source(facts(class, status, error))
+    made.with_source(facts(class, stage, error))
 }
 
-fn facts<E>(class: ErrorClass, status: Option<u16>, error: SdkError<E>) -> KmsFailure
+fn facts<E>(class: ErrorClass, stage: Stage, error: SdkError<E>) -> KmsFailure
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
+    let status = error.raw_response().map(|raw| raw.status().as_u16());
     let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
     let message = meta.and_then(ErrorMetadata::message).map(one_line);
     let request_id = meta
@@ -136,98 +161,13 @@ where
     };
     KmsFailure {
         class,
+        stage,
+        proxy: (stage == Stage::Proxy).then(proxy::named).flatten(),
         status,
         message,
         request_id,
         source,
     }
-}
-
-fn stage<E: Error + 'static>(error: &SdkError<E>) -> Stage {
-    match error {
-        SdkError::ConstructionFailure(_) => Stage::Construction,
-        SdkError::TimeoutError(_) => Stage::Timeout,
-        SdkError::ResponseError(_) => Stage::BrokenAnswer,
-        SdkError::ServiceError(_) => Stage::Answered,
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Stage::Timeout,
-        SdkError::DispatchFailure(failure) if failure.is_user() => Stage::Refused,
-        SdkError::DispatchFailure(failure) if failure.as_other() == Some(ErrorKind::ClientError) => {
-            Stage::Refused
-        }
-        other if find::<ResolveEndpointError>(other).is_some() => Stage::Construction,
-        other => find::<CredentialsError>(other).map_or(Stage::Connection, credentials),
-    }
-}
-
-fn credentials(error: &CredentialsError) -> Stage {
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-            Stage::Credentials
-        }
-        CredentialsError::ProviderTimedOut(_) => Stage::Timeout,
-        // The service behind the provider (STS, the instance metadata) failed; its code decides, where it has one.
-        _ => Stage::Connection,
-    }
-}
-
-fn code<E>(error: &SdkError<E>) -> Option<Box<str>>
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
-        .or_else(|| header(error, "x-amzn-errortype").map(bare_code))
-        .or_else(|| find::<ErrorMetadata>(error).and_then(ErrorMetadata::code))
-        .filter(|code| is_code(code))
-        .map(Into::into)
-}
-
-/// Whether a text can be an error code. What is something else, whoever put it there, is not repeated.
-fn is_code(text: &str) -> bool {
-    let in_code = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=MAX_CODE_LEN).contains(&text.len()) && text.bytes().all(in_code)
-}
-
-/// `com.amazonaws.kms#NotFoundException:http://...` is `NotFoundException`.
-fn bare_code(header: &str) -> &str {
-    let code = header.split_once(':').map_or(header, |(code, _)| code);
-    code.rsplit_once('#').map_or(code, |(_, code)| code)
-}
-
-/// The delay that the service asks for: `x-amz-retry-after` in milliseconds, else `Retry-After` in seconds or as a
-/// date, which is held against the answer's own `Date` so that no local clock is needed.
-fn delay<E>(error: &SdkError<E>) -> Option<Duration> {
-    parse_delay(|name| header(error, name))
-}
-
-fn parse_delay<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Duration> {
-    if let Some(millis) = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok()) {
-        return Some(Duration::from_millis(millis));
-    }
-    let after = header("retry-after")?.trim();
-    if let Ok(seconds) = after.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |text: &str| DateTime::from_str(text, DateTimeFormat::HttpDate).ok();
-    let (after, now) = (date(after)?, date(header("date")?.trim())?);
-    let seconds = after.secs().checked_sub(now.secs())?;
-    u64::try_from(seconds).ok().map(Duration::from_secs)
-}
-
-fn header<'a, E>(error: &'a SdkError<E>, name: &str) -> Option<&'a str> {
-    error.raw_response()?.headers().get(name)
-}
-
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 /// A text of bounded length, which cannot pretend to be further lines of a log.
@@ -265,76 +205,6 @@ pub(crate) fn refused(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn delay_of(headers: &[(&str, &'static str)]) -> Option<Duration> {
-        parse_delay(|name| {
-            headers
-                .iter()
-                .find(|(own, _)| *own == name)
-                .map(|(_, value)| *value)
-        })
-    }
-
-    #[test]
-    fn delays_are_read_in_all_their_forms() {
-        let millis = Some(Duration::from_millis(1500));
-        assert_eq!(
-            delay_of(&[("x-amz-retry-after", "1500"), ("retry-after", "9")]),
-            millis
-        );
-        assert_eq!(delay_of(&[("retry-after", " 7 ")]), Some(Duration::from_secs(7)));
-        let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
-        let later = ("retry-after", "Wed, 21 Oct 2015 07:28:12 GMT");
-        assert_eq!(delay_of(&[date, later]), Some(Duration::from_secs(12)));
-    }
-
-    #[test]
-    fn what_is_no_delay_is_none() {
-        assert_eq!(delay_of(&[]), None);
-        assert_eq!(delay_of(&[("x-amz-retry-after", "-5")]), None);
-        assert_eq!(delay_of(&[("retry-after", "soon")]), None);
-        assert_eq!(delay_of(&[("retry-after", "1e3")]), None);
-        let later = ("retry-after", "Wed, 21 Oct 2015 07:28:12 GMT");
-        assert_eq!(delay_of(&[later]), None, "a date needs the answer's date");
-        assert_eq!(
-            delay_of(&[("date", "Thu, 22 Oct 2015 07:28:12 GMT"), later]),
-            None
-        );
-    }
-
-    #[test]
-    fn codes_are_stripped_of_namespace_and_address() {
-        for text in [
-            "X",
-            "com.amazonaws.kms#X",
-            "X:http://docs",
-            "com.amazonaws.kms#X:http://a#b",
-        ] {
-            assert_eq!(bare_code(text), "X");
-        }
-    }
-
-    #[test]
-    fn what_is_no_code_is_not_repeated() {
-        for code in [
-            "ThrottlingException",
-            "AWS.SimpleQueueService.NonExistent",
-            "KMS-1_2",
-        ] {
-            assert!(is_code(code), "{code}");
-        }
-        let long = "E".repeat(129);
-        for text in [
-            "",
-            "a b",
-            "p6enp6enp6enp6enp6c=",
-            "Throttling\nException",
-            "\u{1F511}",
-            &long,
-        ] {
-            assert!(!is_code(text), "{text}");
-        }
-    }
 
     #[test]
     fn texts_are_one_line() {

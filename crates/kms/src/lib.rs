@@ -40,6 +40,7 @@
 //! | attempts for each call | 1: the SDK's retries are off, whatever the given client says | [`danger_keep_sdk_retries`](KmsProviderBuilder::danger_keep_sdk_retries) |
 //! | time for one call | that of the layer above, see below, or what the given client says | [`attempt_timeout`](KmsProviderBuilder::attempt_timeout) |
 //! | time for a call of `re_encrypt` and `warm_up` | [`UNRETRIED_TIMEOUT`], 5 s, or what the given client says | [`attempt_timeout`](KmsProviderBuilder::attempt_timeout) |
+//! | time for loading credentials | [`CREDENTIALS_TIMEOUT`], 30 s, beside the time of any call | not |
 //! | time for connecting | [`DEFAULT_CONNECT_TIMEOUT`], 3.1 s, or what the given client says | [`connect_timeout`](KmsProviderBuilder::connect_timeout) |
 //! | keys to open with | those named | [`opening_key`](KmsProviderBuilder::opening_key), [`danger_discovery`](KmsProviderBuilder::danger_discovery) |
 //! | replicas of multi-Region keys | not opened with | [`allow_multi_region_replicas`](KmsProviderBuilder::allow_multi_region_replicas) |
@@ -59,7 +60,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `default-https-client` | yes | the SDK's HTTP client; without it the given client or configuration brings one |
-//! | `rt-tokio` | yes | timers on tokio; without it the given client or configuration brings a `sleep_impl` |
+//! | `rt-tokio` | yes | timers on tokio, and credentials that go on loading when a call is over; without it the given client or configuration brings a `sleep_impl` |
 //! | `aws-config` | no | `KmsProvider::from_env` |
 //!
 //! # Errors
@@ -72,16 +73,26 @@
 //! | what happens | class |
 //! |---|---|
 //! | no answer within the attempt timeout, while connecting or in mid-answer | timeout |
-//! | no connection, a reset one, name lookup or TLS failed | transient |
-//! | no credentials, or unusable ones | denied |
-//! | the credentials' own source failed (STS, instance metadata) | by its code, else transient |
+//! | no connection, a reset one, one whose runtime has ended, name lookup or TLS failed | transient |
+//! | credentials that are missing or cannot be loaded, for whatever reason; nothing is sent | unauthenticated |
+//! | KMS does not accept who asks: expired credentials, a wrong signature, a wrong clock | unauthenticated |
+//! | a proxy that does not connect to KMS | unauthenticated |
 //! | an answer that breaks off or cannot be read, HTTP 200 | transient |
 //! | a success with a missing field, a data key of another length, another key id | transient, see [`MalformedAnswer`] |
 //! | a wrapped key that is no data key, or whose message names the wrong key | not authentic |
-//! | a page of a proxy | by its status |
+//! | a page of a proxy | by its status, and never final |
+//! | what the SDK refuses before it sends: an endpoint that cannot be used, no credentials provider | invalid request |
 //!
-//! Two failures are transient though waiting does not help, since the SDK does not tell them from others: a certificate
-//! that does not verify, and a client made without any credentials provider. Their source says what they are.
+//! Only an error code of KMS, about this key or this message, is a [verdict](datakey_provider::ProviderError::verdict) on it;
+//! everything else says nothing of either. `docs/kms.md` has the whole table.
+//!
+//! A certificate that does not verify is transient though waiting does not help, since the SDK does not tell it from other
+//! failures to connect. Its source says what it is.
+//!
+//! # Credentials
+//!
+//! The provider keeps the credentials of the given client or configuration itself: they are loaded once for all calls, within
+//! [`CREDENTIALS_TIMEOUT`], go on loading when an attempt is over (with `rt-tokio`), and are asked for anew when KMS refuses them.
 //!
 //! # Several regions
 //!
@@ -140,18 +151,23 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
+mod attempt;
 mod build_error;
 mod builder;
 mod cause;
 mod classify;
 mod client;
+mod credentials;
+mod endpoint;
 mod failure;
 mod key_id;
 mod limits;
 mod names;
 mod provider;
+mod proxy;
 mod re_encrypt;
 mod recognise;
+mod told;
 mod warm_up;
 
 pub use answer::MalformedAnswer;
@@ -159,6 +175,7 @@ pub use build_error::{BuildError, MAX_GRANT_TOKEN_LEN, MAX_GRANT_TOKENS};
 pub use builder::KmsProviderBuilder;
 pub use classify::{class_of_code, class_of_status};
 pub use client::{DEFAULT_CONNECT_TIMEOUT, UNRETRIED_TIMEOUT};
+pub use credentials::CREDENTIALS_TIMEOUT;
 pub use failure::KmsFailure;
 pub use key_id::{KeyIdForm, KmsKeyId, KmsKeyIdError, MAX_KEY_ID_TEXT_LEN};
 pub use limits::{MAX_KMS_CIPHERTEXT_LEN, MAX_KMS_CONTEXT_LEN};

@@ -14,8 +14,11 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    KmsKeyId, answer, client,
-    failure::{provider_error, refused},
+    KmsKeyId, answer,
+    attempt::Attempt,
+    client,
+    credentials::Credentials,
+    failure::refused,
     limits::{MAX_KMS_CIPHERTEXT_LEN, MAX_KMS_CONTEXT_LEN},
     names,
     recognise::{Opening, Place, Recognised},
@@ -31,6 +34,7 @@ pub struct KmsProvider {
 
 pub(crate) struct Inner {
     pub(crate) client: Client,
+    pub(crate) credentials: Credentials,
     pub(crate) wrapping: Option<KmsKeyId>,
     pub(crate) opening: Option<Opening>,
     pub(crate) region: Box<str>,
@@ -106,6 +110,11 @@ impl KmsProvider {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner
+    }
+
+    /// A call that is about to be made.
+    pub(crate) fn attempt<'a>(&'a self, operation: Operation, key_id: &'a str) -> Attempt<'a> {
+        Attempt::new(operation, key_id, &self.inner.credentials)
     }
 
     pub(crate) fn key_to_wrap(&self, operation: Operation) -> Result<&KmsKeyId, ProviderError> {
@@ -269,14 +278,17 @@ impl KmsProvider {
         key: &KmsKeyId,
     ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
+        let attempt = self.attempt(OPERATION, key.as_str());
         let request = of_length(self.inner.client.generate_data_key(), length);
         let sent = request
             .key_id(key.as_str())
             .set_encryption_context(pairs(OPERATION, context)?)
             .set_grant_tokens(self.inner.grant_tokens.clone())
+            .customize()
+            .interceptor(attempt.sent())
             .send()
             .await;
-        let output = sent.map_err(|error| provider_error(OPERATION, key.as_str(), error))?;
+        let output = sent.map_err(|error| attempt.failed(error))?;
         let checked = answer::generated(output.plaintext, length).and_then(|data_key| {
             let arn = answer::wrapped_by(output.key_id, key, &self.inner.region)?;
             let wrapped = answer::wrapped_key(output.ciphertext_blob, arn)?;
@@ -292,15 +304,18 @@ impl KmsProvider {
         key: &KmsKeyId,
     ) -> Result<WrappedKeys, ProviderError> {
         const OPERATION: Operation = Operation::Encrypt;
+        let attempt = self.attempt(OPERATION, key.as_str());
         let request = self.inner.client.encrypt();
         let sent = request
             .key_id(key.as_str())
             .plaintext(plaintext(data_key))
             .set_encryption_context(pairs(OPERATION, context)?)
             .set_grant_tokens(self.inner.grant_tokens.clone())
+            .customize()
+            .interceptor(attempt.sent())
             .send()
             .await;
-        let output = sent.map_err(|error| provider_error(OPERATION, key.as_str(), error))?;
+        let output = sent.map_err(|error| attempt.failed(error))?;
         answer::wrapped_by(output.key_id, key, &self.inner.region)
             .and_then(|arn| answer::wrapped_key(output.ciphertext_blob, arn))
             .map(WrappedKeys::from)
@@ -314,15 +329,18 @@ impl KmsProvider {
         found: &Recognised<'_>,
     ) -> Result<DataKey, ProviderError> {
         const OPERATION: Operation = Operation::Decrypt;
+        let attempt = self.attempt(OPERATION, &found.ask);
         let request = self.inner.client.decrypt();
         let sent = request
             .key_id(&*found.ask)
             .ciphertext_blob(ciphertext(OPERATION, wrapped)?)
             .set_encryption_context(pairs(OPERATION, context)?)
             .set_grant_tokens(self.inner.grant_tokens.clone())
+            .customize()
+            .interceptor(attempt.sent())
             .send()
             .await;
-        let output = sent.map_err(|error| provider_error(OPERATION, &found.ask, error))?;
+        let output = sent.map_err(|error| attempt.failed(error))?;
         answer::opened(output.plaintext)
             .and_then(|data_key| {
                 answer::opened_by(output.key_id, &found.answer)?;

@@ -3,8 +3,9 @@ use datakey_provider::{EncryptionContext, Operation, ProviderError, WrappedKey};
 
 use crate::{
     KmsKeyId, KmsProvider, Refusal, answer,
+    attempt::once_more,
     client::unretried,
-    failure::{provider_error, refused},
+    failure::refused,
     provider::{ciphertext, pairs},
     recognise::Recognised,
 };
@@ -14,6 +15,9 @@ const OPERATION: Operation = Operation::ReEncrypt;
 impl KmsProvider {
     /// Wraps a data key anew, under another key, another encryption context, or both, without the data key ever
     /// leaving KMS (`ReEncrypt`).
+    ///
+    /// No retry layer makes this call, so that a caller who is not accepted is tried once more here, with the right time and other
+    /// credentials.
     ///
     /// The source must be one that this provider opens, by the same rules as `decrypt`: KMS is told which key it has
     /// to be under. The destination is in the same region; its alias may be of any account. Needs
@@ -41,7 +45,7 @@ impl KmsProvider {
     ) -> Result<WrappedKey, ProviderError> {
         let found = self.key_to_open(OPERATION, wrapped)?;
         self.check_destination(destination)?;
-        self.ask_to_move(wrapped, &found, source_context, destination, destination_context)
+        once_more(|| self.ask_to_move(wrapped, &found, source_context, destination, destination_context))
             .await
     }
 
@@ -54,6 +58,7 @@ impl KmsProvider {
         destination_context: &EncryptionContext,
     ) -> Result<WrappedKey, ProviderError> {
         let inner = self.inner();
+        let attempt = self.attempt(OPERATION, &found.ask);
         let request = inner.client.re_encrypt();
         let sent = request
             .ciphertext_blob(ciphertext(OPERATION, wrapped)?)
@@ -64,9 +69,10 @@ impl KmsProvider {
             .set_grant_tokens(inner.grant_tokens.clone())
             .customize()
             .config_override(unretried(&inner.client))
+            .interceptor(attempt.sent())
             .send()
             .await;
-        let output = sent.map_err(|error| provider_error(OPERATION, &found.ask, error))?;
+        let output = sent.map_err(|error| attempt.failed(error))?;
         answer::opened_by(output.source_key_id, &found.answer)
             .map_err(|malformed| malformed.into_error(OPERATION, wrapped.key_id()))?;
         answer::wrapped_by(output.key_id, destination, &inner.region)

@@ -2,7 +2,7 @@
 use aws_sdk_kms::types::{DataKeySpec, DryRunModifierType};
 use datakey_provider::{EncryptionContext, Operation, ProviderError};
 
-use crate::{KmsProvider, client::unretried, failure::provider_error, provider::pairs, recognise::Opening};
+use crate::{KmsProvider, attempt::once_more, client::unretried, provider::pairs, recognise::Opening};
 
 /// What KMS answers to a dry run that would have succeeded.
 const WOULD_SUCCEED: &str = "DryRunOperationException";
@@ -13,7 +13,8 @@ impl KmsProvider {
     ///
     /// One dry run of `GenerateDataKey` if there is a key to wrap under, and one of `Decrypt` for the first key to open with; two
     /// calls at most, which count against the quota like others. No data key is made. In discovery mode there is
-    /// no key to ask about and nothing is sent.
+    /// no key to ask about and nothing is sent. A caller who is not accepted is tried once more, as a wrong clock is put right by
+    /// the first answer, and credentials that are refused are asked for anew.
     ///
     /// `context` is one that the service will use: policies may allow some and deny others. The dry run of `Decrypt`
     /// sends no ciphertext (`DryRunModifiers: IGNORE_CIPHERTEXT`), which other emulators of KMS may not know.
@@ -31,11 +32,11 @@ impl KmsProvider {
     /// What a call would have failed with, classified.
     pub async fn warm_up(&self, context: &EncryptionContext) -> Result<(), ProviderError> {
         if let Some(key) = self.wrapping_key() {
-            self.try_wrapping(key.as_str(), context).await?;
+            once_more(|| self.try_wrapping(key.as_str(), context)).await?;
         }
         match &self.inner().opening {
             Some(Opening::Pinned { keys, alias }) => match keys.first().or(alias.as_ref()) {
-                Some(key) => self.try_opening(key.as_str(), context).await,
+                Some(key) => once_more(|| self.try_opening(key.as_str(), context)).await,
                 None => Ok(()),
             },
             Some(Opening::Discovery(_)) | None => Ok(()),
@@ -43,6 +44,7 @@ impl KmsProvider {
     }
 
     async fn try_wrapping(&self, key_id: &str, context: &EncryptionContext) -> Result<(), ProviderError> {
+        let attempt = self.attempt(Operation::GenerateDataKey, key_id);
         let request = self.client().generate_data_key().key_id(key_id);
         let sent = request
             .key_spec(DataKeySpec::Aes256)
@@ -51,6 +53,7 @@ impl KmsProvider {
             .set_grant_tokens(self.inner().grant_tokens.clone())
             .customize()
             .config_override(unretried(self.client()))
+            .interceptor(attempt.sent())
             .send()
             .await;
         match sent {
@@ -61,11 +64,12 @@ impl KmsProvider {
                 ));
                 Ok(())
             }
-            Err(error) => would_succeed(provider_error(Operation::GenerateDataKey, key_id, error)),
+            Err(error) => would_succeed(attempt.failed(error)),
         }
     }
 
     async fn try_opening(&self, key_id: &str, context: &EncryptionContext) -> Result<(), ProviderError> {
+        let attempt = self.attempt(Operation::Decrypt, key_id);
         let request = self.client().decrypt().key_id(key_id);
         let sent = request
             .dry_run(true)
@@ -74,11 +78,12 @@ impl KmsProvider {
             .set_grant_tokens(self.inner().grant_tokens.clone())
             .customize()
             .config_override(unretried(self.client()))
+            .interceptor(attempt.sent())
             .send()
             .await;
         match sent {
             Ok(_) => Ok(()),
-            Err(error) => would_succeed(provider_error(Operation::Decrypt, key_id, error)),
+            Err(error) => would_succeed(attempt.failed(error)),
         }
     }
 }

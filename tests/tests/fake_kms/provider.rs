@@ -218,7 +218,9 @@ async fn rotation_keeps_what_was_wrapped_readable() {
 
 #[tokio::test(start_paused = true)]
 async fn every_error_code_has_its_class() {
-    use ErrorClass::{Denied, InvalidRequest, NotAuthentic, Throttled, Transient, UnavailableKey};
+    use ErrorClass::{
+        Denied, InvalidRequest, NotAuthentic, Throttled, Transient, Unauthenticated, UnavailableKey,
+    };
     let table = [
         ("ThrottlingException", Throttled),
         ("KMSInternalException", Transient),
@@ -226,12 +228,12 @@ async fn every_error_code_has_its_class() {
         ("KeyUnavailableException", Transient),
         ("LimitExceededException", InvalidRequest),
         ("DisabledException", UnavailableKey),
-        ("KMSInvalidStateException", UnavailableKey),
+        ("KMSInvalidStateException", Transient),
         ("NotFoundException", UnavailableKey),
         ("InvalidCiphertextException", NotAuthentic),
         ("IncorrectKeyException", NotAuthentic),
         ("AccessDeniedException", Denied),
-        ("ExpiredTokenException", Denied),
+        ("ExpiredTokenException", Unauthenticated),
         ("InvalidKeyUsageException", InvalidRequest),
         ("ValidationException", InvalidRequest),
     ];

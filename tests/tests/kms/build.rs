@@ -244,3 +244,39 @@ async fn the_environment_makes_a_provider() {
         assert_eq!(seen(&server).await.len(), before + 1);
     }
 }
+
+/// What the SDK would refuse at each call, found out when the provider is built.
+#[test]
+fn an_endpoint_that_cannot_be_used_is_refused() {
+    let credentials = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "tests");
+    let config = || {
+        SdkConfig::builder()
+            .region(Region::new(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+    };
+    let url = "http://127.0.0.1:9";
+    for (config, part) in [
+        (config().endpoint_url(url).use_fips(true), "FIPS"),
+        (config().endpoint_url(url).use_dual_stack(true), "Dualstack"),
+        (config().endpoint_url("localhost:9"), "http://"),
+        (config().endpoint_url("https://"), "host"),
+        (config().region(Region::new("not a region")), "egion"),
+    ] {
+        let refused = KmsProvider::from_sdk_config(&config.build()).key(KEY_ID).build();
+        match refused.map(drop).unwrap_err() {
+            BuildError::Endpoint(reason) => assert!(reason.contains(part), "{reason}"),
+            other => panic!("{part}: {other}"),
+        }
+    }
+    // The negative twins.
+    for config in [
+        config().use_fips(true),
+        config().use_dual_stack(true),
+        config().endpoint_url("HTTPS://kms.example/path"),
+    ] {
+        KmsProvider::from_sdk_config(&config.build())
+            .key(KEY_ID)
+            .build()
+            .unwrap();
+    }
+}

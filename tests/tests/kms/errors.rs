@@ -24,18 +24,22 @@ const ROWS: &[(u16, &str, ErrorClass)] = &[
     (503, "ServiceUnavailable", ErrorClass::Transient),
     (400, "RequestTimeout", ErrorClass::Timeout),
     (400, "AccessDeniedException", ErrorClass::Denied),
-    (400, "UnrecognizedClientException", ErrorClass::Denied),
-    (400, "InvalidSignatureException", ErrorClass::Denied),
-    (400, "IncompleteSignatureException", ErrorClass::Denied),
-    (400, "MissingAuthenticationTokenException", ErrorClass::Denied),
-    (400, "ExpiredTokenException", ErrorClass::Denied),
-    (400, "InvalidClientTokenId", ErrorClass::Denied),
-    (403, "RequestTimeTooSkewed", ErrorClass::Denied),
-    (400, "RequestExpired", ErrorClass::Denied),
+    (400, "UnrecognizedClientException", ErrorClass::Unauthenticated),
+    (400, "InvalidSignatureException", ErrorClass::Unauthenticated),
+    (400, "IncompleteSignatureException", ErrorClass::Unauthenticated),
+    (
+        400,
+        "MissingAuthenticationTokenException",
+        ErrorClass::Unauthenticated,
+    ),
+    (400, "ExpiredTokenException", ErrorClass::Unauthenticated),
+    (400, "InvalidClientTokenId", ErrorClass::Unauthenticated),
+    (403, "RequestTimeTooSkewed", ErrorClass::Unauthenticated),
+    (400, "RequestExpired", ErrorClass::Unauthenticated),
     (400, "NotAuthorized", ErrorClass::Denied),
-    (400, "OptInRequired", ErrorClass::Denied),
+    (400, "OptInRequired", ErrorClass::Unauthenticated),
     (400, "DisabledException", ErrorClass::UnavailableKey),
-    (400, "KMSInvalidStateException", ErrorClass::UnavailableKey),
+    (400, "KMSInvalidStateException", ErrorClass::Transient),
     (400, "NotFoundException", ErrorClass::UnavailableKey),
     (400, "InvalidCiphertextException", ErrorClass::NotAuthentic),
     (400, "IncorrectKeyException", ErrorClass::NotAuthentic),
@@ -102,7 +106,9 @@ async fn every_row_of_the_table_in_every_operation() {
             );
             told_once(failed);
         }
-        assert_eq!(seen(&server).await.len(), 4, "one request for each call");
+        // What no retry layer calls is called twice where the first answer has taught something.
+        let again = usize::from(*class == ErrorClass::Unauthenticated);
+        assert_eq!(seen(&server).await.len(), 4 + again, "one request for each call");
     }
 }
 
@@ -127,14 +133,14 @@ async fn unknown_codes_and_pages_of_proxies_go_by_their_status() {
     };
     for (status, class) in [
         (200, ErrorClass::Transient),
-        (302, ErrorClass::InvalidRequest),
-        (400, ErrorClass::InvalidRequest),
-        (401, ErrorClass::Denied),
-        (403, ErrorClass::Denied),
-        (404, ErrorClass::InvalidRequest),
-        (407, ErrorClass::Denied),
+        (302, ErrorClass::Transient),
+        (400, ErrorClass::Transient),
+        (401, ErrorClass::Unauthenticated),
+        (403, ErrorClass::Unauthenticated),
+        (404, ErrorClass::Transient),
+        (407, ErrorClass::Unauthenticated),
         (408, ErrorClass::Timeout),
-        (413, ErrorClass::InvalidRequest),
+        (413, ErrorClass::Transient),
         (429, ErrorClass::Throttled),
         (500, ErrorClass::Transient),
         (502, ErrorClass::Transient),
@@ -145,12 +151,17 @@ async fn unknown_codes_and_pages_of_proxies_go_by_their_status() {
         for answer in [page(status), answer(status, "")] {
             // An empty success is a success without fields.
             let failed = decrypt_fails(answer).await;
-            assert_eq!(failed.class(), class, "{status}");
+            assert_eq!((failed.class(), failed.verdict()), (class, None), "{status}");
             assert_eq!(failed.code(), None);
         }
         if status != 200 {
             let failed = decrypt_fails(error(status, "NeverHeardOfException", "?")).await;
-            assert_eq!(failed.class(), class, "{status}");
+            // KMS refuses, and nobody here knows why: that is final, and says nothing of the key.
+            let class = match status {
+                400 | 404 | 413 => ErrorClass::InvalidRequest,
+                _ => class,
+            };
+            assert_eq!((failed.class(), failed.verdict()), (class, None), "{status}");
             assert_eq!(failed.code(), Some("NeverHeardOfException"));
         }
     }

@@ -2,8 +2,10 @@
 
 mod answers;
 mod build;
+mod callers;
 mod codes;
 mod connections;
+mod credentials;
 mod errors;
 mod limits;
 mod regions;

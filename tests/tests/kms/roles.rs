@@ -192,7 +192,7 @@ async fn a_grant_and_its_token_let_a_role_open() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_a_wrong_clock_are_denials() {
+async fn wrong_credentials_and_a_wrong_clock_are_the_caller_s() {
     let world = World::start().await;
     world.role("known", None);
     // A fake of its own time of day, which is not that of the client.
@@ -225,18 +225,22 @@ async fn wrong_credentials_and_a_wrong_clock_are_denials() {
             .generate_data_key(&context(), DataKeyLength::Bytes32)
             .await
             .unwrap_err();
-        assert_eq!((error.class(), error.code()), (ErrorClass::Denied, Some(code)));
+        assert_eq!(
+            (error.class(), error.code(), error.verdict()),
+            (ErrorClass::Unauthenticated, Some(code), None)
+        );
     }
 }
 
 /// A session that ended, and one that goes on: the SDK does not know when either does, and asks KMS once.
 #[tokio::test]
-async fn an_expired_session_is_a_denial() {
+async fn an_expired_session_is_the_caller_s() {
     let world = World::start().await;
     let arn = "arn:aws:iam::111122223333:role/session";
     let day = Duration::from_secs(86_400);
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    for (id, expires, expected) in [("AKIAOVER", now - day, NO), ("AKIAGOING", now + day, YES)] {
+    let over = Some(ErrorClass::Unauthenticated);
+    for (id, expires, expected) in [("AKIAOVER", now - day, over), ("AKIAGOING", now + day, YES)] {
         let session = Principal::new(id, "its secret", arn).unwrap();
         let session = session.with_session_token("its token").expires_at(expires);
         world.fake.add_principal(session);

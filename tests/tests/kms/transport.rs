@@ -3,6 +3,7 @@ use std::{
     error::Error as _,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    process::Command,
     time::Duration,
 };
 
@@ -131,35 +132,21 @@ impl ProvideCredentials for Failing {
 }
 
 #[tokio::test]
-async fn credentials_that_fail_are_told_apart() {
+async fn credentials_that_fail_are_an_outage_of_the_caller_s() {
     let server = server(json_answer(&success())).await;
-    let rows: [(fn() -> CredentialsError, ErrorClass); 6] = [
-        (
-            || CredentialsError::not_loaded("nothing found"),
-            ErrorClass::Denied,
-        ),
-        (
-            || CredentialsError::invalid_configuration("bad profile"),
-            ErrorClass::Denied,
-        ),
-        (
-            || CredentialsError::provider_timed_out(Duration::from_secs(1)),
-            ErrorClass::Timeout,
-        ),
-        (
-            || CredentialsError::provider_error("metadata service is down"),
-            ErrorClass::Transient,
-        ),
-        (|| CredentialsError::unhandled("?"), ErrorClass::Transient),
-        (
-            || {
-                let meta = ErrorMetadata::builder().code("AccessDenied").build();
-                CredentialsError::provider_error(meta)
-            },
-            ErrorClass::Denied,
-        ),
+    let rows: [fn() -> CredentialsError; 6] = [
+        || CredentialsError::not_loaded("nothing found"),
+        || CredentialsError::invalid_configuration("bad profile"),
+        || CredentialsError::provider_timed_out(Duration::from_secs(1)),
+        || CredentialsError::provider_error("metadata service is down"),
+        || CredentialsError::unhandled("?"),
+        // A denial of whoever gives out credentials is none of KMS.
+        || {
+            let meta = ErrorMetadata::builder().code("AccessDenied").build();
+            CredentialsError::provider_error(meta)
+        },
     ];
-    for (failure, class) in rows {
+    for failure in rows {
         let config = config(&server.uri())
             .credentials_provider(Failing(failure))
             .build();
@@ -168,7 +155,8 @@ async fn credentials_that_fail_are_told_apart() {
             .build()
             .unwrap();
         let error = decrypt(&kms).await.unwrap_err();
-        assert_eq!(error.class(), class, "{error:?}");
+        assert_eq!(error.class(), ErrorClass::Unauthenticated, "{error:?}");
+        assert_eq!((error.verdict(), error.was_sent()), (None, false), "{error:?}");
     }
     assert_eq!(seen(&server).await, [], "nothing was sent");
 }
@@ -186,6 +174,64 @@ async fn a_client_without_a_credentials_provider_sends_nothing() {
         .build()
         .unwrap();
     let error = decrypt(&kms).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Transient, "{error:?}");
+    assert_eq!(error.class(), ErrorClass::InvalidRequest, "{error:?}");
+    assert_eq!((error.verdict(), error.was_sent()), (None, false));
     assert_eq!(seen(&server).await, []);
+}
+
+/// What a client is configured with that the SDK makes nothing of is found out by each call, at once.
+#[tokio::test]
+async fn what_the_sdk_refuses_before_it_sends_is_a_wrong_request() {
+    let server = server(json_answer(&success())).await;
+    for config in [
+        config(&server.uri()).use_fips(true),
+        config(&server.uri()).use_dual_stack(true),
+        config("localhost:9"),
+    ] {
+        let client = Client::from_conf(config.build());
+        let kms = KmsProvider::from_client(&client).key(KEY).build().unwrap();
+        let error = decrypt(&kms).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::InvalidRequest, "{error:?}");
+        assert_eq!((error.verdict(), error.was_sent()), (None, false));
+    }
+    assert_eq!(seen(&server).await, []);
+}
+
+/// A proxy that answers each `CONNECT` in this way; the endpoint is HTTPS, so that there is one.
+fn proxy(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _asked = stream.read(&mut [0; 4096]);
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _gone = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+/// The environment of a process cannot be changed safely from within, so this one is run in a process of its own.
+#[test]
+fn a_proxy_that_does_not_connect_is_named() {
+    for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
+        let address = proxy(status);
+        let output = Command::new(env!("CARGO_BIN_EXE_kms_from_environment"))
+            .args([KEY, REGION])
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+            .env("AWS_ENDPOINT_URL_KMS", "https://kms.invalid")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("HTTPS_PROXY", format!("http://user:hunter2@{address}"))
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{status}");
+        assert!(told.contains("Unauthenticated"), "{status}: {told}");
+        assert!(told.contains(&format!("http://{address}")), "{status}: {told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
 }

@@ -253,7 +253,7 @@ async fn clients_that_share_a_large_quota_come_to_equal_shares() {
 }
 
 /// For a minute each.
-async fn shares_are_equal(seeds: Range<u64>, clients: usize, callers: usize, per_second: f64) {
+async fn shares_are_equal(seeds: Range<u64>, clients: u64, callers: usize, per_second: f64) {
     for seed in seeds {
         let (shares, service) = shares(seed, clients, callers, per_second, 60).await;
         let fairness = jain(&shares);

@@ -150,11 +150,22 @@ fn the_command_itself_can_use_it() {
         .run(["open", "--kms-key", arn, "-c", "a=b", "-o", "-", "sealed"])
         .ends(0);
     assert_eq!(opened.stdout, b"hello");
-    // Signatures are looked at.
+    // Signatures are looked at. Who is not accepted may be so in a moment, and is told soon enough.
     shell.set("AWS_SECRET_ACCESS_KEY", "another");
-    shell
-        .run(["open", "--kms-key", arn, "-c", "a=b", "-o", "-", "sealed"])
-        .ends(6);
+    let line = [
+        "open",
+        "--kms-key",
+        arn,
+        "-c",
+        "a=b",
+        "-o",
+        "-",
+        "--timeout",
+        "1",
+        "sealed",
+    ];
+    let refused = shell.run(line).ends(7);
+    assert!(refused.stderr.contains("check credentials"), "{}", refused.stderr);
     assert_eq!(emulator.end("-TERM"), 0);
 }
 

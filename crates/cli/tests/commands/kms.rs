@@ -131,7 +131,10 @@ fn what_kms_refuses_is_told_by_exit_code() {
         (KmsErrorCode::AccessDenied, 6, "key"),
         (KmsErrorCode::Disabled, 6, "key"),
         (KmsErrorCode::NotFound, 6, "key"),
-        (KmsErrorCode::InvalidState, 6, "key"),
+        // Of a key store that fails.
+        (KmsErrorCode::InvalidState, 7, "key_service"),
+        (KmsErrorCode::ExpiredToken, 7, "key_service"),
+        (KmsErrorCode::InvalidSignature, 7, "key_service"),
     ] {
         kms.fake.inject(FaultRule::new(fault));
         for (command, input) in [("seal", b"order".as_slice()), ("open", &sealed)] {
@@ -172,6 +175,6 @@ fn a_service_that_is_not_there_and_credentials_that_are_not_are_told_apart() {
     let away = kms.shell.run_with(b"", kms.with("seal", &[&key])).ends(7).error();
     assert!(away.1.contains("refused"), "{away:?}");
     kms.shell = Shell::new();
-    let nobody = kms.shell.run_with(b"", kms.with("seal", &[&key])).ends(6).error();
+    let nobody = kms.shell.run_with(b"", kms.with("seal", &[&key])).ends(7).error();
     assert!(nobody.1.contains("credentials"), "{nobody:?}");
 }
