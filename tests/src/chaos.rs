@@ -400,13 +400,18 @@ async fn make_trouble(plan: Plan, fakes: [FakeKms; 2], report: Arc<Report>) {
         let fault = |fault: Fault, probability| {
             fake.inject(FaultRule::new(fault).with_probability(probability));
         };
-        match random.random_range(0..14) {
+        match random.random_range(0..21) {
             0 => fault(Fault::DropConnection, 1.0),
             1 => fault(Fault::Hang(Duration::MAX), 1.0),
             2 => fault(Fault::Hang(plan.seconds(random.random_range(0.1..3.0))), 0.5),
             3 => fault(Fault::Garbage, 0.5),
             4 => fault(KmsErrorCode::Internal.into(), 0.7),
             5 => fault(KmsErrorCode::DependencyTimeout.into(), 0.3),
+            9 => fault(KmsErrorCode::ExpiredToken.into(), 0.9),
+            10 => fault(KmsErrorCode::InvalidSignature.into(), 0.5),
+            11 => fault(KmsErrorCode::InvalidState.into(), 0.9),
+            12 => fault(Fault::proxy_page(403), 1.0),
+            13 => fault(Fault::proxy_page(404), 0.5),
             6 | 7 => fake.set_quota(Quota::per_second(random.random_range(0..6))),
             8 => fake.set_latency(Latency::fixed(plan.seconds(random.random_range(0.0..0.8)))),
             _ => {

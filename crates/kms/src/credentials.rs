@@ -30,23 +30,13 @@ use aws_smithy_runtime_api::client::identity::{
     Identity, IdentityCachePartition, IdentityFuture, ResolveIdentity as _, SharedIdentityResolver,
 };
 
+use crate::kept::{Kept, Look};
+
 /// How long loading credentials may take: 30 seconds, however many calls give up meanwhile.
 ///
 /// It is no part of the time that an attempt has: a cold start on a busy host, an assumed role behind an assumed role or a
 /// sidecar that is not ready yet take longer than any answer of KMS. The SDK's own providers end after some twenty seconds.
 pub const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Credentials that end within this time, or that say nothing of their end and are [`OLD`], are loaded anew while they serve.
-const AHEAD: Duration = Duration::from_secs(60);
-
-/// The age of credentials without an expiration at which they are looked up again, as the SDK does.
-const OLD: Duration = Duration::from_secs(15 * 60);
-
-/// The least time between two loads of credentials that serve.
-const PAUSE: Duration = Duration::from_secs(10);
-
-/// The least time between two loads of credentials that are expired or were refused: the source may not have new ones yet.
-const SHORT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The credentials of one client. Cheap to clone; clones share them.
 #[derive(Clone, Default)]
@@ -65,79 +55,9 @@ pub(crate) struct Refusals(u64);
 
 #[derive(Default)]
 struct Slot {
-    kept: Option<Kept>,
-    /// When the last load ended, however it ended, and whether it was to replace what was no longer good.
-    loaded: Option<(SystemTime, bool)>,
+    kept: Kept,
     #[cfg(feature = "rt-tokio")]
     loading: Vec<shared::Loading>,
-}
-
-struct Kept {
-    identity: Identity,
-    since: SystemTime,
-    refused: bool,
-}
-
-impl Kept {
-    /// Whether they are no longer good: expired, or refused.
-    fn is_over(&self, now: SystemTime) -> bool {
-        self.refused || self.identity.expiration().is_some_and(|end| now >= end)
-    }
-}
-
-/// What is to be done for credentials.
-enum Look {
-    Serve(Identity),
-    /// And load the next ones meanwhile.
-    ServeAndLoad(Identity),
-    Load,
-}
-
-impl Slot {
-    fn look(&self, now: SystemTime) -> Look {
-        let Some(kept) = &self.kept else {
-            return Look::Load;
-        };
-        let identity = kept.identity.clone();
-        // A clock that was set back makes no pause.
-        let since = |loaded: SystemTime| now.duration_since(loaded).ok();
-        let pausing = |pause| {
-            let elapsed = self.loaded.and_then(|(loaded, _)| since(loaded));
-            elapsed.is_some_and(|elapsed| elapsed < pause)
-        };
-        let is_over = |end: SystemTime| now >= end;
-        let end = kept.identity.expiration();
-        if kept.is_over(now) {
-            let again = self.loaded.is_some_and(|(_, replaced)| replaced);
-            return if again && pausing(SHORT_PAUSE) {
-                Look::Serve(identity)
-            } else {
-                Look::Load
-            };
-        }
-        let renew = match end {
-            Some(end) => end.checked_sub(AHEAD),
-            None => kept.since.checked_add(OLD),
-        };
-        if renew.is_some_and(is_over) && !pausing(PAUSE) {
-            Look::ServeAndLoad(identity)
-        } else {
-            Look::Serve(identity)
-        }
-    }
-
-    /// Takes in what a load brought.
-    fn land(&mut self, brought: Option<Identity>, now: SystemTime) {
-        let replaced = self.kept.as_ref().is_some_and(|kept| kept.is_over(now));
-        self.loaded = Some((now, replaced));
-        if let Some(identity) = brought {
-            self.kept = Some(Kept {
-                identity,
-                since: now,
-                refused: false,
-            });
-        }
-    }
 }
 
 impl Credentials {
@@ -161,9 +81,7 @@ impl Credentials {
             .compare_exchange(before.0, next, Ordering::SeqCst, Ordering::SeqCst);
         if first.is_ok() {
             for slot in self.slots().values_mut() {
-                if let Some(kept) = &mut slot.kept {
-                    kept.refused = true;
-                }
+                slot.kept.refuse();
             }
         }
     }
@@ -176,7 +94,11 @@ impl Credentials {
         let source = Source::new(resolver, components)?;
         let look = {
             let mut slots = self.slots();
-            slots.entry(source.partition()).or_default().look(source.now())
+            slots
+                .entry(source.partition())
+                .or_default()
+                .kept
+                .look(source.now())
         };
         match look {
             Look::Serve(identity) => Ok(identity),
@@ -189,7 +111,11 @@ impl Credentials {
     fn land(&self, source: &Source, result: &Result<Identity, Unloaded>) {
         let (brought, now) = (result.as_ref().ok().cloned(), source.now());
         let mut slots = self.slots();
-        slots.entry(source.partition()).or_default().land(brought, now);
+        slots
+            .entry(source.partition())
+            .or_default()
+            .kept
+            .land(brought, now);
     }
 
     /// Loads in the time of the caller, where there is no runtime to load on.
@@ -359,5 +285,29 @@ mod shared {
             });
             result
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_refusals_at_once_are_one() {
+        let credentials = Credentials::default();
+        let (before, now) = (credentials.refusals(), SystemTime::UNIX_EPOCH);
+        let partition = IdentityCachePartition::new();
+        let load = || {
+            let mut slots = credentials.slots();
+            let brought = Identity::new("somebody", None);
+            slots.entry(partition).or_default().kept.land(Some(brought), now);
+        };
+        let is_good = || matches!(credentials.slots()[&partition].kept.look(now), Look::Serve(_));
+        load();
+        credentials.refused(before);
+        assert!(!is_good());
+        load();
+        credentials.refused(before);
+        assert!(is_good(), "of a call from before");
     }
 }

@@ -160,6 +160,7 @@ mod client;
 mod credentials;
 mod endpoint;
 mod failure;
+mod kept;
 mod key_id;
 mod limits;
 mod names;
