@@ -8,6 +8,7 @@ pub mod envelope_fuzz;
 pub mod envelope_parts;
 pub mod envelope_vectors;
 pub mod errors;
+pub mod esdk;
 pub mod fake_kms;
 pub mod keyring;
 pub mod keyrings;

@@ -8,9 +8,12 @@ use crate::{cargo, interop_kms, python};
 const VECTORS: &str = "tests/vectors/envelope";
 const SCRIPT: &str = "tests/interop/interop.py";
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
+const ESDK_SCRIPT: &str = "tests/interop/esdk/vectors.py";
+const ESDK_REQUIREMENTS: &str = "tests/interop/esdk/requirements.txt";
 const WORK: &str = "target/interop";
 
-/// Runs what is named: `python`, the second implementation of the message format, or `kms`.
+/// Runs what is named: `python`, the second implementation of the message format, `kms`, or `esdk`, the AWS Encryption SDK for
+/// Python.
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["python"] => {
@@ -25,7 +28,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
             }
             interop_kms::run()
         }
-        _ => bail!("usage: cargo xtask interop python | kms"),
+        ["esdk"] => {
+            if let Some(missing) = python::missing() {
+                bail!("{missing}");
+            }
+            esdk()
+        }
+        _ => bail!("usage: cargo xtask interop python | kms | esdk"),
     }
 }
 
@@ -62,7 +71,33 @@ fn second_reader() -> Result<()> {
     rust(&["check", &theirs])
 }
 
+/// As [`ci`], for the AWS Encryption SDK.
+pub fn ci_esdk(_: &[String]) -> Result<()> {
+    if let Some(missing) = python::missing() {
+        println!("interop with the AWS Encryption SDK is skipped: {missing}");
+        return Ok(());
+    }
+    esdk()
+}
+
+/// Messages of the AWS Encryption SDK open here, and messages from here open there.
+fn esdk() -> Result<()> {
+    let interpreter = python::environment(&format!("{WORK}/esdk-venv"), ESDK_REQUIREMENTS)?;
+    let (theirs, ours) = (format!("{WORK}/esdk.json"), format!("{WORK}/esdk"));
+    if Path::new(&ours).exists() {
+        std::fs::remove_dir_all(&ours).with_context(|| format!("{ours} cannot be emptied"))?;
+    }
+    python::call(&interpreter, &[ESDK_SCRIPT, "write", &theirs])?;
+    program("esdk_interop", &["open", &theirs])?;
+    program("esdk_interop", &["write", &ours])?;
+    python::call(&interpreter, &[ESDK_SCRIPT, "open", &ours])
+}
+
 fn rust(arguments: &[&str]) -> Result<()> {
+    program("envelope_interop", arguments)
+}
+
+fn program(name: &str, arguments: &[&str]) -> Result<()> {
     let run = [
         "run",
         "--quiet",
@@ -70,7 +105,7 @@ fn rust(arguments: &[&str]) -> Result<()> {
         "-p",
         "datakey-tests",
         "--bin",
-        "envelope_interop",
+        name,
     ];
     cargo::cargo(&[&run[..], arguments].concat())
 }

@@ -8,6 +8,7 @@ use crate::{cargo, uses};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("datakey-provider", &[]),
     ("datakey-envelope", &["datakey-provider"]),
+    ("datakey-esdk", &["datakey-provider"]),
     ("datakey-retry", &["datakey-provider"]),
     ("datakey-loads", &[]),
     ("datakey-keyring", &["datakey-provider", "datakey-loads"]),
@@ -42,7 +43,13 @@ const ABSENT: &[(&str, &str, &[&str])] = &[
         "--all-features",
         &["tokio", "aws-sdk", "aws-config", "aws-smithy", "hyper", "rustls"],
     ),
+    (
+        "datakey-esdk",
+        "--all-features",
+        &["tokio", "aws-sdk", "aws-config", "aws-smithy", "hyper", "rustls"],
+    ),
     // Without the feature `aws-lc`, no AWS crate at all.
+    ("datakey-esdk", "", &["tokio", "aws-", "hyper"]),
     ("datakey-envelope", "", &["tokio", "aws-", "hyper"]),
     (
         "datakey-retry",

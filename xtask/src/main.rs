@@ -66,7 +66,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "backends",
-        "the message format's tests with the ciphers of RustCrypto; test has those of AWS-LC",
+        "the message formats' tests with the ciphers of RustCrypto; test has those of AWS-LC",
         backends::run,
     ),
     (
@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "interop",
-        "python, the message format against another implementation; kms, the emulator against other clients",
+        "python, the message format against another implementation; kms, the emulator against other clients; esdk, against the AWS Encryption SDK",
         interop::run,
     ),
     (
@@ -134,6 +134,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("vectors --check", vectors::check),
         ("interop python", interop::ci),
         ("interop kms", interop::ci_kms),
+        ("interop esdk", interop::ci_esdk),
         ("fuzz", fuzz::ci),
         ("bench --check", bench::ci),
         ("test", tests_run::run),

@@ -2,5 +2,7 @@
 
 mod conformance;
 mod context;
+mod local_key_file;
+mod local_keys;
 mod several;
 mod verdict;

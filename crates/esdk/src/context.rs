@@ -1,0 +1,130 @@
+//! The encryption context as it stands in messages, and as it is authenticated.
+use alloc::vec::Vec;
+use core::fmt;
+
+use datakey_provider::EncryptionContext;
+
+use crate::{
+    Fault, FormatError, LimitError,
+    cursor::{Cursor, malformed},
+};
+
+/// The key under which a signed message has its public key.
+pub const PUBLIC_KEY: &str = "aws-crypto-public-key";
+
+/// What keys that belong to the format begin with.
+const RESERVED: &str = "aws-crypto-";
+
+/// Whether a caller's encryption context has a place in a message: to be asked before a data key is made for it.
+///
+/// # Errors
+/// [`LimitError`] for a key that belongs to the format, or more than the format has room for.
+pub fn check_context(context: &EncryptionContext) -> Result<(), LimitError> {
+    if context.iter().any(|(key, _)| key.starts_with(RESERVED)) {
+        return Err(LimitError::ReservedKey);
+    }
+    // A public key and its name take 93 bytes at the most, which are kept free.
+    const PUBLIC_KEY_ROOM: usize = 2 + 21 + 2 + 68;
+    encoded_len(context, PUBLIC_KEY_ROOM).map(|_len| ())
+}
+
+/// The length of the encoding with its count; `more` bytes are to have a place behind it.
+fn encoded_len(context: &EncryptionContext, more: usize) -> Result<u16, LimitError> {
+    let len = match context.len() {
+        0 => 0,
+        _ => context.encoded().len().saturating_add(2),
+    };
+    let all = len.saturating_add(more);
+    if u16::try_from(context.len()).is_err() || u16::try_from(all).is_err() {
+        return Err(LimitError::ContextLength(all));
+    }
+    Ok(u16::try_from(len).unwrap_or(u16::MAX))
+}
+
+/// The bytes that keyrings and header tags authenticate: the count of pairs and the pairs, sorted by the bytes of their
+/// keys; nothing at all for the empty context.
+pub(crate) fn serialise(context: &EncryptionContext, out: &mut Vec<u8>) -> Result<(), LimitError> {
+    encoded_len(context, 0)?;
+    if let Ok(count @ 1..) = u16::try_from(context.len()) {
+        out.extend_from_slice(&count.to_be_bytes());
+        out.extend_from_slice(context.encoded());
+    }
+    Ok(())
+}
+
+/// The section of a header: the length of the serialised context in two bytes, and it.
+pub(crate) fn encode(context: &EncryptionContext, out: &mut Vec<u8>) -> Result<(), LimitError> {
+    out.extend_from_slice(&encoded_len(context, 0)?.to_be_bytes());
+    serialise(context, out)
+}
+
+/// The pairs of a header's section, its rules checked. They need not be sorted: some writers did not.
+pub(crate) fn decode<'a>(cursor: &mut Cursor<'a>) -> Result<ContextPairs<'a>, FormatError> {
+    let section = cursor.field()?;
+    if section.is_empty() {
+        return Ok(ContextPairs(Cursor(&[])));
+    }
+    let wrong = |_ends: FormatError| malformed(Fault::ContextLength);
+    let mut rest = Cursor(section);
+    let count = rest.u16().map_err(wrong)?;
+    if count == 0 {
+        return Err(malformed(Fault::ContextLength));
+    }
+    let pairs = rest;
+    let (mut previous, mut sorted) = (&[][..], true);
+    for _ in 0..count {
+        let key = rest.field().map_err(wrong)?;
+        let value = rest.field().map_err(wrong)?;
+        if str::from_utf8(key).is_err() || str::from_utf8(value).is_err() {
+            return Err(malformed(Fault::Utf8));
+        }
+        if key.is_empty() {
+            return Err(malformed(Fault::ContextKey));
+        }
+        if key == previous {
+            return Err(malformed(Fault::ContextDuplicate));
+        }
+        sorted &= previous < key;
+        previous = key;
+    }
+    if !rest.0.is_empty() {
+        return Err(malformed(Fault::ContextLength));
+    }
+    let pairs = ContextPairs(pairs);
+    if !sorted {
+        let mut keys: Vec<&str> = pairs.clone().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        if keys
+            .windows(2)
+            .any(|two| matches!(two, [one, other] if one == other))
+        {
+            return Err(malformed(Fault::ContextDuplicate));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The pairs of a header's encryption context, in the order in which they stand there.
+#[derive(Clone)]
+pub struct ContextPairs<'a>(Cursor<'a>);
+
+impl ContextPairs<'_> {
+    pub(crate) fn is_encoding_of(&self, context: &EncryptionContext) -> bool {
+        self.0.0 == context.encoded()
+    }
+}
+
+impl<'a> Iterator for ContextPairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut text = || str::from_utf8(self.0.field().ok()?).ok();
+        Some((text()?, text()?))
+    }
+}
+
+impl fmt::Debug for ContextPairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}

@@ -1,0 +1,167 @@
+//! Encrypted data keys, and the wrapped keys of a provider that they are.
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use datakey_provider::{WrappedKey, WrappedKeys};
+
+use crate::{
+    Fault, FormatError, LimitError,
+    cursor::{Cursor, malformed},
+};
+
+/// The provider id of the AWS KMS keyrings.
+pub const AWS_KMS: &str = "aws-kms";
+
+/// In front of the provider id in the key id of a wrapped key that is not one of AWS KMS.
+const SCHEME: &str = "esdk:";
+
+/// An encrypted data key where it stands in a message: provider id, provider info and ciphertext.
+///
+/// What each of them holds is for the keyring to say that made it:
+///
+/// | keyring | provider id | provider info | ciphertext |
+/// |---|---|---|---|
+/// | AWS KMS | `aws-kms` | key ARN | the blob of KMS |
+/// | raw AES | key namespace | key name, tag length in bits, IV length, IV | ciphertext and tag |
+/// | raw RSA | key namespace | key name | ciphertext |
+/// | hierarchical | `aws-kms-hierarchy` | branch key id | salt, IV, version, ciphertext, tag |
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct EncryptedDataKey<'a> {
+    provider_id: &'a str,
+    provider_info: &'a [u8],
+    ciphertext: &'a [u8],
+}
+
+impl<'a> EncryptedDataKey<'a> {
+    /// The provider id.
+    #[must_use]
+    pub const fn provider_id(&self) -> &'a str {
+        self.provider_id
+    }
+
+    /// The provider info.
+    #[must_use]
+    pub const fn provider_info(&self) -> &'a [u8] {
+        self.provider_info
+    }
+
+    /// The data key as it was wrapped.
+    #[must_use]
+    pub const fn ciphertext(&self) -> &'a [u8] {
+        self.ciphertext
+    }
+
+    pub(crate) fn decode(cursor: &mut Cursor<'a>) -> Result<Self, FormatError> {
+        let provider_id = str::from_utf8(cursor.field()?).map_err(|_not_text| malformed(Fault::Utf8))?;
+        Ok(Self {
+            provider_id,
+            provider_info: cursor.field()?,
+            ciphertext: cursor.field()?,
+        })
+    }
+
+    /// The wrapped key that a provider takes: for AWS KMS its key ARN and blob; for all others the key id `esdk:` and the
+    /// provider id, with a blob that begins with the provider info and its length in two bytes, big-endian.
+    ///
+    /// `None` where there is no wrapped key that says as much: an empty ciphertext, control characters in an id, a KMS key
+    /// ARN that is not UTF-8. Such an encrypted data key opens nothing.
+    #[must_use]
+    pub fn to_wrapped_key(&self) -> Option<WrappedKey> {
+        if self.provider_id == AWS_KMS {
+            let arn = str::from_utf8(self.provider_info).ok()?;
+            if arn.starts_with(SCHEME) {
+                return None;
+            }
+            return WrappedKey::new(arn, self.ciphertext).ok();
+        }
+        let len = u16::try_from(self.provider_info.len()).ok()?;
+        if self.ciphertext.is_empty() {
+            return None;
+        }
+        let blob = [&len.to_be_bytes(), self.provider_info, self.ciphertext].concat();
+        WrappedKey::new(format!("{SCHEME}{}", self.provider_id), blob).ok()
+    }
+
+    /// The encrypted data key that a wrapped key is: the reverse of [`to_wrapped_key`](Self::to_wrapped_key).
+    ///
+    /// # Errors
+    /// [`LimitError::KeyId`] for a blob that does not begin with its provider info, and for ids of other formats, which are
+    /// those with a scheme such as `local:`; [`LimitError::DataKeyPart`] for a part that is too long.
+    pub fn of(wrapped: &'a WrappedKey) -> Result<Self, LimitError> {
+        let key = match wrapped.key_id().strip_prefix(SCHEME) {
+            Some(provider_id) => {
+                let mut cursor = Cursor(wrapped.blob());
+                let provider_info = cursor.field().map_err(|_too_short| LimitError::KeyId)?;
+                if provider_id == AWS_KMS || cursor.0.is_empty() {
+                    return Err(LimitError::KeyId);
+                }
+                Self {
+                    provider_id,
+                    provider_info,
+                    ciphertext: cursor.0,
+                }
+            }
+            None if wrapped.key_id().starts_with("arn:") => Self {
+                provider_id: AWS_KMS,
+                provider_info: wrapped.key_id().as_bytes(),
+                ciphertext: wrapped.blob(),
+            },
+            None => return Err(LimitError::KeyId),
+        };
+        for part in [key.provider_id.as_bytes(), key.provider_info, key.ciphertext] {
+            if part.len() > usize::from(u16::MAX) {
+                return Err(LimitError::DataKeyPart(part.len()));
+            }
+        }
+        Ok(key)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        for part in [self.provider_id.as_bytes(), self.provider_info, self.ciphertext] {
+            // `of` and `decode` have seen to the length.
+            out.extend_from_slice(&u16::try_from(part.len()).unwrap_or(u16::MAX).to_be_bytes());
+            out.extend_from_slice(part);
+        }
+    }
+}
+
+impl fmt::Debug for EncryptedDataKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncryptedDataKey")
+            .field("provider_id", &self.provider_id)
+            .field("provider_info", &String::from_utf8_lossy(self.provider_info))
+            .field("ciphertext_len", &self.ciphertext.len())
+            .finish()
+    }
+}
+
+/// The section of encrypted data keys: their count and each of them.
+pub(crate) fn encode_all(wrapped: &WrappedKeys, limit: usize, out: &mut Vec<u8>) -> Result<(), LimitError> {
+    let found = wrapped.as_slice().len();
+    let count = u16::try_from(found).ok().filter(|_| found <= limit);
+    let limit = limit.min(usize::from(u16::MAX));
+    let count = count.ok_or(LimitError::DataKeys { found, limit })?;
+    out.extend_from_slice(&count.to_be_bytes());
+    for key in wrapped {
+        EncryptedDataKey::of(key)?.encode(out);
+    }
+    Ok(())
+}
+
+/// The encrypted data keys of a header, in order.
+#[derive(Clone)]
+pub struct EncryptedDataKeys<'a>(pub(crate) Cursor<'a>);
+
+impl<'a> Iterator for EncryptedDataKeys<'a> {
+    type Item = EncryptedDataKey<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        EncryptedDataKey::decode(&mut self.0).ok()
+    }
+}
+
+impl fmt::Debug for EncryptedDataKeys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}

@@ -1,0 +1,290 @@
+//! The header: all that a reader needs before it has a key.
+use alloc::{collections::BTreeSet, vec::Vec};
+use core::fmt;
+
+use datakey_provider::{ContextError, EncryptionContext, WrappedKey, WrappedKeys};
+
+use crate::{
+    ContextPairs, EncryptedDataKeys, Fault, FormatError, Suite, context,
+    cursor::{Cursor, malformed},
+    data_key::EncryptedDataKey,
+};
+
+/// The longest header, in bytes, if each of its parts were as long as its length can say.
+pub const MAX_HEADER_LEN: u64 = 128 + 65_535 + 65_535 * (3 * (2 + 65_535));
+
+const V1: u8 = 1;
+const V2: u8 = 2;
+const TYPE: u8 = 0x80;
+const FRAMED: u8 = 2;
+const NON_FRAMED: u8 = 1;
+pub(crate) const IV_LEN: usize = 12;
+pub(crate) const TAG_LEN: usize = 16;
+
+/// Whether the bytes start as a message of the AWS Encryption SDK does. Three bytes decide; a message of `datakey-envelope`
+/// starts with another one.
+///
+/// ```
+/// assert!(datakey_esdk::is_esdk_message(b"\x02\x05\x78..."));
+/// assert!(datakey_esdk::is_esdk_message(b"\x01\x80\x03..."));
+/// assert!(!datakey_esdk::is_esdk_message(b"\xdaKEY\x01..."));
+/// ```
+#[must_use]
+pub fn is_esdk_message(bytes: &[u8]) -> bool {
+    matches!(bytes, [V1, TYPE, ..]) || matches!(bytes, [V2, 0..=0x07, ..])
+}
+
+/// How the content of a message is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// In frames of so many bytes, but for the last.
+    Framed {
+        /// The frame length, in bytes; at least one.
+        frame_len: u32,
+    },
+    /// Not at all, as early versions did. Read, and not written.
+    NonFramed,
+}
+
+/// A decoded header: a view of the bytes that it was decoded from, in which every rule has been checked.
+///
+/// Nothing in it is authenticated until a message opens: treat the context and the key ids as claims until then.
+///
+/// ```
+/// use datakey_esdk::{FormatError, Header};
+/// # let read = [2];
+/// match Header::decode(&read) {
+///     Ok(header) => println!("{} encrypted data keys", header.encrypted_data_keys().count()),
+///     Err(FormatError::Truncated { missing }) => println!("read {missing} bytes more and try again"),
+///     Err(other) => println!("{other}"),
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Header<'a> {
+    suite: Suite,
+    message_id: &'a [u8],
+    pairs: ContextPairs<'a>,
+    data_keys: EncryptedDataKeys<'a>,
+    content: Content,
+    commitment: Option<&'a [u8; 32]>,
+    body: &'a [u8],
+    iv: [u8; IV_LEN],
+    tag: &'a [u8; TAG_LEN],
+    bytes: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    /// Decodes the header at the front of `bytes`, which may hold more of the message, all of it, or too little.
+    ///
+    /// # Errors
+    /// [`FormatError::Truncated`] says how many more bytes are needed at the least; [`FormatError::Malformed`] names the
+    /// first rule that is broken.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, FormatError> {
+        Self::decode_within(bytes, usize::from(u16::MAX))
+    }
+
+    /// As [`decode`](Self::decode), for a reader that allows so many encrypted data keys and no more. Their number is looked at
+    /// before any of them is.
+    ///
+    /// # Errors
+    /// As `decode`, and [`FormatError::TooManyDataKeys`].
+    pub fn decode_within(bytes: &'a [u8], max_data_keys: usize) -> Result<Self, FormatError> {
+        let mut cursor = Cursor(bytes);
+        let version = cursor.u8()?;
+        match version {
+            V1 if cursor.u8()? != TYPE => return Err(malformed(Fault::Type)),
+            V1 | V2 => {}
+            _ => return Err(malformed(Fault::Version)),
+        }
+        let suite = Suite::from_id(cursor.u16()?).filter(|suite| suite.is_committing() == (version == V2));
+        let suite = suite.ok_or(malformed(Fault::Suite))?;
+        let message_id = cursor.take(suite.message_id_len())?;
+        let pairs = context::decode(&mut cursor)?;
+        let data_keys = data_keys(&mut cursor, max_data_keys)?;
+        let content_type = cursor.u8()?;
+        if !matches!(content_type, FRAMED | NON_FRAMED) {
+            return Err(malformed(Fault::ContentType));
+        }
+        if version == V1 {
+            if cursor.u32()? != 0 {
+                return Err(malformed(Fault::Reserved));
+            }
+            if usize::from(cursor.u8()?) != IV_LEN {
+                return Err(malformed(Fault::IvLength));
+            }
+        }
+        let content = match (content_type, cursor.u32()?) {
+            (FRAMED, frame_len @ 1..) => Content::Framed { frame_len },
+            (NON_FRAMED, 0) => Content::NonFramed,
+            _ => return Err(malformed(Fault::FrameLength)),
+        };
+        let commitment = if version == V2 {
+            Some(cursor.array()?)
+        } else {
+            None
+        };
+        let body_len = bytes.len().saturating_sub(cursor.0.len());
+        let iv = if version == V1 {
+            *cursor.array()?
+        } else {
+            [0; IV_LEN]
+        };
+        let tag = cursor.array()?;
+        let len = bytes.len().saturating_sub(cursor.0.len());
+        Ok(Self {
+            suite,
+            message_id,
+            pairs,
+            data_keys,
+            content,
+            commitment,
+            body: bytes.get(..body_len).unwrap_or_default(),
+            iv,
+            tag,
+            bytes: bytes.get(..len).unwrap_or_default(),
+        })
+    }
+
+    /// The suite.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// The version of the header: 2 for the suites that commit, 1 for the others.
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        if self.suite.is_committing() { V2 } else { V1 }
+    }
+
+    /// The message id: 32 random bytes, 16 in version 1.
+    #[must_use]
+    pub const fn message_id(&self) -> &'a [u8] {
+        self.message_id
+    }
+
+    /// How the content is divided.
+    #[must_use]
+    pub const fn content(&self) -> Content {
+        self.content
+    }
+
+    /// The commitment to the data key, for the suites that have one.
+    #[must_use]
+    pub const fn commitment(&self) -> Option<&'a [u8; 32]> {
+        self.commitment
+    }
+
+    /// The pairs of the encryption context that the message stores, in the order in which they stand there. A signed message
+    /// has its public key among them.
+    #[must_use]
+    pub fn context_pairs(&self) -> ContextPairs<'a> {
+        self.pairs.clone()
+    }
+
+    /// Whether the message stores exactly this encryption context.
+    #[must_use]
+    pub fn has_context(&self, context: &EncryptionContext) -> bool {
+        self.pairs.is_encoding_of(context)
+    }
+
+    /// The encryption context that the message stores, as an object, for a provider.
+    ///
+    /// # Errors
+    /// [`ContextError`] if the pairs were no context, which decoding has ruled out.
+    pub fn context(&self) -> Result<EncryptionContext, ContextError> {
+        EncryptionContext::new(self.context_pairs())
+    }
+
+    /// The encrypted data keys, in order, without allocating.
+    #[must_use]
+    pub fn encrypted_data_keys(&self) -> EncryptedDataKeys<'a> {
+        self.data_keys.clone()
+    }
+
+    /// The encrypted data keys as wrapped keys, for a provider: those that may be wrapped keys, each once. `None` if none may
+    /// be one.
+    #[must_use]
+    pub fn wrapped_keys(&self) -> Option<WrappedKeys> {
+        let mut seen = BTreeSet::new();
+        let keys: Vec<WrappedKey> = self
+            .encrypted_data_keys()
+            .filter_map(|key| key.to_wrapped_key())
+            .filter(|key| seen.insert(key.digest()))
+            .collect();
+        WrappedKeys::new(keys).ok()
+    }
+
+    /// The header's own bytes, its tag included.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The length of the header: where the body starts.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What the tag authenticates.
+    pub(crate) const fn authenticated(&self) -> &'a [u8] {
+        self.body
+    }
+
+    pub(crate) const fn iv(&self) -> &[u8; IV_LEN] {
+        &self.iv
+    }
+
+    pub(crate) const fn tag(&self) -> &'a [u8; TAG_LEN] {
+        self.tag
+    }
+}
+
+fn data_keys<'a>(cursor: &mut Cursor<'a>, limit: usize) -> Result<EncryptedDataKeys<'a>, FormatError> {
+    let found = usize::from(cursor.u16()?);
+    if found == 0 {
+        return Err(malformed(Fault::DataKeyCount));
+    }
+    if found > limit {
+        return Err(FormatError::TooManyDataKeys { found, limit });
+    }
+    let start = cursor.0;
+    for _ in 0..found {
+        EncryptedDataKey::decode(cursor)?;
+    }
+    let len = start.len().saturating_sub(cursor.0.len());
+    Ok(EncryptedDataKeys(Cursor(start.get(..len).unwrap_or_default())))
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("suite", &self.suite)
+            .field("content", &self.content)
+            .field("context", &self.pairs)
+            .field("encrypted_data_keys", &self.data_keys)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What stands in front of the message id of a header.
+pub(crate) fn encode_start(suite: Suite, out: &mut Vec<u8>) {
+    if suite.is_committing() {
+        out.push(V2);
+    } else {
+        out.extend_from_slice(&[V1, TYPE]);
+    }
+    out.extend_from_slice(&suite.id().to_be_bytes());
+}
+
+/// What stands behind the encrypted data keys of a header, before its commitment or its IV.
+pub(crate) fn encode_content(suite: Suite, frame_len: u32, out: &mut Vec<u8>) {
+    out.push(FRAMED);
+    if !suite.is_committing() {
+        out.extend_from_slice(&[0, 0, 0, 0, 12]);
+    }
+    out.extend_from_slice(&frame_len.to_be_bytes());
+}

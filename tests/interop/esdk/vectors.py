@@ -1,0 +1,165 @@
+"""Messages of the AWS Encryption SDK for Python, with the data key of each: known answers for a reader.
+
+Run with the packages of requirements.txt beside it:
+
+    python vectors.py write FILE     writes the vectors as JSON
+    python vectors.py open FOLDER    opens what another writer left in a folder, and compares
+
+The wrapping keys are raw AES keys of this script, so that no service is needed. Randomness is the SDK's own: each run writes
+other messages.
+"""
+
+import base64
+import json
+import pathlib
+import struct
+import sys
+
+import aws_encryption_sdk
+from aws_encryption_sdk.identifiers import (
+    Algorithm,
+    CommitmentPolicy,
+    EncryptionKeyType,
+    WrappingAlgorithm,
+)
+from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
+from aws_encryption_sdk.key_providers.raw import RawMasterKeyProvider
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+WRAPPING_KEY = bytes(range(32))
+NAMESPACE = "shop"
+NAMES = (b"first", b"second")
+
+COMMITTING = ("AES_256_GCM_HKDF_SHA512_COMMIT_KEY", "AES_256_GCM_HKDF_SHA512_COMMIT_KEY_ECDSA_P384")
+OTHERS = (
+    "AES_128_GCM_IV12_TAG16",
+    "AES_192_GCM_IV12_TAG16",
+    "AES_256_GCM_IV12_TAG16",
+    "AES_128_GCM_IV12_TAG16_HKDF_SHA256",
+    "AES_192_GCM_IV12_TAG16_HKDF_SHA256",
+    "AES_256_GCM_IV12_TAG16_HKDF_SHA256",
+    "AES_128_GCM_IV12_TAG16_HKDF_SHA256_ECDSA_P256",
+    "AES_192_GCM_IV12_TAG16_HKDF_SHA384_ECDSA_P384",
+    "AES_256_GCM_IV12_TAG16_HKDF_SHA384_ECDSA_P384",
+)
+CONTEXTS = (
+    {},
+    {"tenant": "acme", "purpose": "orders"},
+    {"\u00e4\u00f6\u00fc": "\u00df", "\U0001f511": "\U0001f4b6", "a": "", "\uffee": "after astral keys in UTF-16"},
+)
+# Frame length and plaintext length; a frame length of zero is content that is not framed.
+SHAPES = ((4096, 0), (4096, 300), (128, 128), (128, 1000), (256, 768), (0, 0), (0, 777))
+
+
+class Keys(RawMasterKeyProvider):
+    """The wrapping keys of this script."""
+
+    provider_id = NAMESPACE
+
+    def _get_raw_key(self, key_id):
+        return WrappingKey(
+            wrapping_algorithm=WrappingAlgorithm.AES_256_GCM_IV12_TAG16_NO_PADDING,
+            wrapping_key=WRAPPING_KEY,
+            wrapping_key_type=EncryptionKeyType.SYMMETRIC,
+        )
+
+
+def keys(names):
+    provider = Keys()
+    for name in names:
+        provider.add_master_key(name)
+    return provider
+
+
+def serialised(context):
+    if not context:
+        return b""
+    pairs = sorted((key.encode(), value.encode()) for key, value in context.items())
+    encoded = b"".join(
+        struct.pack(">H", len(key)) + key + struct.pack(">H", len(value)) + value for key, value in pairs
+    )
+    return struct.pack(">H", len(pairs)) + encoded
+
+
+def data_key(header):
+    """Unwraps the first encrypted data key: nonce at the end of the provider info, tag at the end of the ciphertext."""
+    first = sorted(header.encrypted_data_keys, key=lambda key: key.key_provider.key_info)[0]
+    nonce = first.key_provider.key_info[-12:]
+    context = serialised(header.encryption_context)
+    return AESGCM(WRAPPING_KEY).decrypt(nonce, first.encrypted_data_key, context)
+
+
+def plaintext(length):
+    return bytes((7 * at + length) % 256 for at in range(length))
+
+
+def client(policy):
+    return aws_encryption_sdk.EncryptionSDKClient(commitment_policy=policy)
+
+
+def messages():
+    turn = 0
+    for policy, names in (
+        (CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, COMMITTING),
+        (CommitmentPolicy.FORBID_ENCRYPT_ALLOW_DECRYPT, OTHERS),
+    ):
+        for name in names:
+            for frame_length, length in SHAPES:
+                turn += 1
+                context = CONTEXTS[turn % len(CONTEXTS)]
+                wrapping = keys(NAMES[: 1 + turn % 2])
+                sealed, header = client(policy).encrypt(
+                    source=plaintext(length),
+                    key_provider=wrapping,
+                    algorithm=Algorithm[name],
+                    frame_length=frame_length,
+                    encryption_context=dict(context),
+                )
+                yield {
+                    "suite": header.algorithm.algorithm_id,
+                    "frame-length": frame_length,
+                    "plaintext-length": length,
+                    "context": context,
+                    "data-key": base64.b64encode(data_key(header)).decode(),
+                    "message": base64.b64encode(sealed).decode(),
+                }
+
+
+def write(path):
+    made = {
+        "source": f"AWS Encryption SDK for Python {aws_encryption_sdk.__version__}",
+        "tests": list(messages()),
+    }
+    pathlib.Path(path).write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{len(made['tests'])} messages written")
+
+
+def open_all(folder):
+    """Opens messages of another writer: each file has its message and what it should hold."""
+    opened = 0
+    for path in sorted(pathlib.Path(folder).glob("*.json")):
+        test = json.loads(path.read_text(encoding="utf-8"))
+        policy = CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT
+        found, header = client(policy).decrypt(
+            source=base64.b64decode(test["message"]), key_provider=keys(NAMES)
+        )
+        assert found == base64.b64decode(test["plaintext"]), path.name
+        for key, value in test["context"].items():
+            assert header.encryption_context[key] == value, path.name
+        opened += 1
+    assert opened, "there is nothing to open"
+    print(f"{opened} messages opened by the AWS Encryption SDK for Python {aws_encryption_sdk.__version__}")
+
+
+def main():
+    match sys.argv[1:]:
+        case ["write", path]:
+            write(path)
+        case ["open", folder]:
+            open_all(folder)
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+//! The exchange with the AWS Encryption SDK: opens what it wrote, and writes what it is to open.
+use std::{fs, num::NonZeroU32, path::Path, process::ExitCode};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use datakey_esdk::{Message, OpeningKey, RawAesKey, SealingKey, SigningKey, context_with_public_key};
+use datakey_provider::{EncryptionContext, OpeningProvider as _, SealingProvider as _};
+use datakey_tests::esdk::{any_suite, params, sealable};
+use serde_json::{Value, json};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["open", file] => open(Path::new(file)).await,
+        ["write", folder] => write(Path::new(folder)).await,
+        _ => {
+            eprintln!("usage: esdk_interop open FILE | write FOLDER");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// The wrapping key of `tests/interop/esdk/vectors.py`, by its two names.
+fn keys() -> [RawAesKey; 2] {
+    let key: Vec<u8> = (0..32).collect();
+    ["first", "second"].map(|name| RawAesKey::new("shop", name, &key).expect("32 bytes"))
+}
+
+async fn open(file: &Path) {
+    let text = fs::read_to_string(file).expect("the messages can be read");
+    let tests: Value = serde_json::from_str(&text).expect("the messages are JSON");
+    let tests = tests["tests"].as_array().expect("a list of messages");
+    for test in tests {
+        let bytes = BASE64_STANDARD
+            .decode(test["message"].as_str().expect("a message"))
+            .expect("Base64");
+        let message = Message::decode(&bytes).expect("a message");
+        let context = message.header().context().expect("a context");
+        let wrapped = message.header().wrapped_keys().expect("wrapped keys");
+        let mut opened = Vec::new();
+        for key in &wrapped {
+            let able = keys().into_iter().find(|own| own.rank(key).is_some());
+            let able = able.expect("one of the two keys");
+            let data_key = able.decrypt(&context, key).await.expect("a data key");
+            opened.clear();
+            OpeningKey::new(&data_key, &context)
+                .open(&message, &any_suite(), &mut opened)
+                .expect("it opens");
+        }
+        let len = test["plaintext-length"].as_u64().expect("a length");
+        let plaintext: Vec<u8> = (0..len).map(|at| ((7 * at + len) % 256) as u8).collect();
+        assert_eq!(opened, plaintext);
+    }
+    println!("{} messages of the AWS Encryption SDK opened", tests.len());
+}
+
+async fn write(folder: &Path) {
+    fs::create_dir_all(folder).expect("the folder can be made");
+    let contexts: [&[(&str, &str)]; 3] = [
+        &[],
+        &[("tenant", "acme"), ("purpose", "orders")],
+        &[
+            ("\u{e4}", "\u{df}"),
+            ("\u{1F511}", "\u{1F4B6}"),
+            ("\u{FFEE}", "x"),
+        ],
+    ];
+    let mut number = 0;
+    for suite in sealable() {
+        for (frame_len, len) in [
+            (4096, 0),
+            (4096, 300),
+            (128, 128),
+            (128, 1000),
+            (1, 5),
+            (70_000, 200_000),
+        ] {
+            number += 1;
+            let own = EncryptionContext::new(contexts[number % 3].iter().copied()).expect("a context");
+            let frame_len = NonZeroU32::new(frame_len).expect("not zero");
+            let params = params(suite).with_frame_len(frame_len);
+            let signing = SigningKey::generate(suite).expect("random bytes");
+            let context = context_with_public_key(&own, signing.as_ref()).expect("a context");
+            let [first, second] = keys();
+            let made = first.generate_data_key(&context, suite.data_key_length()).await;
+            let (data_key, mut wrapped) = made.expect("a data key").into_parts();
+            if number % 2 == 0 {
+                let more = second.encrypt(&context, &data_key).await.expect("wrapped");
+                wrapped = wrapped.join(&more).expect("two wrapped keys");
+            }
+            let key = SealingKey::new(&data_key, &wrapped, &context, signing, &params).expect("a key");
+            let plaintext: Vec<u8> = (0..len).map(|at| (at % 253) as u8).collect();
+            let mut sealed = Vec::new();
+            key.seal(&plaintext, &mut sealed).expect("it seals");
+            let pairs: serde_json::Map<String, Value> = own
+                .iter()
+                .map(|(key, value)| (key.to_owned(), json!(value)))
+                .collect();
+            let test = json!({
+                "plaintext": BASE64_STANDARD.encode(&plaintext),
+                "context": pairs,
+                "message": BASE64_STANDARD.encode(&sealed),
+            });
+            fs::write(folder.join(format!("{number:03}.json")), test.to_string()).expect("written");
+        }
+    }
+    println!("{number} messages written for the AWS Encryption SDK");
+}

@@ -1,4 +1,0 @@
-//! Local keys and their files.
-
-mod key_file;
-mod provider;
