@@ -285,3 +285,82 @@ async fn what_a_refusal_says_about_the_wrapping_key_names_it_by_its_arn() {
         (Some(Verdict::WrappingKey), Some(&*loopback.arn))
     );
 }
+
+/// A suite of small tests with a runtime each and one opener for all: connections end with the runtime that made them.
+#[test]
+fn an_opener_outlives_the_runtimes_of_those_who_use_it() {
+    const THREADS: usize = 4;
+    const TESTS: usize = 30;
+    let server = tokio::runtime::Runtime::new().unwrap();
+    let loopback = server.block_on(Loopback::start());
+    let opener = Opener::new(loopback.provider());
+    let messages: Vec<Vec<u8>> = server.block_on(async {
+        let sealer = Sealer::builder(loopback.provider())
+            .without_cache()
+            .build()
+            .unwrap();
+        let mut messages = Vec::new();
+        for _ in 0..THREADS * TESTS {
+            messages.push(seal(&sealer).await);
+        }
+        messages
+    });
+    let failed = std::thread::scope(|threads| {
+        let suites = messages.chunks(TESTS).map(|own| {
+            let opener = &opener;
+            threads.spawn(move || {
+                let each = own.iter().filter(|message| {
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .enable_all()
+                        .build()
+                        .unwrap();
+                    !runtime.block_on(opens(opener, message))
+                });
+                each.count()
+            })
+        });
+        let suites: Vec<_> = suites.collect();
+        suites
+            .into_iter()
+            .map(|suite| suite.join().unwrap())
+            .sum::<usize>()
+    });
+    assert_eq!(failed, 0, "of {}", messages.len());
+}
+
+/// The button of an incident: it takes whatever the operator has at hand, or says that it found nothing.
+#[tokio::test]
+async fn keys_are_invalidated_by_every_name_that_kms_knows_them_by() {
+    let loopback = Loopback::start().await;
+    let key = datakey_fake_kms::NewKey::new().multi_region();
+    let arn = loopback.fake.create_key_with(&key).unwrap();
+    loopback.fake.create_alias("alias/orders", &arn).unwrap();
+    let client = datakey_tests::kms::client(&loopback.server.url());
+    let kms = KmsProvider::from_client(&client)
+        .key("alias/orders")
+        .build()
+        .unwrap();
+    let id = arn.rsplit_once('/').unwrap().1;
+    let (region, account) = (loopback.fake.region(), loopback.fake.account());
+    for name in [
+        "alias/orders",
+        &format!("arn:aws:kms:{region}:{account}:alias/orders"),
+        &arn,
+        id,
+        &arn.replace(region, "ap-south-1"),
+    ] {
+        let (sealer, opener) = datakey::both(kms.clone());
+        let message = seal(&sealer).await;
+        assert!(opens(&opener, &message).await);
+        for other in [
+            "alias/refunds",
+            "orders",
+            &arn.replace(id, "mrk-0987dcba09fe87dc65baab0987654321"),
+        ] {
+            assert!(sealer.keyring().invalidate_key(other).is_err(), "{other}");
+            assert!(opener.keyring().invalidate_key(other).is_err(), "{other}");
+        }
+        assert_eq!(sealer.keyring().invalidate_key(name), Ok(1), "{name}");
+        assert_eq!(opener.keyring().invalidate_key(name), Ok(1), "{name}");
+    }
+}
