@@ -212,6 +212,17 @@ impl KmsProviderBuilder {
         self
     }
 
+    /// How long a connection lies idle before it is closed. Without it: [`DEFAULT_IDLE_TIMEOUT`](crate::DEFAULT_IDLE_TIMEOUT).
+    /// Zero keeps none.
+    ///
+    /// Whatever it is: after a call that timed out or lost its connection, the next one gets a new connection, and those that
+    /// lie idle are closed, so that several that have died unseen are not met one by one. None of this concerns an HTTP client that the
+    /// given configuration brings; that has limits of its own.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.idle = Some(timeout);
+        self
+    }
+
     /// Leaves the retries of the SDK as the given client has them.
     ///
     /// What it risks: a retry layer above multiplies with them (five of its attempts times three of the SDK's), the

@@ -12,6 +12,12 @@ use aws_smithy_async::rt::sleep::default_async_sleep;
 /// leaves room for two lost packets of a TCP handshake (sent again after one and three seconds).
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
+/// How long a connection lies idle before it is closed: 50 seconds.
+///
+/// Less than the minute after which load balancers and firewalls commonly forget a connection, most often without telling
+/// either side; the SDK's own limit is 90 seconds. A service that calls more seldom pays a TLS handshake for each call.
+pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
 /// How long a call of [`re_encrypt`](crate::KmsProvider::re_encrypt) or [`warm_up`](crate::KmsProvider::warm_up) may take where
 /// neither builder nor client says: 5 seconds.
 ///
@@ -24,6 +30,7 @@ pub const UNRETRIED_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Limits {
     pub(crate) attempt: Option<Duration>,
     pub(crate) connect: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
     pub(crate) keep_retries: bool,
 }
 
@@ -44,6 +51,11 @@ pub(crate) fn prepare(
     builder.set_identity_cache(credentials);
     if !limits.keep_retries {
         builder.set_retry_config(Some(RetryConfig::disabled()));
+    }
+    #[cfg(feature = "default-https-client")]
+    if given.http_client().is_none() {
+        let idle = limits.idle.unwrap_or(DEFAULT_IDLE_TIMEOUT);
+        builder.set_http_client(Some(crate::connections::client(idle)));
     }
     Ok(Client::from_conf(builder.build()))
 }

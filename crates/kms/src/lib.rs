@@ -157,6 +157,8 @@ mod builder;
 mod cause;
 mod classify;
 mod client;
+#[cfg(feature = "default-https-client")]
+mod connections;
 mod credentials;
 mod endpoint;
 mod failure;
@@ -175,7 +177,7 @@ pub use answer::MalformedAnswer;
 pub use build_error::{BuildError, MAX_GRANT_TOKEN_LEN, MAX_GRANT_TOKENS};
 pub use builder::KmsProviderBuilder;
 pub use classify::{class_of_code, class_of_status};
-pub use client::{DEFAULT_CONNECT_TIMEOUT, UNRETRIED_TIMEOUT};
+pub use client::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_IDLE_TIMEOUT, UNRETRIED_TIMEOUT};
 pub use credentials::CREDENTIALS_TIMEOUT;
 pub use failure::KmsFailure;
 pub use key_id::{KeyIdForm, KmsKeyId, KmsKeyIdError, MAX_KEY_ID_TEXT_LEN};
