@@ -173,7 +173,7 @@ impl SealingKey {
     }
 
     /// The most that a sealed message of `plain_len` bytes has; a message that is not signed has exactly as many, a signed one may
-    /// have a byte less. `None` where it would have too many frames, or more bytes than memory can hold.
+    /// have some bytes less. `None` where it would have too many frames, or more bytes than memory can hold.
     #[must_use]
     pub fn max_sealed_len(&self, plain_len: usize) -> Option<usize> {
         let frame_len = usize::try_from(self.params.frame_len().get()).ok()?;
