@@ -106,7 +106,7 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
     /// Of the message's wrapped keys, those that the provider [recognises](OpeningProvider::rank) are tried, lowest
     /// rank first, and the first that opens wins; the next is tried when one has failed, or has not answered within the
     /// [hedge delay](crate::OpeningKeyringBuilder::hedge_delay). However many callers wait for a wrapped key, there is one
-    /// call, and all of them share its result or its error. A permanent refusal is remembered for a short time, in which the
+    /// call, and all of them share its result or its error. A refusal of key or message is remembered for a short time, in which the
     /// provider is not asked again.
     ///
     /// Where whoever stores messages may have put another message's wrapped key among those of this one, the first that

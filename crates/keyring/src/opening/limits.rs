@@ -11,7 +11,7 @@ pub const DEFAULT_OPENING_TTL: Duration = Duration::from_secs(300);
 /// How many opening keys are kept: 8,192. A reader sees one per sealing process, context and key life.
 pub const DEFAULT_MAX_OPENING_KEYS: usize = 8192;
 
-/// How long a permanent refusal to open is remembered: 30 seconds.
+/// How long a refusal to open is remembered that says something about key or message: 30 seconds. An outage is not.
 ///
 /// A poison message that a queue delivers again and again costs one call in that time. Kept short, as somebody may be
 /// repairing a key policy at this moment.
@@ -70,7 +70,7 @@ impl OpeningLimits {
         self
     }
 
-    /// Sets how long a permanent refusal is remembered; zero remembers none.
+    /// Sets how long a refusal of key or message is remembered; zero remembers none.
     #[must_use]
     pub const fn with_refusal_ttl(mut self, ttl: Duration) -> Self {
         self.refusal_ttl = ttl;
@@ -96,7 +96,7 @@ impl OpeningLimits {
         self.max_keys
     }
 
-    /// How long a permanent refusal is remembered.
+    /// How long a refusal of key or message is remembered.
     #[must_use]
     pub const fn refusal_ttl(&self) -> Duration {
         self.refusal_ttl
