@@ -146,6 +146,23 @@ impl Client {
     }
 }
 
+/// A server with metrics, ledger and clock for whoever watches it, which answers in each Region; and a client.
+///
+/// # Panics
+/// When there is no port on loopback.
+pub async fn start_watched(fake: &FakeKms) -> (FakeKmsServer, Client) {
+    let server = FakeKmsServer::builder(fake.clone())
+        .regions_by_signature()
+        .metrics_path("/metrics")
+        .ledger_path("/ledger")
+        .clock_path("/clock")
+        .start()
+        .await
+        .unwrap();
+    let client = Client::connect(&server).await;
+    (server, client)
+}
+
 /// A server for a fake, a connection to it, and a key.
 pub async fn start(fake: &FakeKms) -> (FakeKmsServer, Client, Arc<str>) {
     let server = FakeKmsServer::start(fake.clone()).await.unwrap();

@@ -16,18 +16,21 @@ pub enum SealError {
     /// The sealer was shut down.
     #[error("the sealer is shut down")]
     ShutDown,
-    /// The format has no place for this: a limit of length or number.
+    /// The format has no place for this: a limit of length or number. Or there were no random bytes, or the cipher failed, which
+    /// is of the class [`Internal`](ErrorClass::Internal).
     #[error(transparent)]
     Envelope(#[from] envelope::SealError),
 }
 
 impl SealError {
-    /// The class of the provider's failure, where it was one.
+    /// The class of the failure, where it was the provider's or the program's. What is over a limit has none.
     #[must_use]
     pub fn class(&self) -> Option<ErrorClass> {
+        use envelope::SealError::{Abandoned, Cipher, Random};
         match self {
             Self::Keyring(error) => error.class(),
             Self::ShutDown => Some(ErrorClass::ShutDown),
+            Self::Envelope(Random(_) | Cipher | Abandoned) => Some(ErrorClass::Internal),
             Self::Envelope(_) => None,
         }
     }

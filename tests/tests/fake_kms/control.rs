@@ -1,27 +1,15 @@
 //! What an operator changes over HTTP while the fake runs: the ledger is emptied, the clock moved.
-use datakey_fake_kms::{FakeKms, FakeKmsServer, KmsErrorCode, KmsOperation, Principal};
-use datakey_tests::fake_kms::Client;
+use datakey_fake_kms::{FakeKms, KmsErrorCode, KmsOperation, Principal};
+use datakey_tests::fake_kms::start_watched;
 use serde_json::json;
 use tokio::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-async fn start(fake: &FakeKms) -> (FakeKmsServer, Client) {
-    let server = FakeKmsServer::builder(fake.clone())
-        .regions_by_signature()
-        .ledger_path("/ledger")
-        .clock_path("/clock")
-        .start()
-        .await
-        .unwrap();
-    let client = Client::connect(&server).await;
-    (server, client)
-}
-
 #[tokio::test]
 async fn ledgers_are_emptied_all_of_them_or_that_of_a_region() {
     let fake = FakeKms::new();
-    let (_server, mut client) = start(&fake).await;
+    let (_server, mut client) = start_watched(&fake).await;
     let there = fake.in_region("eu-west-1").unwrap();
     let call = async || {
         fake.generate_random(1).await.unwrap();
@@ -43,7 +31,7 @@ async fn ledgers_are_emptied_all_of_them_or_that_of_a_region() {
 #[tokio::test]
 async fn the_ledger_has_who_called() {
     let fake = FakeKms::new();
-    let (_server, mut client) = start(&fake).await;
+    let (_server, mut client) = start_watched(&fake).await;
     let random = json!({ "NumberOfBytes": 1 });
     client.call("GenerateRandom", random.clone()).await.ok();
     let arn = "arn:aws:iam::111122223333:role/shop";
@@ -80,7 +68,7 @@ async fn the_ledger_has_who_called() {
 #[tokio::test(start_paused = true)]
 async fn the_clock_is_moved_on_for_deletions_and_rotations_and_not_for_quotas() {
     let fake = FakeKms::new();
-    let (_server, mut client) = start(&fake).await;
+    let (_server, mut client) = start_watched(&fake).await;
     let (doomed, rotated) = (fake.create_key().unwrap(), fake.create_key().unwrap());
     fake.schedule_key_deletion(&doomed, 7).unwrap();
     let by_period = json!({ "KeyId": *rotated, "RotationPeriodInDays": 90 });
@@ -122,7 +110,7 @@ async fn the_clock_is_moved_on_for_deletions_and_rotations_and_not_for_quotas() 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_moved_to_its_end_stays_there() {
     let fake = FakeKms::new();
-    let (_server, mut client) = start(&fake).await;
+    let (_server, mut client) = start_watched(&fake).await;
     let key = fake.create_key().unwrap();
     for _ in 0..3 {
         fake.advance_clock(Duration::MAX);

@@ -1,28 +1,16 @@
 //! Operations that the fake lacks: the answer says which, and what there is; they are counted; and how answers are written.
-use datakey_fake_kms::{FakeKms, FakeKmsServer, KmsOperation};
-use datakey_tests::fake_kms::Client;
+use datakey_fake_kms::{FakeKms, KmsOperation};
+use datakey_tests::fake_kms::start_watched;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-async fn start(fake: &FakeKms) -> (FakeKmsServer, Client) {
-    let server = FakeKmsServer::builder(fake.clone())
-        .regions_by_signature()
-        .metrics_path("/metrics")
-        .ledger_path("/ledger")
-        .start()
-        .await
-        .unwrap();
-    let client = Client::connect(&server).await;
-    (server, client)
-}
-
 #[tokio::test]
 async fn an_operation_that_it_lacks_is_named_with_the_reason_and_with_all_that_there_is() {
     let fake = FakeKms::new();
-    let (_server, mut client) = start(&fake).await;
+    let (_server, mut client) = start_watched(&fake).await;
     for (operation, why) in [
         ("Sign", "asymmetric keys and MACs are out of its scope"),
         ("Verify", "asymmetric keys and MACs are out of its scope"),
@@ -65,7 +53,7 @@ async fn an_operation_that_it_lacks_is_named_with_the_reason_and_with_all_that_t
 #[tokio::test]
 async fn operations_that_it_lacks_are_counted_in_the_region_that_they_were_for() {
     let fake = FakeKms::new();
-    let (_server, mut client) = start(&fake).await;
+    let (_server, mut client) = start_watched(&fake).await;
     let there = fake.in_region("eu-west-1").unwrap();
     for _ in 0..2 {
         client.call("Sign", json!({})).await;
@@ -102,7 +90,7 @@ async fn operations_that_it_lacks_are_counted_in_the_region_that_they_were_for()
 #[tokio::test]
 async fn headers_of_answers_are_written_with_capitals() {
     let fake = FakeKms::new();
-    let (server, _client) = start(&fake).await;
+    let (server, _client) = start_watched(&fake).await;
     let requests = [
         "POST / HTTP/1.1\r\nhost: kms\r\nx-amz-target: TrentService.ListKeys\r\ncontent-length: 2\r\n\r\n{}",
         "POST / HTTP/1.1\r\nhost: kms\r\nx-amz-target: TrentService.Sign\r\ncontent-length: 2\r\n\r\n{}",

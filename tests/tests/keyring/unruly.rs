@@ -6,8 +6,8 @@ use std::sync::{
 
 use datakey_keyring::{KeyringError, OpeningKeyring, SealingKeyring, Usage};
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
-    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, ProviderError,
+    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use datakey_tests::keyring::{Scripted, context, junk};
 use tokio::time::timeout;
@@ -177,4 +177,48 @@ async fn a_rank_that_panics_is_an_error() {
     let keyring = OpeningKeyring::new(Ranks(Scripted::default()));
     let asked = keyring.key(&context("a"), &junk(1)).await;
     assert!(matches!(asked, Err(KeyringError::LoadPanicked)), "{asked:?}");
+}
+
+/// Makes data keys of this length, whatever it is asked for.
+#[derive(Clone)]
+struct OfLength(Scripted, DataKeyLength);
+
+#[async_trait]
+impl SealingProvider for OfLength {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        let (_, wrapped) = self.0.generate_data_key(context, length).await?.into_parts();
+        let data_key = DataKey::init(self.1, |bytes| bytes.fill(7));
+        Ok(GeneratedDataKey::new(data_key, wrapped))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.0.encrypt(context, data_key).await
+    }
+}
+
+#[tokio::test]
+async fn a_data_key_of_another_length_than_was_asked_for_is_refused() {
+    let own = OfLength(Scripted::default(), DataKeyLength::Bytes32);
+    for keyring in [SealingKeyring::new(own.clone()), SealingKeyring::uncached(own)] {
+        keyring.key(&context("a"), ONE).await.unwrap();
+    }
+    for length in [DataKeyLength::Bytes16, DataKeyLength::Bytes24] {
+        let provider = OfLength(Scripted::default(), length);
+        for keyring in [
+            SealingKeyring::new(provider.clone()),
+            SealingKeyring::uncached(provider),
+        ] {
+            let refused = keyring.key(&context("a"), ONE).await.unwrap_err();
+            assert_eq!(refused.class(), Some(ErrorClass::Internal), "{refused}");
+            assert_eq!(keyring.stats().live, 0);
+        }
+    }
 }

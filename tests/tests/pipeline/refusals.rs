@@ -256,3 +256,24 @@ async fn a_denial_is_an_error_at_once_and_says_so() {
     assert_eq!(provider.fake().ledger().calls(), 1, "a denial is not tried again");
     assert!(failed.to_string().contains("access was denied"), "{failed}");
 }
+
+#[test]
+fn what_is_over_a_limit_has_no_class_and_what_fails_on_this_side_is_internal() {
+    use datakey::{SealError, envelope};
+
+    for internal in [envelope::SealError::Cipher, envelope::SealError::Abandoned] {
+        let error = SealError::from(internal);
+        assert_eq!(
+            (error.class(), error.is_retryable()),
+            (Some(ErrorClass::Internal), false)
+        );
+    }
+    let over = envelope::SealError::RecordTooLong { len: 2, limit: 1 };
+    for over in [
+        over,
+        envelope::SealError::TooManyRecords,
+        envelope::SealError::MessageTooLong,
+    ] {
+        assert_eq!(SealError::from(over).class(), None);
+    }
+}
