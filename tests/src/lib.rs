@@ -19,7 +19,9 @@ pub mod pipeline;
 pub mod retry;
 pub mod retry_contention;
 pub mod retry_fleet;
+pub mod retry_quotas;
 pub mod retry_regions;
+pub mod retry_windows;
 pub mod secrets;
 pub mod streams;
 

@@ -45,6 +45,7 @@ struct State {
     at: f64,
     down: bool,
     jitter: Option<Xoshiro256PlusPlus>,
+    retry_after: Option<Duration>,
     failed: usize,
     served: Vec<f64>,
     refused: Vec<f64>,
@@ -64,6 +65,7 @@ impl Service {
             at: 0.0,
             down: false,
             jitter: None,
+            retry_after: None,
             failed: 0,
             served: vec![],
             refused: vec![],
@@ -80,6 +82,13 @@ impl Service {
     #[must_use]
     pub fn with_jitter(self, seed: u64) -> Self {
         self.0.state.lock().unwrap().jitter = Some(Xoshiro256PlusPlus::seed_from_u64(seed));
+        self
+    }
+
+    /// Has each refusal ask to come again after this time.
+    #[must_use]
+    pub fn with_retry_after(self, delay: Option<Duration>) -> Self {
+        self.0.state.lock().unwrap().retry_after = delay;
         self
     }
 
@@ -172,10 +181,11 @@ impl Service {
             Ok(())
         } else {
             state.refused.push(now);
-            Err(ProviderError::new(
-                ErrorClass::Throttled,
-                Operation::GenerateDataKey,
-            ))
+            let error = ProviderError::new(ErrorClass::Throttled, Operation::GenerateDataKey);
+            Err(match state.retry_after {
+                Some(delay) => error.with_delay(delay),
+                None => error,
+            })
         }
     }
 }

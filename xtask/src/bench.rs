@@ -30,7 +30,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
              cargo xtask bench peers          the format beside other libraries, which takes minutes to build\n       \
              cargo xtask bench ratios         time beside its floors; further flags, such as `--features aws-lc`, go to cargo\n       \
              cargo xtask bench retry [RUNS] [--only SCENARIO]   retry beside the AWS SDK's own, at a KMS with a quota\n       \
-             cargo xtask bench retry constants [NAME ...]       what each number of the adaptive rate does"
+             cargo xtask bench retry constants [NAME ...]       what each number of the adaptive rate does\n       \
+             cargo xtask bench retry windows                    small quotas, counted by the second, under virtual time"
         ),
     }
 }

@@ -43,8 +43,8 @@ impl Layers {
 /// The settings that both builders have, on a field `layers`.
 macro_rules! settings {
     () => {
-        /// Retries with this policy instead of the default one. Give the same one to all that share a KMS quota: its
-        /// clones share the budget and the rate.
+        /// Retries with this policy instead of the default one. Give the same one to all of a process: its clones share budget
+        /// and rate, which are kept for each quota by itself, and the breaker, which judges each key by itself.
         ///
         /// Its circuit breaker judges each wrapping key by itself, so that over several Regions the outage of one
         /// keeps nobody from the others, and while it lasts messages are opened with another Region's wrapped key at

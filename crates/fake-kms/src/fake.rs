@@ -223,6 +223,11 @@ impl FakeKms {
         &self.engine().place().region
     }
 
+    /// What its quota goes by among those who pace calls: another name for each Region and each fake.
+    pub(crate) fn quota_name(&self) -> &str {
+        &self.region.quota_name
+    }
+
     /// The partition that the Region is in, which ARNs begin with: `aws`, `aws-cn`, `aws-us-gov` and so on.
     #[must_use]
     pub fn partition(&self) -> &'static str {

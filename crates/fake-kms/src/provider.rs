@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    ProviderError, Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use thiserror::Error;
 
@@ -105,6 +105,15 @@ impl FakeKmsProvider {
         *self.fake.engine().name_of(name) == *key_id
     }
 
+    fn scope<'a>(&'a self, key: &'a str) -> Scope<'a> {
+        let quota = self.fake.quota_name();
+        Scope { quota, key }
+    }
+
+    fn failed(&self, operation: Operation, key_id: &str, error: CallError) -> ProviderError {
+        classify(operation, key_id, error).with_quota(self.fake.quota_name())
+    }
+
     fn opens(&self, wrapped: &WrappedKey) -> bool {
         self.opens.iter().any(|own| **own == *wrapped.key_id())
     }
@@ -176,7 +185,7 @@ impl SealingProvider for FakeKmsProvider {
             .fake
             .generate_data_key(&self.seals_under, &context, length.bytes())
             .await
-            .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
+            .map_err(|error| self.failed(OPERATION, &self.seals_under, error))?;
         let data_key = data_key(OPERATION, &made.key_arn, made.plaintext.expose_secret())?;
         Ok(GeneratedDataKey::new(
             data_key,
@@ -195,7 +204,7 @@ impl SealingProvider for FakeKmsProvider {
             .fake
             .encrypt(&self.seals_under, &context, data_key.expose_secret())
             .await
-            .map_err(|error| classify(OPERATION, &self.seals_under, error))?;
+            .map_err(|error| self.failed(OPERATION, &self.seals_under, error))?;
         Ok(wrapped(OPERATION, &made.key_arn, made.ciphertext)?.into())
     }
 
@@ -205,6 +214,11 @@ impl SealingProvider for FakeKmsProvider {
 
     fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
         self.is_named(name, key_id)
+    }
+
+    /// The quota of the fake's Region, and the key that seals.
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        tell(self.scope(&self.seals_under));
     }
 
     /// None: a fault may let a call hang for as long as it says.
@@ -236,12 +250,16 @@ impl OpeningProvider for FakeKmsProvider {
             .fake
             .decrypt(Some(key_id), &context, wrapped.blob())
             .await
-            .map_err(|error| classify(OPERATION, key_id, error))?;
+            .map_err(|error| self.failed(OPERATION, key_id, error))?;
         data_key(OPERATION, key_id, opened.plaintext.expose_secret())
     }
 
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
         self.is_named(name, key_id)
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        self.scope(wrapped.key_id())
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

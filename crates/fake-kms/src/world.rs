@@ -1,7 +1,10 @@
 //! What the Regions of one fake have in common.
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, RwLock},
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,8 +22,12 @@ use crate::{
 /// How many Regions a fake has at most; AWS has fewer.
 pub(crate) const MAX_REGIONS: usize = 64;
 
+/// How many fakes there were so far.
+static WORLDS: AtomicU64 = AtomicU64::new(0);
+
 /// The emulated account, in all its Regions.
 pub(crate) struct World {
+    number: u64,
     settings: FakeKmsBuilder,
     clock: Clock,
     regions: RwLock<BTreeMap<Arc<str>, Arc<Region>>>,
@@ -29,6 +36,8 @@ pub(crate) struct World {
 
 /// One Region: its keys, and how it behaves.
 pub(crate) struct Region {
+    /// What its quota is called: no two fakes have the same.
+    pub(crate) quota_name: Box<str>,
     pub(crate) engine: Engine,
     pub(crate) admission: Mutex<Admission>,
     pub(crate) latency: Mutex<Sampler>,
@@ -37,7 +46,7 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    fn new(name: &Arc<str>, settings: &FakeKmsBuilder, clock: Clock) -> Self {
+    fn new(name: &Arc<str>, settings: &FakeKmsBuilder, clock: Clock, world: u64) -> Self {
         let place = Place {
             region: Arc::clone(name),
             account: Arc::clone(&settings.account),
@@ -51,6 +60,7 @@ impl Region {
         };
         let (latency_seed, fault_seed) = (seed, !seed);
         Self {
+            quota_name: format!("fake-{world}/{name}").into(),
             engine: Engine::new(place, clock),
             admission: Mutex::new(Admission::new(settings, name, Duration::ZERO)),
             latency: Mutex::new(Sampler::new(settings.latency, latency_seed)),
@@ -70,8 +80,10 @@ fn digest(text: &str) -> u64 {
 impl World {
     pub(crate) fn new(settings: &FakeKmsBuilder) -> (Arc<Self>, Arc<Region>) {
         let clock = Clock::start(settings.unix_time);
-        let home = Arc::new(Region::new(&settings.region, settings, clock.clone()));
+        let number = WORLDS.fetch_add(1, Ordering::Relaxed);
+        let home = Arc::new(Region::new(&settings.region, settings, clock.clone(), number));
         let world = Self {
+            number,
             settings: settings.clone(),
             clock,
             regions: RwLock::new(BTreeMap::from([(
@@ -94,7 +106,14 @@ impl World {
             return None;
         }
         let name: Arc<str> = name.into();
-        let made = || Arc::new(Region::new(&name, &self.settings, self.clock.clone()));
+        let made = || {
+            Arc::new(Region::new(
+                &name,
+                &self.settings,
+                self.clock.clone(),
+                self.number,
+            ))
+        };
         Some(Arc::clone(regions.entry(Arc::clone(&name)).or_insert_with(made)))
     }
 

@@ -12,6 +12,7 @@ use crate::{
     credentials::Credentials,
     endpoint::{self, Destination},
     provider::Inner,
+    quotas::Quotas,
     recognise::Opening,
 };
 
@@ -45,6 +46,8 @@ pub struct KmsProviderBuilder {
     replicas: bool,
     grant_tokens: Vec<String>,
     rank: Rank,
+    account: Option<Box<str>>,
+    stores: Vec<(Box<str>, Box<str>)>,
     limits: Limits,
 }
 
@@ -120,6 +123,8 @@ impl KmsProviderBuilder {
             replicas: false,
             grant_tokens: Vec::new(),
             rank: Rank::LOCAL,
+            account: None,
+            stores: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -179,6 +184,39 @@ impl KmsProviderBuilder {
     /// ranks last is the part of a layer above, the circuit breaker of `datakey-retry`.
     pub const fn rank(mut self, rank: Rank) -> Self {
         self.rank = rank;
+        self
+    }
+
+    /// Names the account whose quota the calls count against. KMS counts by the *caller's* account and the Region, so clients
+    /// of one Region are taken to share a quota; where one process has clients of several accounts, name each of them, by any
+    /// name.
+    ///
+    /// Source: "Request quotas" in the AWS KMS Developer Guide.
+    pub fn calling_account(mut self, name: impl Into<Box<str>>) -> Self {
+        self.account = Some(name.into());
+        self
+    }
+
+    /// Says that a key, named as it is elsewhere or by its ARN, is in a custom key store, which has a quota of its own beside that of
+    /// the account: 1,800 calls a second, or what its cluster or external key manager can do. What is throttled there keeps
+    /// nobody from keys elsewhere. The store's name is any.
+    ///
+    /// Where it is not said, a key that is throttled alone is taken to have a quota of its own until another key of the
+    /// Region is throttled too, see `AdaptiveRate` of `datakey-retry`.
+    ///
+    /// ```
+    /// # use datakey_kms::{BuildError, KmsProvider};
+    /// fn in_a_cluster(client: &aws_sdk_kms::Client) -> Result<KmsProvider, BuildError> {
+    ///     KmsProvider::from_client(client)
+    ///         .key("alias/cards")
+    ///         .custom_key_store("alias/cards", "hsm-cluster")
+    ///         .build()
+    /// }
+    /// ```
+    ///
+    /// Source: "Custom key store request quotas" in the AWS KMS Developer Guide.
+    pub fn custom_key_store(mut self, key_id: impl AsRef<str>, store: impl Into<Box<str>>) -> Self {
+        self.stores.push((key_id.as_ref().into(), store.into()));
         self
     }
 
@@ -255,8 +293,15 @@ impl KmsProviderBuilder {
         if wrapping.is_none() && opening.is_none() {
             return Err(BuildError::NoKey);
         }
+        let stores = self
+            .stores
+            .into_iter()
+            .map(|(key, store)| Ok((parse(key)?, store)));
+        let stores: Vec<_> = stores.collect::<Result<_, BuildError>>()?;
+        let quotas = Quotas::new(&region, self.account.as_deref(), &stores, wrapping.as_ref());
         let credentials = Credentials::default();
         Ok(KmsProvider::from_inner(Arc::new(Inner {
+            quotas,
             client: client::prepare(&self.config, self.limits, credentials.clone())?,
             credentials,
             wrapping,
@@ -278,6 +323,8 @@ impl fmt::Debug for KmsProviderBuilder {
             .field("replicas", &self.replicas)
             .field("grant_tokens", &self.grant_tokens.len())
             .field("rank", &self.rank)
+            .field("account", &self.account)
+            .field("stores", &self.stores)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

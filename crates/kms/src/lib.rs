@@ -168,6 +168,7 @@ mod limits;
 mod names;
 mod provider;
 mod proxy;
+mod quotas;
 mod re_encrypt;
 mod recognise;
 mod told;

@@ -8,7 +8,7 @@ use aws_sdk_kms::{
 use bytes::Bytes;
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ use crate::{
     failure::refused,
     limits::{MAX_KMS_CIPHERTEXT_LEN, MAX_KMS_CONTEXT_LEN},
     names,
+    quotas::Quotas,
     recognise::{Opening, Place, Recognised},
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) replicas: bool,
     pub(crate) grant_tokens: Option<Vec<String>>,
     pub(crate) rank: Rank,
+    pub(crate) quotas: Quotas,
 }
 
 /// Why a call was refused without asking KMS: the source of the [`ProviderError`], whose class is invalid request.
@@ -208,7 +210,8 @@ impl SealingProvider for KmsProvider {
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let key = self.key_to_wrap(Operation::GenerateDataKey)?;
-        self.ask_for_data_key(context, length, key).await
+        let made = self.ask_for_data_key(context, length, key).await;
+        made.map_err(|error| error.with_quota(self.inner.quotas.sealing().quota))
     }
 
     async fn encrypt(
@@ -217,7 +220,8 @@ impl SealingProvider for KmsProvider {
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
         let key = self.key_to_wrap(Operation::Encrypt)?;
-        self.ask_to_wrap(context, data_key, key).await
+        let wrapped = self.ask_to_wrap(context, data_key, key).await;
+        wrapped.map_err(|error| error.with_quota(self.inner.quotas.sealing().quota))
     }
 
     fn wrapped_keys_each(&self) -> usize {
@@ -229,6 +233,10 @@ impl SealingProvider for KmsProvider {
             || self
                 .wrapping_key()
                 .is_some_and(|own| names::alias(name, own, key_id, &self.inner.region))
+    }
+
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        tell(self.inner.quotas.sealing());
     }
 
     fn sealing_time_limit(&self) -> Option<Duration> {
@@ -255,7 +263,16 @@ impl OpeningProvider for KmsProvider {
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
         let found = self.key_to_open(Operation::Decrypt, wrapped)?;
-        self.ask_to_open(context, wrapped, &found).await
+        let opened = self.ask_to_open(context, wrapped, &found).await;
+        opened.map_err(|error| error.with_quota(self.opening_scope(wrapped).quota))
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        let asked = || Some(self.recognise(wrapped)?.ask.into());
+        Scope {
+            quota: self.inner.quotas.of_either(wrapped.key_id(), asked),
+            key: wrapped.key_id(),
+        }
     }
 
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    ProviderError, Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
 use crate::{
@@ -225,6 +225,10 @@ impl SealingProvider for LocalKeys {
         is_named(name, key_id)
     }
 
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        tell(Scope::of_key(self.active_key_id()));
+    }
+
     /// Nothing here waits.
     fn sealing_time_limit(&self) -> Option<Duration> {
         Some(Duration::ZERO)
@@ -257,6 +261,10 @@ impl OpeningProvider for LocalKeys {
 
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
         is_named(name, key_id)
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        Scope::of_key(wrapped.key_id())
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

@@ -73,6 +73,7 @@ struct Inner {
     delay: Option<Duration>,
     verdict: Option<Verdict>,
     was_sent: bool,
+    quota: Option<Box<str>>,
     source: Option<Arc<dyn Error + Send + Sync + 'static>>,
 }
 
@@ -89,6 +90,7 @@ impl ProviderError {
             delay: None,
             verdict: class.verdict(),
             was_sent: true,
+            quota: None,
             source: None,
         }))
     }
@@ -134,6 +136,13 @@ impl ProviderError {
     #[must_use]
     pub fn unsent(mut self) -> Self {
         Arc::make_mut(&mut self.0).was_sent = false;
+        self
+    }
+
+    /// Adds the quota that the call counted against, as [`Scope::quota`](crate::Scope::quota) names it.
+    #[must_use]
+    pub fn with_quota(mut self, quota: impl Into<Box<str>>) -> Self {
+        Arc::make_mut(&mut self.0).quota = Some(quota.into());
         self
     }
 
@@ -191,6 +200,12 @@ impl ProviderError {
     pub fn delay(&self) -> Option<Duration> {
         self.0.delay
     }
+
+    /// The quota that the call counted against, where the provider said: what a throttle is about, and nothing else.
+    #[must_use]
+    pub fn quota(&self) -> Option<&str> {
+        self.0.quota.as_deref()
+    }
 }
 
 impl fmt::Display for ProviderError {
@@ -216,6 +231,7 @@ impl fmt::Debug for ProviderError {
             .field("delay", &self.0.delay)
             .field("verdict", &self.0.verdict)
             .field("was_sent", &self.0.was_sent)
+            .field("quota", &self.0.quota)
             .field("source", &self.0.source)
             .finish()
     }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, Scope,
     SealingProvider, WrappedKey, WrappedKeys,
 };
 
@@ -38,6 +38,10 @@ macro_rules! forward {
                 (**self).sealing_key_is(name, key_id)
             }
 
+            fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+                (**self).sealing_scopes(tell);
+            }
+
             fn sealing_time_limit(&self) -> Option<Duration> {
                 (**self).sealing_time_limit()
             }
@@ -60,6 +64,10 @@ macro_rules! forward {
 
             fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
                 (**self).opening_key_is(name, key_id)
+            }
+
+            fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+                (**self).opening_scope(wrapped)
             }
 
             fn opening_time_limit(&self) -> Option<Duration> {

@@ -112,6 +112,7 @@ mod data_key;
 mod error;
 mod forward;
 mod provider;
+mod scope;
 mod several;
 mod verdict;
 mod wrapped_key;
@@ -125,6 +126,7 @@ pub use context::{ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_
 pub use data_key::{DataKey, DataKeyLength, GeneratedDataKey};
 pub use error::{Operation, ProviderError};
 pub use provider::{KeyProvider, OpeningProvider, Rank, SealingProvider};
+pub use scope::Scope;
 pub use several::{NoProviders, Several, SeveralError};
 pub use verdict::Verdict;
 pub use wrapped_key::{WrappedKey, WrappedKeyError, WrappedKeys, WrappedKeysError};

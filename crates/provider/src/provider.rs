@@ -5,7 +5,8 @@ use core::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError, WrappedKey, WrappedKeys,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError, Scope, WrappedKey,
+    WrappedKeys,
 };
 
 /// The half that seals: all that a producer of sealed data needs, and all that its role should allow.
@@ -15,8 +16,8 @@ use crate::{
 ///   that drops it passes its own round trips and protects nothing; the conformance suite looks for exactly that.
 /// - Each call of [`generate_data_key`](Self::generate_data_key) answers a new key of the length that was asked for.
 /// - A provider around others passes on what they say of themselves: [`wrapped_keys_each`](Self::wrapped_keys_each),
-///   [`sealing_key_is`](Self::sealing_key_is) and [`sealing_time_limit`](Self::sealing_time_limit) too, which have a default that is
-///   right for a single key service.
+///   [`sealing_key_is`](Self::sealing_key_is), [`sealing_scopes`](Self::sealing_scopes) and
+///   [`sealing_time_limit`](Self::sealing_time_limit) too, which have a default that is right for a single key service.
 /// - One call is one attempt. Retrying, caching and rate limiting are layers above.
 /// - Dropping the returned future at any await point leaves the provider usable.
 #[async_trait]
@@ -56,6 +57,25 @@ pub trait SealingProvider: Send + Sync {
     /// A cache drops by this what is wrapped under a key that was disabled or is to be forgotten.
     fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
         name == key_id
+    }
+
+    /// What each call counts against, in the order in which it is asked: one scope, unless there are several providers
+    /// behind this one, all of which a call asks.
+    ///
+    /// Layers above pace calls by the quotas, and judge outages by the keys. Where nothing is said, all that such a
+    /// provider seals is on one quota without a name, and fails together.
+    ///
+    /// ```
+    /// use datakey_provider::{Scope, SealingProvider};
+    ///
+    /// fn quotas(provider: &impl SealingProvider) -> Vec<&str> {
+    ///     let mut quotas = vec![];
+    ///     provider.sealing_scopes(&mut |scope| quotas.push(scope.quota));
+    ///     quotas
+    /// }
+    /// ```
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        tell(Scope::default());
     }
 
     /// How long one call may take before this provider gives it up by itself; `None` where it does not say.
@@ -98,6 +118,14 @@ pub trait OpeningProvider: Send + Sync {
         name == key_id
     }
 
+    /// What unwrapping this counts against, judged from its key id alone and without a call. Of several providers that are
+    /// able to: the scope of the one that is asked first.
+    ///
+    /// By default, a quota without a name, and the key that the wrapped key names.
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        Scope::of_key(wrapped.key_id())
+    }
+
     /// As [`SealingProvider::sealing_time_limit`], for [`decrypt`](Self::decrypt).
     fn opening_time_limit(&self) -> Option<Duration> {
         None
@@ -111,18 +139,44 @@ impl<P: SealingProvider + OpeningProvider + ?Sized> KeyProvider for P {}
 
 /// In which order wrapped keys are tried: the lowest first.
 ///
+/// Ranks up to [`BUSY`](Self::BUSY) are for how near something is. What is throttled ranks behind all of them, and what is failing
+/// behind that, however near it is.
+///
 /// ```
 /// # use datakey_provider::Rank;
-/// assert!(Rank::LOCAL < Rank::REMOTE && Rank::REMOTE < Rank::UNHEALTHY);
+/// assert!(Rank::LOCAL < Rank::REMOTE && Rank::REMOTE < Rank::BUSY && Rank::BUSY < Rank::UNHEALTHY);
+/// assert!(Rank(200) < Rank::LOCAL.busy() && Rank(200).busy() < Rank::LOCAL.unhealthy());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rank(pub u8);
+pub struct Rank(pub u16);
 
 impl Rank {
     /// Near: the same process, host or region.
     pub const LOCAL: Self = Self(0);
     /// Reachable at a price: another region or account.
     pub const REMOTE: Self = Self(64);
+    /// Throttled at the moment; tried when nothing better is left.
+    pub const BUSY: Self = Self(0x4000);
     /// Known to be failing at the moment; tried when nothing better is left.
-    pub const UNHEALTHY: Self = Self(192);
+    pub const UNHEALTHY: Self = Self(0x8000);
+
+    /// Behind all that is well, and among the busy in the order of before.
+    #[must_use]
+    pub const fn busy(self) -> Self {
+        self.at_least(Self::BUSY)
+    }
+
+    /// Behind all that is well or busy, and among the unhealthy in the order of before.
+    #[must_use]
+    pub const fn unhealthy(self) -> Self {
+        self.at_least(Self::UNHEALTHY)
+    }
+
+    const fn at_least(self, tier: Self) -> Self {
+        if self.0 < tier.0 {
+            Self(tier.0 | (self.0 & (Self::BUSY.0 - 1)))
+        } else {
+            self
+        }
+    }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, SealingProvider, Verdict, WrappedKey, WrappedKeys,
+    ProviderError, Rank, Scope, SealingProvider, Verdict, WrappedKey, WrappedKeys,
 };
 
 /// Several providers as one.
@@ -21,9 +21,11 @@ use crate::{
 /// [`wrapped_keys_each`](SealingProvider::wrapped_keys_each), and refuse too many when they are built.
 ///
 /// Opening: of the providers that recognise the wrapped key, the one with the lowest [`Rank`] is asked first, then
-/// the next; a provider that knows itself to be unwell ranks last. The answer is the first success; failing all, the failure of which most can be hoped: a retryable one
-/// before a permanent one. It is a [verdict](ProviderError::verdict) on the wrapped key if each failure is one, and on the wrapping
-/// key if each is.
+/// the next; a provider that knows itself to be unwell ranks last. The answer is the first success; failing all, the failure of
+/// which most can be hoped: a throttle, as that service answers; then one that may pass; then any other. The delay is the
+/// shortest after which one of them may be asked again: none, if one that may pass asks for none. [`SeveralError`] has all of them,
+/// each with the quota that it counts against.
+/// The error is a [verdict](ProviderError::verdict) on the wrapped key if each failure is one, and on the wrapping key if each is.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -100,6 +102,13 @@ impl<P> Several<P> {
     }
 }
 
+impl<P: OpeningProvider> Several<P> {
+    fn able<'a>(&'a self, wrapped: &'a WrappedKey) -> impl Iterator<Item = (Rank, &'a P)> {
+        let ranked = move |provider: &'a P| Some((provider.rank(wrapped)?, provider));
+        self.providers.iter().filter_map(ranked)
+    }
+}
+
 impl<P> fmt::Debug for Several<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Several")
@@ -167,6 +176,13 @@ impl<P: SealingProvider> SealingProvider for Several<P> {
         providers.any(|provider| provider.sealing_key_is(name, key_id))
     }
 
+    /// Those of all of them, in the order in which they are asked.
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        for provider in &self.providers {
+            provider.sealing_scopes(tell);
+        }
+    }
+
     /// All of them, one after the other; `None` as soon as one does not say.
     fn sealing_time_limit(&self) -> Option<Duration> {
         in_all(self.providers.iter().map(P::sealing_time_limit))
@@ -188,11 +204,7 @@ impl<P: OpeningProvider> OpeningProvider for Several<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        let mut able: Vec<(Rank, &P)> = self
-            .providers
-            .iter()
-            .filter_map(|provider| Some((provider.rank(wrapped)?, provider)))
-            .collect();
+        let mut able: Vec<(Rank, &P)> = self.able(wrapped).collect();
         able.sort_by_key(|(rank, _)| *rank);
         let mut failures = Vec::new();
         for (_, provider) in able {
@@ -207,6 +219,14 @@ impl<P: OpeningProvider> OpeningProvider for Several<P> {
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
         let mut providers = self.providers.iter();
         providers.any(|provider| provider.opening_key_is(name, key_id))
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        let first = self.able(wrapped).min_by_key(|(rank, _)| *rank);
+        first.map_or_else(
+            || Scope::of_key(wrapped.key_id()),
+            |(_, provider)| provider.opening_scope(wrapped),
+        )
     }
 
     /// As for sealing: each of them may have to be asked.
@@ -236,6 +256,17 @@ fn common_verdict(failures: &[ProviderError]) -> Option<Verdict> {
     })
 }
 
+/// How much can be hoped of a failure; less is more.
+const fn hope(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Throttled => 0,
+        ErrorClass::Transient => 1,
+        ErrorClass::Timeout => 2,
+        ErrorClass::Unauthenticated => 3,
+        _ => 4,
+    }
+}
+
 fn most_hopeful(mut failures: Vec<ProviderError>, wrapped: &WrappedKey) -> ProviderError {
     if failures.len() <= 1 {
         return failures.pop().unwrap_or_else(|| {
@@ -244,22 +275,26 @@ fn most_hopeful(mut failures: Vec<ProviderError>, wrapped: &WrappedKey) -> Provi
                 .with_key_id(wrapped.key_id())
         });
     }
+    let soonest = |error: &ProviderError| error.delay().unwrap_or_default();
     let best = failures
         .iter()
-        .find(|error| error.class().is_retryable())
-        .or_else(|| failures.first());
-    let (class, delay) = best.map_or((ErrorClass::InvalidRequest, None), |best| {
-        (best.class(), best.delay())
-    });
-    let error = ProviderError::new(class, Operation::Decrypt)
+        .min_by_key(|error| (hope(error.class()), soonest(error)));
+    let class = best.map_or(ErrorClass::InvalidRequest, ProviderError::class);
+    let mut error = ProviderError::new(class, Operation::Decrypt)
         .with_key_id(wrapped.key_id())
         .with_verdict(common_verdict(&failures));
-    let sent = failures.iter().any(ProviderError::was_sent);
-    let error = if sent { error } else { error.unsent() };
-    let error = if let Some(delay) = delay {
-        error.with_delay(delay)
-    } else {
-        error
-    };
+    if !failures.iter().any(ProviderError::was_sent) {
+        error = error.unsent();
+    }
+    if let Some(code) = best.and_then(ProviderError::code) {
+        error = error.with_code(code);
+    }
+    if let Some(quota) = best.and_then(ProviderError::quota) {
+        error = error.with_quota(quota);
+    }
+    let passing = failures.iter().filter(|error| error.is_retryable());
+    if let Some(delay) = passing.map(soonest).min().filter(|delay| !delay.is_zero()) {
+        error = error.with_delay(delay);
+    }
     error.with_source(SeveralError { failures })
 }

@@ -1,5 +1,8 @@
-//! The retry budget: a token bucket that all calls of a policy share.
+//! The retry budget: a token bucket for each quota that all calls of a policy share.
+mod builder;
+
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -9,7 +12,9 @@ use tokio::time::Instant;
 
 use crate::defaults;
 
-/// A token bucket that bounds how much of the load is retries. Clones share it.
+pub use builder::BudgetBuilder;
+
+/// Token buckets that bound how much of the load is retries, one for each quota. Clones share them.
 ///
 /// A retry takes tokens: [`THROTTLED_COST`](defaults::THROTTLED_COST) after a throttle,
 /// [`TRANSIENT_COST`](defaults::TRANSIENT_COST) after any other failure. A call that succeeds in the end returns all
@@ -17,12 +22,15 @@ use crate::defaults;
 /// that have not helped yet: throttled bulk jobs, whose retries do help, hardly touch it, while an outage drains it
 /// and then lets through only what the refill pays for.
 ///
+/// Each quota has a bucket of its own, under the name that the provider gives it ([`Scope`](datakey_provider::Scope)): the
+/// outage of one Region takes no retries from another. Buckets that are full take no memory.
+///
 /// A call that is dropped while it waits returns what it took for the retry it did not send.
 ///
 /// ```
 /// use datakey_retry::Budget;
 ///
-/// let budget = Budget::new(500, 10);
+/// let budget = Budget::builder().with_capacity(500).with_refill_per_second(10).build();
 /// let shared = budget.clone();
 /// assert_eq!(shared.state().available, 500);
 /// assert_eq!(shared.state().refused, 0);
@@ -33,52 +41,61 @@ pub struct Budget(Option<Arc<Shared>>);
 struct Shared {
     capacity: u32,
     refill_per_second: u32,
-    bucket: Mutex<Bucket>,
+    buckets: Mutex<Buckets>,
 }
 
-struct Bucket {
-    tokens: f64,
-    at: Instant,
+#[derive(Default)]
+struct Buckets {
+    by_quota: BTreeMap<Box<str>, Bucket>,
     refused: u64,
+}
+
+/// One that is not full.
+struct Bucket {
+    missing: f64,
+    at: Instant,
 }
 
 /// How a [`Budget`] stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BudgetState {
-    /// Whole tokens that can be taken at the moment.
+    /// Whole tokens that can be taken at the moment; for the quota that has the fewest, where there are several.
     pub available: u32,
-    /// The most tokens it holds; `u32::MAX` if unlimited.
+    /// The most tokens a quota has; `u32::MAX` if unlimited.
     pub capacity: u32,
     /// Retries refused so far for want of tokens.
     pub refused: u64,
 }
 
 impl Budget {
-    /// A full bucket of `capacity` tokens that gains `refill_per_second` tokens a second up to its capacity.
-    #[must_use]
-    pub fn new(capacity: u32, refill_per_second: u32) -> Self {
-        let bucket = Bucket {
-            tokens: f64::from(capacity),
-            at: Instant::now(),
-            refused: 0,
-        };
-        Self(Some(Arc::new(Shared {
-            capacity,
-            refill_per_second,
-            bucket: Mutex::new(bucket),
-        })))
-    }
-
     /// No bound on retries but attempts and deadline: for tests, and for callers that bound retries themselves.
     #[must_use]
     pub const fn unlimited() -> Self {
         Self(None)
     }
 
-    /// How it stands at the moment.
+    fn of(capacity: u32, refill_per_second: u32) -> Self {
+        Self(Some(Arc::new(Shared {
+            capacity,
+            refill_per_second,
+            buckets: Mutex::default(),
+        })))
+    }
+
+    /// How it stands at the moment, over all quotas.
     #[must_use]
     pub fn state(&self) -> BudgetState {
+        self.state_where(|_| true)
+    }
+
+    /// How it stands for one quota; that without a name is `""`.
+    #[must_use]
+    pub fn state_of(&self, quota: &str) -> BudgetState {
+        self.state_where(|name| name == quota)
+    }
+
+    fn state_where(&self, concerns: impl Fn(&str) -> bool) -> BudgetState {
         let Some(shared) = &self.0 else {
             return BudgetState {
                 available: u32::MAX,
@@ -86,17 +103,20 @@ impl Budget {
                 refused: 0,
             };
         };
-        let bucket = shared.refilled();
+        let mut buckets = shared.lock();
+        buckets.refill(shared.refill_per_second);
+        let asked = buckets.by_quota.iter().filter(|(name, _)| concerns(name));
+        let missing = asked.map(|(_, bucket)| bucket.missing).fold(0.0, f64::max);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "between zero and a capacity of 32 bits; a float cast saturates"
         )]
-        let available = bucket.tokens as u32;
+        let available = (f64::from(shared.capacity) - missing) as u32;
         BudgetState {
             available,
             capacity: shared.capacity,
-            refused: bucket.refused,
+            refused: buckets.refused,
         }
     }
 
@@ -108,45 +128,74 @@ impl Budget {
         }
     }
 
-    fn take(&self, cost: u32) -> bool {
+    fn take(&self, quota: &str, cost: u32) -> bool {
         let Some(shared) = &self.0 else {
             return true;
         };
-        let mut bucket = shared.refilled();
-        let enough = bucket.tokens >= f64::from(cost);
+        let mut buckets = shared.lock();
+        buckets.refill(shared.refill_per_second);
+        let missing = buckets.by_quota.get(quota).map_or(0.0, |bucket| bucket.missing);
+        let enough = missing + f64::from(cost) <= f64::from(shared.capacity);
         if enough {
-            bucket.tokens -= f64::from(cost);
+            buckets.bucket(quota).missing += f64::from(cost);
         } else {
-            bucket.refused = bucket.refused.saturating_add(1);
+            buckets.refused = buckets.refused.saturating_add(1);
         }
         enough
     }
 
-    fn put_back(&self, cost: u32) {
+    fn put_back(&self, quota: &str, cost: u32) {
         if let Some(shared) = &self.0
             && cost > 0
+            && let Some(bucket) = shared.lock().by_quota.get_mut(quota)
         {
-            let mut bucket = shared.refilled();
-            bucket.tokens = (bucket.tokens + f64::from(cost)).min(f64::from(shared.capacity));
+            bucket.missing = (bucket.missing - f64::from(cost)).max(0.0);
         }
     }
 }
 
 impl Shared {
-    fn refilled(&self) -> MutexGuard<'_, Bucket> {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+    fn lock(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Buckets {
+    /// Brings all up to now, and forgets those that are full.
+    fn refill(&mut self, per_second: u32) {
+        if self.by_quota.is_empty() {
+            return;
+        }
         let now = Instant::now();
-        let elapsed = now.saturating_duration_since(bucket.at).as_secs_f64();
-        let gained = elapsed * f64::from(self.refill_per_second);
-        bucket.tokens = (bucket.tokens + gained).min(f64::from(self.capacity));
-        bucket.at = now;
-        bucket
+        self.by_quota.retain(|_, bucket| {
+            let elapsed = now.saturating_duration_since(bucket.at).as_secs_f64();
+            bucket.missing -= elapsed * f64::from(per_second);
+            bucket.at = now;
+            bucket.missing > 0.0
+        });
+    }
+
+    /// The bucket of a quota; it takes the place of the fullest other one if there are too many.
+    fn bucket(&mut self, quota: &str) -> &mut Bucket {
+        if !self.by_quota.contains_key(quota) && self.by_quota.len() >= defaults::RATE_QUOTAS {
+            let fullest = self
+                .by_quota
+                .iter()
+                .min_by(|(_, one), (_, other)| one.missing.total_cmp(&other.missing));
+            if let Some(name) = fullest.map(|(name, _)| name.clone()) {
+                self.by_quota.remove(&name);
+            }
+        }
+        self.by_quota.entry(quota.into()).or_insert_with(|| Bucket {
+            missing: 0.0,
+            at: Instant::now(),
+        })
     }
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self::new(defaults::BUDGET_CAPACITY, defaults::BUDGET_REFILL_PER_SECOND)
+        Self::of(defaults::BUDGET_CAPACITY, defaults::BUDGET_REFILL_PER_SECOND)
     }
 }
 
@@ -159,43 +208,54 @@ impl fmt::Debug for Budget {
 /// The tokens of one call. Dropping it returns those of a retry that was not sent.
 pub(crate) struct Withdrawals<'a> {
     budget: &'a Budget,
-    unsent: u32,
-    spent: u32,
+    unsent: Option<(Box<str>, u32)>,
+    /// By quota.
+    spent: Vec<(Box<str>, u32)>,
 }
 
 impl<'a> Withdrawals<'a> {
     pub(crate) const fn new(budget: &'a Budget) -> Self {
         Self {
             budget,
-            unsent: 0,
-            spent: 0,
+            unsent: None,
+            spent: Vec::new(),
         }
     }
 
     /// Takes tokens for the next retry; false if there are not enough.
-    pub(crate) fn take(&mut self, cost: u32) -> bool {
-        let taken = self.budget.take(cost);
+    pub(crate) fn take(&mut self, quota: &str, cost: u32) -> bool {
+        self.sent();
+        let taken = self.budget.take(quota, cost);
         if taken {
-            self.unsent = self.unsent.saturating_add(cost);
+            self.unsent = Some((quota.into(), cost));
         }
         taken
     }
 
     /// The retry is on its way.
-    pub(crate) const fn sent(&mut self) {
-        self.spent = self.spent.saturating_add(self.unsent);
-        self.unsent = 0;
+    pub(crate) fn sent(&mut self) {
+        let Some((quota, cost)) = self.unsent.take() else {
+            return;
+        };
+        match self.spent.iter_mut().find(|(own, _)| *own == quota) {
+            Some((_, spent)) => *spent = spent.saturating_add(cost),
+            None => self.spent.push((quota, cost)),
+        }
     }
 
     /// The call succeeded.
     pub(crate) fn succeeded(&mut self) {
         self.sent();
-        self.budget.put_back(core::mem::take(&mut self.spent));
+        for (quota, cost) in self.spent.drain(..) {
+            self.budget.put_back(&quota, cost);
+        }
     }
 }
 
 impl Drop for Withdrawals<'_> {
     fn drop(&mut self) {
-        self.budget.put_back(self.unsent);
+        if let Some((quota, cost)) = &self.unsent {
+            self.budget.put_back(quota, *cost);
+        }
     }
 }

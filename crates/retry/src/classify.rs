@@ -49,6 +49,17 @@ pub trait Classify {
         true
     }
 
+    /// The quota that the call counted against, where the error says so: otherwise the one that the call was made on.
+    fn quota(&self) -> Option<&str> {
+        None
+    }
+
+    /// Tells each failure that it stands for: itself, unless several services were asked. A rate hears of each what its quota
+    /// is concerned with.
+    fn each_part(&self, tell: &mut dyn FnMut(Part<'_>)) {
+        tell(Part::of(self));
+    }
+
     /// What to keep of it, for the errors of calls that a breaker refuses because of it. By default the class alone; an error
     /// that can be cloned is worth keeping whole.
     ///
@@ -78,4 +89,42 @@ pub trait Classify {
     fn kept(&self) -> LastFailure {
         LastFailure::of_class(self.class())
     }
+}
+
+/// What one service said, or failed to say: a part of an error that may stand for several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part<'a> {
+    /// The kind of failure.
+    pub class: ErrorClass,
+    /// How long the service asks to wait.
+    pub delay: Option<Duration>,
+    /// The quota that the call counted against, where that is known.
+    pub quota: Option<&'a str>,
+    /// Whether anything was sent to the service.
+    pub was_sent: bool,
+}
+
+impl<'a> Part<'a> {
+    /// The whole of an error that stands for itself.
+    #[must_use]
+    pub fn of<E: Classify + ?Sized>(error: &'a E) -> Self {
+        Self {
+            class: error.class(),
+            delay: error.delay(),
+            quota: error.quota(),
+            was_sent: error.was_sent(),
+        }
+    }
+}
+
+/// Whether a failure of this class is an answer of the service, which counts towards its quota and says that it is up.
+pub(crate) const fn is_answer(class: ErrorClass) -> bool {
+    matches!(
+        class,
+        ErrorClass::Denied
+            | ErrorClass::UnavailableKey
+            | ErrorClass::InvalidRequest
+            | ErrorClass::NotAuthentic
+    )
 }

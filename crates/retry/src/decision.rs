@@ -19,6 +19,10 @@ pub struct Rules {
     pub deadline: Option<Duration>,
     /// How long one attempt may take.
     pub attempt_timeout: Option<Duration>,
+    /// The least that the measured time for one attempt comes to, where an attempt may take several times what answers take
+    /// ([`Policy::with_measured_attempt_timeout`](crate::Policy::with_measured_attempt_timeout)). None: `attempt_timeout` holds
+    /// at all times.
+    pub shortest_timeout: Option<Duration>,
     /// The longest delay asked for by the service that is honoured in full; longer ones count as this.
     pub server_delay_cap: Duration,
 }
@@ -35,6 +39,7 @@ impl Default for Rules {
             max_attempts: defaults::MAX_ATTEMPTS,
             deadline: Some(defaults::DEADLINE),
             attempt_timeout: Some(defaults::ATTEMPT_TIMEOUT),
+            shortest_timeout: None,
             server_delay_cap: defaults::SERVER_DELAY_CAP,
         }
     }
@@ -105,9 +110,10 @@ impl Rules {
     /// Decides what to do after a failed attempt, and counts it in `progress`.
     ///
     /// `remaining` is the time to the call's deadline. `paced` says that an adaptive rate will space the retry, so that
-    /// a throttled attempt needs no backoff of its own. `draw` is a uniform random number. A server delay is a floor:
+    /// a throttled attempt needs no backoff of its own, nor a wait for the delay that the service asks for: the rate was told
+    /// of it. `draw` is a uniform random number. A server delay is a floor:
     /// the retry never comes sooner, and the jitter comes on top, so that callers told the same delay do not return
-    /// together. A wait that would end at or after the deadline gives up at once.
+    /// together. A delay or wait that would end at or after the deadline gives up at once.
     ///
     /// ```
     /// use std::time::Duration;
@@ -152,15 +158,20 @@ impl Rules {
             ErrorClass::Throttled => progress.throttled.next(&self.throttled, draw),
             _ => progress.transient.next(&self.transient, draw),
         };
-        let asked = outcome
-            .server_delay
-            .unwrap_or_default()
-            .min(self.server_delay_cap);
-        let after = asked.saturating_add(own);
+        let after = self.asked(outcome).saturating_add(own);
         match remaining {
             Some(remaining) if after >= remaining => Decision::GiveUp(Reason::Deadline),
+            _ if paced && outcome.class == ErrorClass::Throttled => Decision::Retry {
+                after: Duration::ZERO,
+            },
             _ => Decision::Retry { after },
         }
+    }
+
+    /// The delay that the service asked for, as far as it is honoured.
+    pub(crate) fn asked(&self, outcome: Outcome) -> Duration {
+        let asked = outcome.server_delay.unwrap_or_default();
+        asked.min(self.server_delay_cap)
     }
 }
 

@@ -57,6 +57,11 @@ pub const BUDGET_CAPACITY: u32 = 10_000;
 /// With the bucket empty, ten transient retries a second still go out, enough to notice that the service is back.
 pub const BUDGET_REFILL_PER_SECOND: u32 = 100;
 
+/// How many quotas an adaptive rate and a budget each keep apart: 1,024.
+///
+/// In KMS there is one for each account and Region, and for each custom key store; a process has a handful. Idle ones make room.
+pub const RATE_QUOTAS: usize = 1024;
+
 /// Tokens that a retry after a throttle takes: 1.
 ///
 /// A throttle is an answer, cheap for the service, and clears by itself.
@@ -115,3 +120,9 @@ pub const BREAKER_REST_CAP: Duration = Duration::from_secs(60);
 /// Whoever asks another Region meanwhile drops the slow call when the other one answers. Without this, a Region that hangs would
 /// never be found out.
 pub const BREAKER_ABANDONED_AFTER: Duration = Duration::from_millis(250);
+
+/// How long a provider that has throttled ranks behind those that have not, where it has no rate of its own: 1 s, or as long as
+/// it asks to be left alone.
+///
+/// Quotas count by the second.
+pub const BUSY_REST: Duration = Duration::from_secs(1);

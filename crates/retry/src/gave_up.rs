@@ -201,6 +201,10 @@ impl<E: Classify> Classify for GaveUp<E> {
         }
     }
 
+    fn quota(&self) -> Option<&str> {
+        self.last().and_then(Classify::quota)
+    }
+
     fn kept(&self) -> LastFailure {
         match &self.failure {
             Failure::Returned(error) => error.kept(),

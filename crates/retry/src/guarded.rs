@@ -2,11 +2,21 @@
 use std::{sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
-use crate::{Breaker, Event, Observer, breaker::Passage, observer::Observed, rank::behind_the_well};
+use crate::{
+    Breaker, Classify, Event, Observer,
+    breaker::{Passage, Side},
+    busy::Busy,
+    classify::is_answer,
+    draws::sealing_name,
+    observer::Observed,
+};
+
+/// The scope of calls that tell of the provider as a whole.
+const ALL: &str = "*";
 
 /// A provider around another one, with a [`Breaker`] of its own and without retries: one of several, each of which is judged by
 /// itself.
@@ -21,6 +31,7 @@ use crate::{Breaker, Event, Observer, breaker::Passage, observer::Observed, rank
 /// |---|---|---|
 /// | well | pass | as the provider inside says |
 /// | has failed since its last answer | pass | last, for [5 s](crate::defaults::BREAKER_REST), doubled with each try that fails up to [60 s](crate::defaults::BREAKER_REST_CAP) |
+/// | throttled a call within [1 s](crate::defaults::BUSY_REST), or as long as it asked for | pass | behind those that did not |
 /// | open: fails for longer | fail at once, but for one try [each second](crate::defaults::BREAKER_WAIT_CAP) or sooner | last |
 ///
 /// It has no time limit: the attempt timeout of the [`Retry`](crate::Retry) above drops a call that hangs, and the next attempt
@@ -41,17 +52,19 @@ pub struct Guarded<P> {
     breaker: Breaker,
     scope: Option<Arc<str>>,
     observed: Observed,
+    busy: Busy,
 }
 
 impl<P> Guarded<P> {
     /// Puts a breaker around a provider. As in [`Retry`](crate::Retry), opening is judged by the wrapped key's key id, and
-    /// sealing as a whole.
+    /// sealing by the key that the provider names.
     pub fn new(inner: P) -> Self {
         Self {
             inner,
             breaker: Breaker::new(),
             scope: None,
             observed: Observed::default(),
+            busy: Busy::default(),
         }
     }
 
@@ -91,22 +104,62 @@ impl<P> Guarded<P> {
         self.inner
     }
 
-    fn scope<'a>(&'a self, own: &'a str) -> &'a str {
-        self.scope.as_deref().unwrap_or(own)
+    /// Makes a call of the provider inside that is none of its trait's, such as one that warms it up, and judges the provider as a
+    /// whole by it: if it fails for the moment or has no answer, all that the provider opens ranks last, until it answers.
+    ///
+    /// ```
+    /// use datakey_provider::{Operation, ErrorClass, ProviderError};
+    /// use datakey_retry::Guarded;
+    ///
+    /// # struct Kms;
+    /// # impl Kms {
+    /// #     async fn warm_up(&self) -> Result<(), ProviderError> {
+    /// #         Err(ProviderError::new(ErrorClass::Transient, Operation::Decrypt))
+    /// #     }
+    /// # }
+    /// async fn start(near: &Guarded<Kms>) {
+    ///     // A service that can open elsewhere need not wait for this Region.
+    ///     let _ready_or_ranked_last = near.watch(|kms| kms.warm_up()).await;
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn watch<'a, T, F>(&'a self, call: impl FnOnce(&'a P) -> F) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        let (side, scope) = self.named(Side::Whole, ALL);
+        let passage = self.breaker.watch(side, scope);
+        let result = call(&self.inner).await;
+        self.ended(passage, scope, "", &result);
+        result
+    }
+
+    fn named<'a>(&'a self, side: Side, own: &'a str) -> (Side, &'a str) {
+        match self.scope.as_deref() {
+            Some(scope) => (Side::Whole, scope),
+            None if own.is_empty() => (Side::Whole, own),
+            None => (side, own),
+        }
     }
 
     fn enter<'a>(
         &'a self,
-        scope: &'a str,
+        (side, scope): (Side, &'a str),
         operation: Operation,
         key_id: Option<&str>,
     ) -> Result<Passage<'a>, ProviderError> {
         self.breaker
-            .enter(scope)
+            .enter(side, scope)
             .map_err(|open| open.into_provider_error(operation, key_id))
     }
 
-    fn ended<T>(&self, passage: Passage<'_>, scope: &str, result: &Result<T, ProviderError>) {
+    fn ended<T>(&self, passage: Passage<'_>, scope: &str, quota: &str, result: &Result<T, ProviderError>) {
+        self.busy.ended(quota, result.as_ref().err());
+        if answers(result) {
+            self.breaker.answered(Side::Whole, ALL);
+        }
         match result {
             Ok(_) => passage.answered(),
             Err(error) => {
@@ -127,10 +180,11 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
         context: &EncryptionContext,
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        let scope = self.scope("");
+        let name = sealing_name(&self.inner);
+        let scope = self.named(Side::Sealing, &name);
         let passage = self.enter(scope, Operation::GenerateDataKey, None)?;
         let made = self.inner.generate_data_key(context, length).await;
-        self.ended(passage, scope, &made);
+        self.ended(passage, scope.1, "", &made);
         made
     }
 
@@ -139,10 +193,11 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
-        let scope = self.scope("");
+        let name = sealing_name(&self.inner);
+        let scope = self.named(Side::Sealing, &name);
         let passage = self.enter(scope, Operation::Encrypt, None)?;
         let wrapped = self.inner.encrypt(context, data_key).await;
-        self.ended(passage, scope, &wrapped);
+        self.ended(passage, scope.1, "", &wrapped);
         wrapped
     }
 
@@ -152,6 +207,10 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
 
     fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
         self.inner.sealing_key_is(name, key_id)
+    }
+
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        self.inner.sealing_scopes(tell);
     }
 
     fn sealing_time_limit(&self) -> Option<Duration> {
@@ -164,11 +223,16 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
 impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
         let own = self.inner.rank(wrapped)?;
-        Some(if self.breaker.is_unwell(self.scope(wrapped.key_id())) {
-            behind_the_well(own)
-        } else {
-            own
-        })
+        let (_, scope) = self.named(Side::Whole, wrapped.key_id());
+        Some(
+            if self.breaker.ranks_last(scope) || self.breaker.ranks_last(ALL) {
+                own.unhealthy()
+            } else if self.busy.is(self.inner.opening_scope(wrapped).quota) {
+                own.busy()
+            } else {
+                own
+            },
+        )
     }
 
     async fn decrypt(
@@ -176,10 +240,11 @@ impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        let (scope, key_id) = (self.scope(wrapped.key_id()), wrapped.key_id());
+        let key_id = wrapped.key_id();
+        let scope = self.named(Side::Whole, key_id);
         let passage = self.enter(scope, Operation::Decrypt, Some(key_id))?;
         let opened = self.inner.decrypt(context, wrapped).await;
-        self.ended(passage, scope, &opened);
+        self.ended(passage, scope.1, self.opening_scope(wrapped).quota, &opened);
         opened
     }
 
@@ -187,7 +252,18 @@ impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
         self.inner.opening_key_is(name, key_id)
     }
 
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        self.inner.opening_scope(wrapped)
+    }
+
     fn opening_time_limit(&self) -> Option<Duration> {
         self.inner.opening_time_limit()
     }
+}
+
+fn answers<T>(result: &Result<T, ProviderError>) -> bool {
+    let Err(error) = result else {
+        return true;
+    };
+    Classify::was_sent(error) && (error.class() == ErrorClass::Throttled || is_answer(error.class()))
 }

@@ -120,9 +120,13 @@
 mod backoff;
 mod breaker;
 mod budget;
+mod busy;
+mod call;
 mod classify;
 mod decision;
 pub mod defaults;
+mod draws;
+mod gates;
 mod gave_up;
 mod guarded;
 mod last_failure;
@@ -131,17 +135,18 @@ mod policy;
 mod provider;
 mod provider_error;
 mod random;
-mod rank;
 mod rate;
 mod rounded;
 mod run;
+mod target;
+mod timeouts;
 #[cfg(feature = "tower")]
 pub mod tower;
 
 pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerBuilder, BreakerPhase, BreakerState, CircuitOpen};
-pub use budget::{Budget, BudgetState};
-pub use classify::Classify;
+pub use budget::{Budget, BudgetBuilder, BudgetState};
+pub use classify::{Classify, Part};
 pub use decision::{Decision, Outcome, Progress, Rules};
 pub use gave_up::{Failure, GaveUp, Reason};
 pub use guarded::Guarded;

@@ -1,17 +1,20 @@
 //! A policy: the rules, and what the calls under it share.
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
+use datakey_provider::Operation;
 use rand::Rng;
 
 use crate::{
     AdaptiveRate, Backoff, Breaker, Budget, Observer, Priority, Rules, observer::Observed, random::Random,
+    timeouts::Timeouts,
 };
 
 /// When and how often to try again: the [`Rules`], with the budget, the adaptive rate, the breaker and the random source that
 /// all calls under it share.
 ///
 /// A clone shares them, so a clone with another deadline or priority still draws on the same budget and keeps to the same
-/// rate. Make one policy for each quota; in KMS, for each account and Region.
+/// rates. One policy does for a whole process: budget and rate are kept for each quota, as the provider names it, and the
+/// breaker for each key. Give a policy of its own to what should have other rules.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,6 +32,9 @@ pub struct Policy {
     rate: Option<AdaptiveRate>,
     breaker: Option<Breaker>,
     scope: Option<Arc<str>>,
+    quota: Option<Arc<str>>,
+    by_operation: Vec<(Operation, Rules)>,
+    timeouts: Timeouts,
     random: Random,
     observed: Observed,
     priority: Option<Priority>,
@@ -51,6 +57,9 @@ impl Policy {
             rate: Some(AdaptiveRate::new()),
             breaker: Some(Breaker::new()),
             scope: None,
+            quota: None,
+            by_operation: Vec::new(),
+            timeouts: Timeouts::default(),
             random: Random::default(),
             observed: Observed::default(),
             priority: None,
@@ -104,6 +113,47 @@ impl Policy {
         self
     }
 
+    /// Has the time that an attempt may take follow the time that answers take: several times that, at least `shortest` and at
+    /// most the [attempt timeout](Self::with_attempt_timeout), which holds until some attempts were answered. It is measured for
+    /// each quota, and each timeout doubles it until the next answer.
+    ///
+    /// For whoever would rather not wait for seconds where answers take milliseconds. See [`Rules::shortest_timeout`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_retry::Policy;
+    ///
+    /// let policy = Policy::default().with_measured_attempt_timeout(Duration::from_millis(250));
+    /// # let _ = policy;
+    /// ```
+    #[must_use]
+    pub const fn with_measured_attempt_timeout(mut self, shortest: Duration) -> Self {
+        self.rules.shortest_timeout = Some(shortest);
+        self
+    }
+
+    /// Sets rules of their own for one operation of a provider, which begin as those set so far for all.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_provider::Operation;
+    /// use datakey_retry::Policy;
+    ///
+    /// // A reader waits for ten seconds, a new data key may take a minute.
+    /// let policy = Policy::default()
+    ///     .with_rules_for(Operation::Decrypt, |rules| rules.deadline = Some(Duration::from_secs(10)));
+    /// assert_eq!(policy.rules_for(Operation::Decrypt).deadline, Some(Duration::from_secs(10)));
+    /// assert_eq!(policy.rules_for(Operation::GenerateDataKey), policy.rules());
+    /// ```
+    #[must_use]
+    pub fn with_rules_for(mut self, operation: Operation, change: impl FnOnce(&mut Rules)) -> Self {
+        let mut rules = *self.rules_for(operation);
+        change(&mut rules);
+        self.by_operation.retain(|(own, _)| *own != operation);
+        self.by_operation.push((operation, rules));
+        self
+    }
+
     /// Sets the waits after throttled attempts, where no adaptive rate spaces the retries.
     #[must_use]
     pub const fn with_throttled_backoff(mut self, backoff: Backoff) -> Self {
@@ -118,14 +168,14 @@ impl Policy {
         self
     }
 
-    /// Sets the budget to draw on, which may be shared with other policies.
+    /// Sets the budget to draw on, which may be shared with other policies. It has so many tokens for each quota.
     #[must_use]
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
     }
 
-    /// Sets the adaptive rate to keep to, which may be shared with other policies of the same quota.
+    /// Sets the adaptive rate to keep to, which may be shared with other policies.
     #[must_use]
     pub fn with_adaptive_rate(mut self, rate: AdaptiveRate) -> Self {
         self.rate = Some(rate);
@@ -156,20 +206,36 @@ impl Policy {
 
     /// Names what the calls under this policy go to, for the [`Breaker`]: calls of one name are taken to fail together.
     ///
-    /// Needed where one policy is for several services that go down one by one. [`Retry`](crate::Retry) knows the scope of
-    /// what it opens by the key id, unless this names one.
+    /// Needed where one policy is for several services that go down one by one. [`Retry`](crate::Retry) knows the keys that it
+    /// opens and seals with, and has a scope for each, unless this names one.
     ///
     /// ```
     /// use datakey_retry::Policy;
     ///
     /// let policy = Policy::default();
-    /// let near = policy.clone().with_scope("eu-west-1"); // one budget and rate with the other,
+    /// let near = policy.clone().with_scope("eu-west-1"); // one deadline and random source with the other,
     /// let far = policy.with_scope("eu-central-1");       // but an outage of its own
     /// # assert_eq!((near.scope(), far.scope()), (Some("eu-west-1"), Some("eu-central-1")));
     /// ```
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<Arc<str>>) -> Self {
         self.scope = Some(scope.into());
+        self
+    }
+
+    /// Names the quota that the calls under this policy count against, for budget and rate: instead of what the provider says,
+    /// or where there is no provider to say it.
+    ///
+    /// ```
+    /// use datakey_retry::Policy;
+    ///
+    /// let policy = Policy::default();
+    /// let (reads, writes) = (policy.clone().with_quota("reads"), policy.with_quota("writes"));
+    /// # let _ = (reads, writes);
+    /// ```
+    #[must_use]
+    pub fn with_quota(mut self, quota: impl Into<Arc<str>>) -> Self {
+        self.quota = Some(quota.into());
         self
     }
 
@@ -208,6 +274,13 @@ impl Policy {
         &self.rules
     }
 
+    /// The numbers for one operation of a provider: those set for it, otherwise those for all.
+    #[must_use]
+    pub fn rules_for(&self, operation: Operation) -> &Rules {
+        let own = self.by_operation.iter().find(|(own, _)| *own == operation);
+        own.map_or(&self.rules, |(_, rules)| rules)
+    }
+
     /// The budget that calls under this policy draw on.
     #[must_use]
     pub const fn budget(&self) -> &Budget {
@@ -230,6 +303,16 @@ impl Policy {
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
+    }
+
+    /// The quota that calls under this policy count against, if it names one.
+    #[must_use]
+    pub fn quota(&self) -> Option<&str> {
+        self.quota.as_deref()
+    }
+
+    pub(crate) const fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
     }
 
     pub(crate) const fn observed(&self) -> &Observed {

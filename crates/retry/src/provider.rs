@@ -3,17 +3,21 @@ use std::time::Duration;
 
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
 
-use crate::{Policy, Priority, rank::behind_the_well, run::retry_as};
+use crate::{Policy, Priority, breaker::Side, draws::sealing_name, run::retry_as, target::Target};
 
 /// A provider around another one, each of whose calls follows a [`Policy`].
 ///
 /// Whichever halves the inner provider has, this has. Opening goes before sealing where the adaptive rate makes calls
 /// wait; [`Policy::with_priority`] overrides it.
 ///
-/// Opening is judged by the [`Breaker`](crate::Breaker) for each wrapping key by itself, sealing for the provider as a whole.
+/// Calls keep to the rate of the quota that the provider names ([`Scope`]), and draw on its budget: what is throttled in
+/// one Region keeps nobody from another. Sealing by several providers waits for a turn on each of their quotas. Where
+/// opening would wait for long, it ranks behind what is not busy.
+///
+/// Opening is judged by the [`Breaker`](crate::Breaker) for each wrapping key by itself, and so is sealing.
 /// What has failed ranks last until it is answered again, see [`Breaker::is_unwell`](crate::Breaker::is_unwell): so another
 /// Region's wrapped key is tried first, and an outage is paid for once and not by each message. Where one wrapped key can be opened
 /// in several Regions, put each Region's provider into a [`Guarded`](crate::Guarded).
@@ -62,18 +66,61 @@ impl<P> Retry<P> {
     }
 
     /// The policy's deadline. A policy without one that tries once is as patient as its attempt.
-    fn time_limit(&self, inner: Option<Duration>) -> Option<Duration> {
-        let rules = self.policy.rules();
+    fn time_limit(&self, operation: Operation, inner: Option<Duration>) -> Option<Duration> {
+        let rules = self.policy.rules_for(operation);
         let once = rules.max_attempts.get() == 1 && self.policy.adaptive_rate().is_none();
         let attempt = [rules.attempt_timeout, inner].into_iter().flatten().min();
         rules.deadline.or_else(|| attempt.filter(|_| once))
+    }
+}
+
+impl<P: SealingProvider> Retry<P> {
+    fn sealing<'a>(
+        &'a self,
+        operation: Operation,
+        name: &'a str,
+    ) -> Target<'a, impl Fn(&mut dyn FnMut(Scope<'a>))> {
+        Target {
+            operation: Some(operation),
+            priority: Priority::Normal,
+            // What has no name has no sides either.
+            side: if name.is_empty() {
+                Side::Whole
+            } else {
+                Side::Sealing
+            },
+            name,
+            scopes: |tell: &mut dyn FnMut(Scope<'a>)| self.inner.sealing_scopes(tell),
+        }
+    }
+}
+
+impl<P: OpeningProvider> Retry<P> {
+    fn opening<'a>(&'a self, wrapped: &'a WrappedKey) -> Target<'a, impl Fn(&mut dyn FnMut(Scope<'a>))> {
+        Target {
+            operation: Some(Operation::Decrypt),
+            priority: Priority::Urgent,
+            side: Side::Whole,
+            name: wrapped.key_id(),
+            scopes: |tell: &mut dyn FnMut(Scope<'a>)| tell(self.inner.opening_scope(wrapped)),
+        }
     }
 
     fn is_unwell(&self, wrapped: &WrappedKey) -> bool {
         let scope = self.policy.scope().unwrap_or_else(|| wrapped.key_id());
         self.policy
             .breaker()
-            .is_some_and(|breaker| breaker.is_unwell(scope))
+            .is_some_and(|breaker| breaker.ranks_last(scope))
+    }
+
+    /// Whether a call would wait for long on the quota that it counts against.
+    fn is_busy(&self, wrapped: &WrappedKey) -> bool {
+        let Some(rate) = self.policy.adaptive_rate() else {
+            return false;
+        };
+        let own = self.inner.opening_scope(wrapped);
+        let quota = self.policy.quota().unwrap_or(own.quota);
+        rate.is_busy(Scope { quota, key: own.key })
     }
 }
 
@@ -85,11 +132,13 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
         context: &EncryptionContext,
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        retry_as(&self.policy, Priority::Normal, "", || {
+        let name = sealing_name(&self.inner);
+        let target = self.sealing(Operation::GenerateDataKey, &name);
+        let made = retry_as(&self.policy, target, || {
             self.inner.generate_data_key(context, length)
-        })
-        .await
-        .map_err(|gave_up| gave_up.into_provider_error(Operation::GenerateDataKey, None))
+        });
+        made.await
+            .map_err(|gave_up| gave_up.into_provider_error(Operation::GenerateDataKey, None))
     }
 
     async fn encrypt(
@@ -97,11 +146,12 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
-        retry_as(&self.policy, Priority::Normal, "", || {
-            self.inner.encrypt(context, data_key)
-        })
-        .await
-        .map_err(|gave_up| gave_up.into_provider_error(Operation::Encrypt, None))
+        let name = sealing_name(&self.inner);
+        let target = self.sealing(Operation::Encrypt, &name);
+        let wrapped = retry_as(&self.policy, target, || self.inner.encrypt(context, data_key));
+        wrapped
+            .await
+            .map_err(|gave_up| gave_up.into_provider_error(Operation::Encrypt, None))
     }
 
     fn wrapped_keys_each(&self) -> usize {
@@ -112,8 +162,14 @@ impl<P: SealingProvider> SealingProvider for Retry<P> {
         self.inner.sealing_key_is(name, key_id)
     }
 
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        self.inner.sealing_scopes(tell);
+    }
+
     fn sealing_time_limit(&self) -> Option<Duration> {
-        self.time_limit(self.inner.sealing_time_limit())
+        let inner = self.inner.sealing_time_limit();
+        let making = self.time_limit(Operation::GenerateDataKey, inner)?;
+        Some(making.max(self.time_limit(Operation::Encrypt, inner)?))
     }
 }
 
@@ -123,7 +179,9 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
         let rank = self.inner.rank(wrapped)?;
         Some(if self.is_unwell(wrapped) {
-            behind_the_well(rank)
+            rank.unhealthy()
+        } else if self.is_busy(wrapped) {
+            rank.busy()
         } else {
             rank
         })
@@ -134,11 +192,16 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        retry_as(&self.policy, Priority::Urgent, wrapped.key_id(), || {
+        let opened = retry_as(&self.policy, self.opening(wrapped), || {
             self.inner.decrypt(context, wrapped)
-        })
-        .await
-        .map_err(|gave_up| gave_up.into_provider_error(Operation::Decrypt, Some(wrapped.key_id())))
+        });
+        opened
+            .await
+            .map_err(|gave_up| gave_up.into_provider_error(Operation::Decrypt, Some(wrapped.key_id())))
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        self.inner.opening_scope(wrapped)
     }
 
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
@@ -146,6 +209,6 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {
-        self.time_limit(self.inner.opening_time_limit())
+        self.time_limit(Operation::Decrypt, self.inner.opening_time_limit())
     }
 }

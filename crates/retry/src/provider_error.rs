@@ -3,7 +3,7 @@ use std::error::Error as _;
 
 use datakey_provider::{ErrorClass, Operation, ProviderError, SeveralError};
 
-use crate::{CircuitOpen, Classify, Failure, GaveUp, LastFailure, Reason};
+use crate::{CircuitOpen, Classify, Failure, GaveUp, LastFailure, Part, Reason};
 
 /// What stands behind a provider's error that a layer of this crate below made.
 enum Below<'a> {
@@ -53,6 +53,17 @@ impl Classify for ProviderError {
             Below::Refused => false,
             Below::Several(failures) => failures.iter().any(Classify::was_sent),
             Below::Nothing => Self::was_sent(self),
+        }
+    }
+
+    fn quota(&self) -> Option<&str> {
+        self.quota()
+    }
+
+    fn each_part(&self, tell: &mut dyn FnMut(Part<'_>)) {
+        match below(self) {
+            Below::Several(failures) => failures.iter().for_each(|failure| failure.each_part(tell)),
+            _ => tell(Part::of(self)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Classify, GaveUp, Policy, Priority, run::retry_ready};
+use crate::{Classify, GaveUp, Policy, run::retry_ready, target::plain};
 
 /// Puts a [`Policy`] around a service: each request is sent as often as the policy says.
 ///
@@ -137,7 +137,7 @@ where
                 }
             };
             let sent = move |mut service: S| service.call(request.clone());
-            retry_ready(&policy, (Priority::Normal, ""), made_ready, sent).await
+            retry_ready(&policy, plain(), made_ready, sent).await
         })
     }
 }

@@ -7,7 +7,7 @@ use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode, P
 use datakey_kms::{DiscoveryFilter, KmsProvider, KmsProviderBuilder};
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider,
-    ProviderError, Rank, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
+    ProviderError, Rank, Scope, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
 };
 use datakey_tests::kms::{REGION, client, config, context};
 
@@ -212,6 +212,10 @@ impl<P: SealingProvider> SealingProvider for AsDocumented<P> {
         self.0.sealing_key_is(name, key_id)
     }
 
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        self.0.sealing_scopes(tell);
+    }
+
     fn sealing_time_limit(&self) -> Option<Duration> {
         self.0.sealing_time_limit()
     }
@@ -240,6 +244,10 @@ impl<P: OpeningProvider> OpeningProvider for AsDocumented<P> {
 
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
         self.0.opening_key_is(name, key_id)
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        self.0.opening_scope(wrapped)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

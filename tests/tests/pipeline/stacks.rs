@@ -13,7 +13,7 @@ use datakey::{
     SealError, Sealer, both,
     keyring::{OpeningKeyring, SealingKeyring},
     provider::{
-        DataKey, DataKeyLength, GeneratedDataKey, KeyProvider, OpeningProvider, Rank, SealingProvider,
+        DataKey, DataKeyLength, GeneratedDataKey, KeyProvider, OpeningProvider, Rank, Scope, SealingProvider,
         Several, WrappedKey, WrappedKeys, async_trait,
     },
     retry::{Budget, Policy, Retry, defaults},
@@ -86,6 +86,10 @@ impl<P: SealingProvider> SealingProvider for Counted<P> {
         self.inner.wrapped_keys_each()
     }
 
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        self.inner.sealing_scopes(tell);
+    }
+
     fn sealing_time_limit(&self) -> Option<Duration> {
         self.inner.sealing_time_limit()
     }
@@ -103,6 +107,10 @@ impl<P: OpeningProvider> OpeningProvider for Counted<P> {
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
         self.counts().decrypt(context, wrapped).await
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        self.inner.opening_scope(wrapped)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {
@@ -166,7 +174,12 @@ async fn both_sides_of_a_process_share_one_budget() {
     let policy = Policy::default()
         .without_breaker()
         .without_adaptive_rate()
-        .with_budget(Budget::new(3 * defaults::TRANSIENT_COST, 0));
+        .with_budget(
+            Budget::builder()
+                .with_capacity(3 * defaults::TRANSIENT_COST)
+                .with_refill_per_second(0)
+                .build(),
+        );
     let (sealer, opener_of_both) = Both::new(provider.clone()).retry(policy).build().unwrap();
     drop(opener);
     provider

@@ -4,5 +4,6 @@ mod conformance;
 mod context;
 mod local_key_file;
 mod local_keys;
+mod scopes;
 mod several;
 mod verdict;

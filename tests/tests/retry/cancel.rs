@@ -26,7 +26,12 @@ fn error(class: ErrorClass) -> ProviderError {
 /// Budget without refill, a rate that has been throttled, a breaker that is closed.
 async fn world() -> Policy {
     let policy = seeded(3)
-        .with_budget(Budget::new(1000, 0))
+        .with_budget(
+            Budget::builder()
+                .with_capacity(1000)
+                .with_refill_per_second(0)
+                .build(),
+        )
         .with_transient_backoff(Backoff::constant(ms(50)));
     let once = policy.clone().with_max_attempts(1);
     let throttled = retry(&once, || async { Err::<(), _>(error(ErrorClass::Throttled)) });

@@ -68,7 +68,8 @@ fn one_failed_attempt_decided() {
         (Outcome::of(Timeout), None, false, u64::MAX, after(100)),
         (server(Throttled, 250), None, false, 0, after(250)),
         (server(Throttled, 250), None, false, u64::MAX, after(1250)),
-        (server(Throttled, 250), None, true, u64::MAX, after(250)),
+        // The rate was told of the delay, and the call keeps its place in the queue.
+        (server(Throttled, 250), None, true, u64::MAX, after(0)),
         (server(Transient, 99_000), None, false, u64::MAX, after(3100)),
         (Outcome::of(Transient), Some(ms(101)), false, u64::MAX, after(100)),
         (

@@ -14,5 +14,7 @@ mod quota;
 mod rate;
 mod regions;
 mod run;
+mod scopes;
 mod sleepers;
 mod tower;
+mod windows;

@@ -139,7 +139,10 @@ async fn the_deadline_ends_an_attempt_too() {
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_pays_for_retries_and_is_paid_back_by_success() {
-    let budget = Budget::new(100, 0);
+    let budget = Budget::builder()
+        .with_capacity(100)
+        .with_refill_per_second(0)
+        .build();
     let policy = steady().with_budget(budget.clone());
     let (result, _) = run(&policy, &[ErrorClass::Transient, ErrorClass::Throttled]).await;
     assert!(result.is_ok());
@@ -162,7 +165,10 @@ async fn the_budget_pays_for_retries_and_is_paid_back_by_success() {
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_refills_up_to_its_capacity() {
-    let budget = Budget::new(100, 20);
+    let budget = Budget::builder()
+        .with_capacity(100)
+        .with_refill_per_second(20)
+        .build();
     let policy = steady().with_budget(budget.clone());
     let _gave_up = run(&policy, &[ErrorClass::Transient; 50]).await;
     let before = budget.state().available;
@@ -197,7 +203,10 @@ async fn dropped_at_any_await_a_call_has_paid_for_what_it_sent() {
     let mut finished = false;
     let mut seen = Vec::new();
     for polls in 0.. {
-        let budget = Budget::new(1000, 0);
+        let budget = Budget::builder()
+            .with_capacity(1000)
+            .with_refill_per_second(0)
+            .build();
         let policy = steady().with_budget(budget.clone()).with_max_attempts(4);
         let attempts = Arc::new(AtomicU32::new(0));
         let call = retry(&policy, || {

@@ -287,7 +287,10 @@ async fn a_throttle_that_was_left_lying_for_an_hour_says_nothing_of_now() {
 
 #[tokio::test(start_paused = true)]
 async fn what_sleepers_drew_from_the_budget_comes_back_with_time() {
-    let budget = Budget::new(100, 10);
+    let budget = Budget::builder()
+        .with_capacity(100)
+        .with_refill_per_second(10)
+        .build();
     let wait = Backoff::constant(ms(100));
     let policy = seeded(1)
         .without_adaptive_rate()

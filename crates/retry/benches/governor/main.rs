@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! cargo bench -p datakey-retry --features experiments --bench governor [-- NAME ...]
+//! cargo bench -p datakey-retry --features experiments --bench governor -- chosen     what the numbers chosen make, and no more
+//! cargo bench -p datakey-retry --features experiments --bench governor -- windows    small quotas, counted by the second
 //! ```
 //!
 //! A figure counts as moved if its change over the seeds is more than five times what chance makes of it, and more than
@@ -20,7 +22,12 @@
 #[path = "../../../../tests/src/retry.rs"]
 mod retry;
 
+#[expect(unreachable_pub, reason = "shared with the tests")]
+#[path = "../../../../tests/src/retry_windows.rs"]
+mod retry_windows;
+
 mod scenarios;
+mod windows;
 
 use std::{
     process::ExitCode,
@@ -45,6 +52,14 @@ fn main() -> ExitCode {
         .skip(1)
         .filter(|word| word != "--bench")
         .collect();
+    if named.first().is_some_and(|word| word == "windows") {
+        println!("\n{} bars are missed", windows::told());
+        return ExitCode::SUCCESS;
+    }
+    if named.first().is_some_and(|word| word == "chosen") {
+        told(run(&[None]).first().unwrap());
+        return ExitCode::SUCCESS;
+    }
     let constants: Vec<_> = AdaptiveRate::constants()
         .iter()
         .filter(|(name, ..)| named.is_empty() || named.iter().any(|named| named == name))

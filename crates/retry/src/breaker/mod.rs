@@ -9,6 +9,7 @@ mod shared;
 mod state;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, atomic::Ordering},
 };
@@ -20,6 +21,7 @@ use shared::Shared;
 pub use builder::BreakerBuilder;
 pub use circuit_open::CircuitOpen;
 pub(crate) use passage::Passage;
+pub(crate) use scopes::Side;
 pub use state::{BreakerPhase, BreakerState};
 
 /// Fails calls at once while a service is down, so that an outage costs callers microseconds and not timeouts, and says what is
@@ -27,7 +29,9 @@ pub use state::{BreakerPhase, BreakerState};
 ///
 /// It judges each *scope* by itself, so that the outage of one Region keeps nobody from another. The scope of a call is a
 /// name: [`Policy::with_scope`](crate::Policy::with_scope); without one, opening through [`Retry`](crate::Retry) is judged
-/// by the wrapped key's key id, as a key may be down by itself, and all else is one unnamed scope, `""`.
+/// by the wrapped key's key id and sealing by the key that the provider names, each by itself, as a key may be down by itself
+/// and so may an operation; all else is one unnamed scope, `""`. So sealers with different keys that share a breaker do not fail
+/// each other. Sealing by several providers at once is judged as a whole: it needs all of them.
 ///
 /// | state of a scope | until | then |
 /// |---|---|---|
@@ -96,7 +100,11 @@ impl Breaker {
     /// What it does with calls of one scope.
     #[must_use]
     pub fn phase_of(&self, scope: &str) -> BreakerPhase {
-        self.0.lock().get(scope).map_or(BreakerPhase::Closed, phase)
+        let scopes = self.0.lock();
+        let phases = scopes.both(scope).map(phase);
+        phases
+            .max_by_key(|phase| phase.severity())
+            .unwrap_or(BreakerPhase::Closed)
     }
 
     /// The scopes that are not closed: what is down at the moment.
@@ -111,7 +119,8 @@ impl Breaker {
         let down = scopes
             .iter()
             .filter(|(_, machine)| phase(machine) != BreakerPhase::Closed);
-        down.map(|(scope, _)| scope.into()).collect()
+        let down: BTreeSet<Box<str>> = down.map(|(scope, _)| scope.into()).collect();
+        down.into_iter().collect()
     }
 
     /// Whether a scope ranks last at the moment: it has failed since its last answer, and nobody is to try it again yet.
@@ -126,20 +135,30 @@ impl Breaker {
             return false;
         }
         let now = self.0.now();
-        self.0
-            .lock()
-            .get(scope)
+        let scopes = self.0.lock();
+        scopes.both(scope).any(|machine| machine.is_unwell(now))
+    }
+
+    /// As [`is_unwell`](Self::is_unwell), for opening alone.
+    pub(crate) fn ranks_last(&self, scope: &str) -> bool {
+        if self.0.is_calm() {
+            return false;
+        }
+        let now = self.0.now();
+        let scopes = self.0.lock();
+        scopes
+            .get(Side::Whole, scope)
             .is_some_and(|machine| machine.is_unwell(now))
     }
 
     /// Refuses a call that need not wait for anything else first.
-    pub(crate) fn peek(&self, scope: &str) -> Result<(), CircuitOpen> {
+    pub(crate) fn peek(&self, side: Side, scope: &str) -> Result<(), CircuitOpen> {
         if self.0.is_calm() {
             return Ok(());
         }
         let now = self.0.now();
         let scopes = self.0.lock();
-        let refusal = scopes.get(scope).and_then(|machine| {
+        let refusal = scopes.get(side, scope).and_then(|machine| {
             let probe_in = machine.refuses_for(now)?;
             Some(CircuitOpen::new(machine.last.clone(), probe_in))
         });
@@ -147,10 +166,10 @@ impl Breaker {
     }
 
     /// Lets one attempt go ahead.
-    pub(crate) fn enter<'a>(&'a self, scope: &'a str) -> Result<Passage<'a>, CircuitOpen> {
+    pub(crate) fn enter<'a>(&'a self, side: Side, scope: &'a str) -> Result<Passage<'a>, CircuitOpen> {
         let mut ticket = None;
         if !self.0.is_calm()
-            && let Some(machine) = self.0.lock().get_mut(scope)
+            && let Some(machine) = self.0.lock().get_mut(side, scope)
         {
             match machine.enter(self.0.now(), &self.0.settings) {
                 Entry::Refuse { probe_in } => {
@@ -160,7 +179,21 @@ impl Breaker {
                 Entry::Pass => {}
             }
         }
-        Ok(Passage::new(&self.0, scope, ticket))
+        Ok(Passage::new(&self.0, (side, scope), ticket))
+    }
+
+    /// A call that is made whether or not the scope is open.
+    pub(crate) fn watch<'a>(&'a self, side: Side, scope: &'a str) -> Passage<'a> {
+        Passage::new(&self.0, (side, scope), None)
+    }
+
+    /// A scope is well, whatever else was asked.
+    pub(crate) fn answered(&self, side: Side, scope: &str) {
+        if !self.0.is_calm() {
+            let mut scopes = self.0.lock();
+            scopes.answered(side, scope);
+            self.0.settle(&scopes);
+        }
     }
 
     fn refused(&self, open: CircuitOpen) -> CircuitOpen {

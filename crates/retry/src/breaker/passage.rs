@@ -4,12 +4,16 @@ use std::sync::atomic::Ordering;
 use datakey_provider::ErrorClass;
 use tokio::time::Instant;
 
-use super::shared::Shared;
-use crate::{classify::Classify, last_failure::LastFailure};
+use super::{scopes::Side, shared::Shared};
+use crate::{
+    classify::{Classify, is_answer},
+    last_failure::LastFailure,
+};
 
 /// An attempt under way. Dropped soon without an outcome, it leaves no trace; dropped late, it says that the service is slow.
 pub(crate) struct Passage<'a> {
     shared: &'a Shared,
+    side: Side,
     scope: &'a str,
     /// Its number, if it tries whether the service is back.
     ticket: Option<u32>,
@@ -18,9 +22,10 @@ pub(crate) struct Passage<'a> {
 }
 
 impl<'a> Passage<'a> {
-    pub(super) fn new(shared: &'a Shared, scope: &'a str, ticket: Option<u32>) -> Self {
+    pub(super) fn new(shared: &'a Shared, (side, scope): (Side, &'a str), ticket: Option<u32>) -> Self {
         Self {
             shared,
+            side,
             scope,
             ticket,
             started: Instant::now(),
@@ -33,7 +38,7 @@ impl<'a> Passage<'a> {
         self.has_ended = true;
         if !self.shared.is_calm() {
             let mut scopes = self.shared.lock();
-            scopes.answered(self.scope);
+            scopes.answered(self.side, self.scope);
             self.shared.settle(&scopes);
         }
     }
@@ -42,13 +47,7 @@ impl<'a> Passage<'a> {
     pub(crate) fn returned(mut self, error: &impl Classify) -> bool {
         match error.class() {
             class if class.is_outage() && error.was_sent() => return self.failed(error.kept()),
-            ErrorClass::Throttled
-            | ErrorClass::Denied
-            | ErrorClass::UnavailableKey
-            | ErrorClass::InvalidRequest
-            | ErrorClass::NotAuthentic
-                if error.was_sent() =>
-            {
+            class if error.was_sent() && (class == ErrorClass::Throttled || is_answer(class)) => {
                 self.answered();
             }
             // Nothing that the service said or failed to say.
@@ -66,7 +65,7 @@ impl<'a> Passage<'a> {
         let (now, settings) = (self.shared.now(), &self.shared.settings);
         let mut scopes = self.shared.lock();
         let opened = scopes
-            .failing(self.scope)
+            .failing(self.side, self.scope)
             .failed(now, last, self.ticket, settings);
         self.shared.settle(&scopes);
         if opened {
@@ -82,8 +81,10 @@ impl<'a> Passage<'a> {
         let (now, settings) = (self.shared.now(), &self.shared.settings);
         let mut scopes = self.shared.lock();
         if self.ticket.is_none() {
-            scopes.failing(self.scope).abandoned_late(now, None, settings);
-        } else if let Some(machine) = scopes.get_mut(self.scope) {
+            scopes
+                .failing(self.side, self.scope)
+                .abandoned_late(now, None, settings);
+        } else if let Some(machine) = scopes.get_mut(self.side, self.scope) {
             // Otherwise another call has been answered since.
             if late {
                 machine.abandoned_late(now, self.ticket, settings);

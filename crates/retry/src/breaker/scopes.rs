@@ -4,45 +4,88 @@ use std::{collections::BTreeMap, time::Duration};
 use super::machine::{Gate, Machine};
 use crate::defaults;
 
+/// What of a scope is judged by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    /// All of it, or opening where sealing is apart.
+    Whole,
+    /// Sealing under a key, which may fail where opening does not.
+    Sealing,
+}
+
 /// Bounded, as scopes may come from key ids that others have chosen.
 #[derive(Debug, Default)]
-pub(super) struct Scopes(BTreeMap<Box<str>, Machine>);
+pub(super) struct Scopes {
+    whole: BTreeMap<Box<str>, Machine>,
+    sealing: BTreeMap<Box<str>, Machine>,
+}
 
 impl Scopes {
     /// Whether nothing has failed, so that nobody need look.
     pub(super) fn is_calm(&self) -> bool {
-        self.0.is_empty()
+        self.whole.is_empty() && self.sealing.is_empty()
     }
 
-    pub(super) fn get(&self, scope: &str) -> Option<&Machine> {
-        self.0.get(scope)
+    fn len(&self) -> usize {
+        self.whole.len().saturating_add(self.sealing.len())
     }
 
-    pub(super) fn get_mut(&mut self, scope: &str) -> Option<&mut Machine> {
-        self.0.get_mut(scope)
+    const fn side(&self, side: Side) -> &BTreeMap<Box<str>, Machine> {
+        match side {
+            Side::Whole => &self.whole,
+            Side::Sealing => &self.sealing,
+        }
+    }
+
+    const fn side_mut(&mut self, side: Side) -> &mut BTreeMap<Box<str>, Machine> {
+        match side {
+            Side::Whole => &mut self.whole,
+            Side::Sealing => &mut self.sealing,
+        }
+    }
+
+    pub(super) fn get(&self, side: Side, scope: &str) -> Option<&Machine> {
+        self.side(side).get(scope)
+    }
+
+    pub(super) fn get_mut(&mut self, side: Side, scope: &str) -> Option<&mut Machine> {
+        self.side_mut(side).get_mut(scope)
+    }
+
+    /// Both sides of a scope, as far as they have failed.
+    pub(super) fn both<'a>(&'a self, scope: &str) -> impl Iterator<Item = &'a Machine> {
+        self.whole.get(scope).into_iter().chain(self.sealing.get(scope))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Machine)> {
-        self.0.iter().map(|(scope, machine)| (&**scope, machine))
+        let all = self.whole.iter().chain(&self.sealing);
+        all.map(|(scope, machine)| (&**scope, machine))
     }
 
     /// The scope has failed: its machine, which takes the place of another's if there are too many.
-    pub(super) fn failing(&mut self, scope: &str) -> &mut Machine {
-        if !self.0.contains_key(scope) && self.0.len() >= defaults::BREAKER_SCOPES {
+    pub(super) fn failing(&mut self, side: Side, scope: &str) -> &mut Machine {
+        if !self.side(side).contains_key(scope) && self.len() >= defaults::BREAKER_SCOPES {
             self.forget_one();
         }
-        self.0.entry(scope.into()).or_insert_with(Machine::new)
+        let machines = self.side_mut(side);
+        machines.entry(scope.into()).or_insert_with(Machine::new)
     }
 
-    pub(super) fn answered(&mut self, scope: &str) {
-        self.0.remove(scope);
+    pub(super) fn answered(&mut self, side: Side, scope: &str) {
+        self.side_mut(side).remove(scope);
     }
 
     /// Forgets the scope that has been failing for longest without opening; failing that, the one next to try.
     fn forget_one(&mut self) {
-        let least = self.0.iter().min_by_key(|(_, machine)| weight(machine.gate));
-        if let Some(scope) = least.map(|(scope, _)| scope.clone()) {
-            self.0.remove(&scope);
+        let of = |side: Side| {
+            self.side(side)
+                .iter()
+                .map(move |(scope, machine)| (side, scope, machine))
+        };
+        let all = of(Side::Whole).chain(of(Side::Sealing));
+        let least = all.min_by_key(|(.., machine)| weight(machine.gate));
+        if let Some((side, scope)) = least.map(|(side, scope, _)| (side, scope.clone())) {
+            self.side_mut(side).remove(&scope);
         }
     }
 }
@@ -70,38 +113,43 @@ mod tests {
             until: secs(9),
             wait: secs(1),
         };
-        scopes.failing("down").gate = open;
+        scopes.failing(Side::Whole, "down").gate = open;
         for number in 0..3000_u64 {
             let gate = Gate::Closed {
                 failures: 1,
                 since: secs(number),
             };
-            scopes.failing(&number.to_string()).gate = gate;
+            scopes.failing(Side::Whole, &number.to_string()).gate = gate;
         }
-        assert_eq!(scopes.0.len(), defaults::BREAKER_SCOPES);
-        assert_eq!(scopes.get("down").unwrap().gate, open);
-        assert!(scopes.get("2999").is_some() && scopes.get("0").is_none());
+        scopes.failing(Side::Sealing, "0");
+        assert_eq!(scopes.len(), defaults::BREAKER_SCOPES);
+        assert_eq!(scopes.get(Side::Whole, "down").unwrap().gate, open);
+        assert!(scopes.get(Side::Whole, "2999").is_some() && scopes.get(Side::Whole, "0").is_none());
 
         for number in 0..3000_u64 {
             let gate = Gate::Open {
                 until: secs(10 + number),
                 wait: secs(1),
             };
-            scopes.failing(&format!("open {number}")).gate = gate;
+            scopes.failing(Side::Whole, &format!("open {number}")).gate = gate;
         }
-        assert_eq!(scopes.0.len(), defaults::BREAKER_SCOPES);
-        assert!(scopes.get("down").is_none() && scopes.get("open 2999").is_some());
+        assert_eq!(scopes.len(), defaults::BREAKER_SCOPES);
+        assert!(scopes.get(Side::Whole, "down").is_none() && scopes.get(Side::Whole, "open 2999").is_some());
     }
 
     #[test]
     fn a_scope_that_answers_leaves_nothing() {
         let mut scopes = Scopes::default();
-        scopes.failing("a");
-        scopes.failing("b");
-        scopes.answered("a");
-        scopes.answered("never seen");
-        assert!(!scopes.is_calm() && scopes.get("a").is_none() && scopes.get("b").is_some());
-        scopes.answered("b");
+        scopes.failing(Side::Whole, "a");
+        scopes.failing(Side::Whole, "b");
+        scopes.answered(Side::Whole, "a");
+        scopes.answered(Side::Whole, "never seen");
+        assert!(
+            !scopes.is_calm()
+                && scopes.get(Side::Whole, "a").is_none()
+                && scopes.get(Side::Whole, "b").is_some()
+        );
+        scopes.answered(Side::Whole, "b");
         assert!(scopes.is_calm());
     }
 }

@@ -1,11 +1,7 @@
 //! What the experiments need that set the governor's numbers. No part of the public interface.
 use std::sync::Arc;
 
-use super::{
-    AdaptiveRate,
-    governor::{Constants, Governor},
-    shared::Shared,
-};
+use super::{AdaptiveRate, governor::Constants, quotas::Quotas};
 
 #[doc(hidden)]
 impl AdaptiveRate {
@@ -19,6 +15,6 @@ impl AdaptiveRate {
     #[must_use]
     pub fn with_constant(name: &str, value: f64) -> Option<Self> {
         let constants = Box::leak(Box::new(Constants::with(name, value)?));
-        Some(Self(Arc::new(Shared::new(Governor::by(constants)))))
+        Some(Self(Arc::new(Quotas::new(constants))))
     }
 }

@@ -8,14 +8,19 @@
 //! measured is not alone: then it grows and gives way by turns until shares are equal.
 mod constants;
 mod measure;
+mod seconds;
 
 use constants::CHOSEN;
 use measure::{Epoch, Measured};
+use seconds::{Seconds, Served};
 
 pub(super) use constants::Constants;
 
 /// The lowest rate: one call in twenty seconds. It keeps a rate that was cut without end from becoming nothing.
 const RATE_MIN: f64 = 0.05;
+
+/// A second in which so little was served, of what was at the first throttle, is not this client's alone.
+const SHARED: f64 = 0.4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -53,12 +58,15 @@ pub(super) struct Governor {
     blind: f64,
     latency: f64,
     pressed_at: f64,
+    /// The service asks for no call before this.
+    held_until: f64,
+    /// When the last call that was answered had been admitted.
+    served_at: f64,
+    seconds: Seconds,
 }
 
 impl Governor {
-    pub(super) const fn new() -> Self {
-        Self::by(&CHOSEN)
-    }
+    pub(super) const CHOSEN: &'static Constants = &CHOSEN;
 
     /// One with these numbers.
     pub(super) const fn by(by: &'static Constants) -> Self {
@@ -81,6 +89,9 @@ impl Governor {
             blind: 0.0,
             latency: 0.0,
             pressed_at: 0.0,
+            held_until: 0.0,
+            served_at: 0.0,
+            seconds: Seconds::UNKNOWN,
         }
     }
 
@@ -148,7 +159,7 @@ impl Governor {
 
     /// Accrues tokens up to `now`. The rate grows only while somebody waits for it: growth without demand proves nothing.
     pub(super) fn advance(&mut self, now: f64, waiting: bool) {
-        let elapsed = (now - self.at).max(0.0);
+        let elapsed = (now - self.at.max(self.held_until)).max(0.0);
         if waiting {
             self.pressed_at = now;
         }
@@ -171,7 +182,8 @@ impl Governor {
     /// Takes the token of one call.
     pub(super) fn take(&mut self) -> bool {
         // A timer that was set for a whole token may find a rounding error less.
-        let enough = self.phase == Phase::Idle || self.tokens >= 1.0 - 1e-6;
+        let is_held = self.at < self.held_until - 1e-6;
+        let enough = self.phase == Phase::Idle || (self.tokens >= 1.0 - 1e-6 && !is_held);
         if enough {
             self.charge();
         }
@@ -192,16 +204,25 @@ impl Governor {
     pub(super) fn wait(&self, ahead: u32) -> f64 {
         let need = (1.0 + f64::from(ahead) - self.tokens).max(0.0);
         let (growth, pace) = (self.growth(self.at), self.pace());
-        if growth > 0.0 {
+        let held = (self.held_until - self.at).max(0.0);
+        let after = if growth > 0.0 {
             (need * growth / pace).ln_1p() / growth
         } else {
             need / pace
-        }
+        };
+        held + after
     }
 
     /// A call was answered by anything but a throttle. True if the pace has changed.
     pub(super) fn on_answer(&mut self, now: f64, admitted: f64) -> bool {
         self.on_round_trip(now - admitted);
+        self.served_at = self.served_at.max(admitted);
+        match self.seconds.served(admitted) {
+            // What was served before the first throttle is all that is known of the quota.
+            Served::First if self.measured.doubt >= 1.0 => self.rate = self.rate.max(self.burst),
+            Served::More => self.rate = self.rate.max(self.of_a_second()),
+            Served::First | Served::Untold => {}
+        }
         if self.streak > 0.0 && now - self.answered_at > self.by.lost {
             self.epoch = Epoch::starting(admitted);
         } else if self.streak > 2.0 && (admitted - self.epoch.start) * self.rate > self.burst {
@@ -216,13 +237,20 @@ impl Governor {
         }
         self.ceiling = self.by.ceiling * self.rate;
         self.answered_at = now;
+        self.held_until = 0.0;
         core::mem::take(&mut self.streak) > 0.0
     }
 
     /// A call was throttled; `delivered` calls succeeded in the last second. `draw` is uniform from 0 to 1 and keeps clients
     /// that were throttled together from coming back together.
-    pub(super) fn on_throttle(&mut self, now: f64, admitted: f64, delivered: f64, draw: f64) {
+    pub(super) fn on_throttle(&mut self, now: f64, admitted: f64, delivered: f64, (asked, draw): (f64, f64)) {
         self.on_round_trip(now - admitted);
+        let is_new = self.phase == Phase::Idle || admitted > self.cut_at;
+        if self.in_company() {
+            // Others use up its seconds.
+            self.seconds = Seconds::UNKNOWN;
+        }
+        let told = is_new.then(|| self.seconds.refused(admitted, asked)).flatten();
         if self.phase == Phase::Idle {
             let rate = (self.by.start_share * delivered).max(self.by.rate_start_min);
             *self = Self {
@@ -235,16 +263,77 @@ impl Governor {
                 burst: delivered,
                 latency: self.latency,
                 pressed_at: self.pressed_at,
+                served_at: self.served_at,
+                seconds: self.seconds,
                 ..Self::by(self.by)
             };
         } else if admitted <= self.cut_at {
             return;
+        } else if told.is_some() {
+            self.end_second(now, admitted, delivered, asked);
+            return;
+        } else if let Some(next) = self.seconds.again(admitted) {
+            // It was asked too soon.
+            self.held_until = next;
+            self.tokens = 1.0;
+            self.streak += 1.0;
+            (self.cut_at, self.throttled_at) = (now, now);
+            return;
         } else {
             self.cut(now, admitted, delivered);
         }
+        self.hold_for(now, admitted, asked);
         self.tokens += self.by.spread * (0.5 - draw);
         self.cut_at = now;
         self.throttled_at = now;
+    }
+
+    /// The throttled call was asked to come again after so long: so are all.
+    fn hold_for(&mut self, now: f64, admitted: f64, asked: f64) {
+        if asked > 0.0 && admitted >= self.served_at {
+            self.held_until = self.held_until.max(now + asked);
+        }
+    }
+
+    /// The service counts by the second, and this one is used up: by so many calls, which is the quota.
+    fn end_second(&mut self, now: f64, admitted: f64, delivered: f64, asked: f64) {
+        if self.phase == Phase::Following {
+            self.judge_company(now);
+        } else if self.seconds.quota() < SHARED * self.burst {
+            // Others have used up what was there at first.
+            self.company = 1.0;
+        }
+        if self.in_company() {
+            self.seconds = Seconds::UNKNOWN;
+            self.cut(now, admitted, delivered);
+        } else {
+            let least = if self.phase == Phase::Following {
+                self.rate * self.by.cut_max
+            } else {
+                RATE_MIN
+            };
+            self.rate = self.of_a_second().max(least);
+            self.ceiling = self.by.ceiling * self.rate;
+            // Others may have had a part of the second, unless the service says itself that it counts so.
+            let doubt = if asked > 0.0 { 0.0 } else { 1.0 / (self.rate + 1.0) };
+            self.measured = Measured {
+                rate: self.rate,
+                doubt,
+            };
+            self.phase = Phase::Following;
+            self.following_since = now;
+            self.blind = 0.0;
+            self.streak += 1.0;
+            self.epoch = Epoch::starting(now);
+            self.held_until = self.seconds.end(admitted).unwrap_or(now);
+            self.tokens = 1.0;
+        }
+        self.cut_at = now;
+        self.throttled_at = now;
+    }
+
+    fn of_a_second(&self) -> f64 {
+        self.seconds.quota() * (1.0 - self.by.margin)
     }
 
     fn cut(&mut self, now: f64, admitted: f64, delivered: f64) {

@@ -57,6 +57,11 @@ const fn window(now: f64) -> u64 {
 }
 
 impl Meter {
+    /// Another that has counted the same.
+    pub(super) fn copy(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+
     pub(super) fn count(&self, now: f64) {
         let step = |word| {
             let mut windows = Windows::unpack(word).at(window(now));

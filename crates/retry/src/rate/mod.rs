@@ -2,25 +2,34 @@
 #[cfg(feature = "experiments")]
 mod experiments;
 mod governor;
+mod lately;
 mod meter;
 mod priority;
 mod queue;
-mod shared;
+mod quota;
+mod quotas;
 mod turn;
 
 use std::{fmt, sync::Arc};
 
+use datakey_provider::Scope;
 use tokio::time::Instant;
 
 use governor::Governor;
-use shared::Shared;
+use quotas::Quotas;
 
 pub use priority::Priority;
+pub(crate) use quota::{Quota, Sent};
 
-/// Admits calls at a rate learnt from throttles. Clones share it, and so should all clients of one quota: in KMS, of one
-/// account and Region.
+/// Admits calls at rates learnt from throttles, one for each quota. Clones share them, and so should all clients in a process.
 ///
-/// It does nothing until the first throttle. Then every attempt, first ones too, waits for its turn:
+/// What is throttled on one quota keeps nobody from another. Providers name the quota that a call counts against
+/// ([`Scope`]): for KMS that is the caller's account and the Region, and a custom key store's own.
+/// [`Policy::with_quota`](crate::Policy::with_quota) names it for all calls of a policy. Of one quota the first throttle is
+/// taken to be about the *key* alone, as nobody knows yet whether it has a quota to itself; once another key is throttled too, all
+/// keys keep to one rate. [1,024](crate::defaults::RATE_QUOTAS) quotas are kept apart, idle ones make room.
+///
+/// A quota's rate does nothing until the first throttle. Then every attempt, first ones too, waits for its turn:
 ///
 /// 1. *Seeking*: all calls hold, and the rate climbs from a tenth of what succeeded in the last second, doubled in short
 ///    steps, with a pause where one call at a time is under way, until the next throttle. What succeeded between the two
@@ -32,7 +41,11 @@ pub use priority::Priority;
 /// 3. After a minute in which no call was throttled and none had to wait, it is forgotten.
 ///
 /// A throttled call keeps its place by age, so its next attempt goes first, at the lowered rate: it needs no backoff of
-/// its own, and nobody waits much longer than anybody else.
+/// its own, and nobody waits much longer than anybody else. Where the service asks for a delay, the next attempt of all waits for
+/// it, and the order stays.
+///
+/// Where a call would wait for more than 100 ms, its provider [ranks](datakey_provider::OpeningProvider::rank) behind those
+/// that are not busy, so that another Region's wrapped key is tried first.
 ///
 /// Nobody waits for a call that is not polled, because its runtime is not driven, its worker computes, or it was forgotten:
 /// such a call loses its place, and its turn if it does not take it, within 300 ms to the next that is awake. When it is
@@ -48,13 +61,13 @@ pub use priority::Priority;
 /// # let _ = policy;
 /// ```
 #[derive(Clone)]
-pub struct AdaptiveRate(Arc<Shared>);
+pub struct AdaptiveRate(Arc<Quotas>);
 
-/// How an [`AdaptiveRate`] stands.
+/// How an [`AdaptiveRate`] stands, or one of its quotas.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct RateState {
-    /// Calls admitted per second; `None` while no throttle has made it learn a rate.
+    /// Calls admitted per second, on the slowest quota; `None` while no throttle has made it learn a rate.
     pub rate: Option<f64>,
     /// Calls that wait for admission.
     pub waiting: usize,
@@ -66,101 +79,121 @@ impl AdaptiveRate {
     /// One that has not learnt anything yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Shared::new(Governor::new())))
+        Self(Arc::new(Quotas::new(Governor::CHOSEN)))
     }
 
-    /// How it stands at the moment.
+    /// How it stands at the moment, over all quotas.
     #[must_use]
     pub fn state(&self) -> RateState {
-        let mut state = self.0.lock();
-        state.pass_over(self.0.now());
+        let all = self.0.all();
+        let states = all.iter().map(|(_, quota)| quota.state());
+        states.fold(RateState::NOTHING, |sum, one| RateState {
+            rate: sum.rate.into_iter().chain(one.rate).reduce(f64::min),
+            waiting: sum.waiting.saturating_add(one.waiting),
+            throttled: sum.throttled.saturating_add(one.throttled),
+        })
+    }
+
+    /// How one quota stands at the moment; that without a name is `""`.
+    #[must_use]
+    pub fn state_of(&self, quota: &str) -> RateState {
+        self.0
+            .find(quota)
+            .map_or(RateState::NOTHING, |quota| quota.state())
+    }
+
+    /// The quotas that a throttle has made it learn a rate for, and that have not been forgotten since.
+    ///
+    /// ```
+    /// # use datakey_retry::AdaptiveRate;
+    /// assert!(AdaptiveRate::new().throttled_quotas().is_empty());
+    /// ```
+    #[must_use]
+    pub fn throttled_quotas(&self) -> Vec<Box<str>> {
+        let all = self.0.all().into_iter();
+        all.filter(|(_, quota)| quota.state().rate.is_some())
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// The quota of this name.
+    pub(crate) fn quota(&self, name: &str) -> Arc<Quota> {
+        self.0.get(name)
+    }
+
+    /// Whether a call of this scope would wait for long.
+    pub(crate) fn is_busy(&self, scope: Scope<'_>) -> bool {
+        self.0
+            .find(scope.quota)
+            .is_some_and(|quota| quota.is_busy(scope.key))
+    }
+}
+
+impl RateState {
+    const NOTHING: Self = Self {
+        rate: None,
+        waiting: 0,
+        throttled: 0,
+    };
+}
+
+impl Quota {
+    fn state(&self) -> RateState {
+        let mut state = self.lock();
+        state.pass_over(self.now());
         RateState {
             rate: state.governor.rate(),
             waiting: state.queue.len(),
             throttled: state.throttled,
         }
     }
+}
 
-    /// Waits for the turn of a call that began at `started`; `None` if `deadline` came first.
-    ///
-    /// Dropping the future gives up the place, or the turn if it came at the same moment.
-    pub(crate) async fn admit(
-        &self,
-        priority: Priority,
-        started: Instant,
-        deadline: Option<Instant>,
-    ) -> Option<Turn<'_>> {
-        if !self.is_active() {
-            return Some(Turn::free());
-        }
-        let order = self.0.since_start(started).saturating_add(priority.handicap());
-        let came = turn::come(&self.0, order, deadline).await;
-        came.then_some(Turn { rate: Some(self) })
+/// Waits for the turn of a call under a key that began at `started`; `None` if `deadline` came first.
+///
+/// Dropping the future gives up the place, or the turn if it came at the same moment.
+pub(crate) async fn admit(
+    quota: &Arc<Quota>,
+    key: &str,
+    (priority, started): (Priority, Instant),
+    deadline: Option<Instant>,
+) -> Option<Turn> {
+    if !quota.holds(key) {
+        return Some(Turn::free());
     }
-
-    /// Whether calls wait for their turns.
-    pub(crate) fn is_active(&self) -> bool {
-        self.0.is_active()
-    }
-
-    /// An attempt admitted at `admitted` was answered by anything but a throttle.
-    pub(crate) fn answered(&self, admitted: Instant, now: Instant) {
-        let shared = &*self.0;
-        let (admitted, now) = (shared.since_start(admitted), shared.since_start(now));
-        shared.meter.count(now.as_secs_f64());
-        if shared.is_active() {
-            let mut state = shared.lock();
-            state.advance(now);
-            if state
-                .governor
-                .on_answer(now.as_secs_f64(), admitted.as_secs_f64())
-            {
-                state.queue.nudge(now);
-            }
-            shared.settle(&state);
-        }
-    }
-
-    /// An attempt admitted at `admitted` was throttled.
-    pub(crate) fn throttled(&self, admitted: Instant, now: Instant, draw: u64) {
-        let shared = &*self.0;
-        let (admitted, now) = (shared.since_start(admitted), shared.since_start(now));
-        let mut state = shared.lock();
-        state.throttled = state.throttled.saturating_add(1);
-        state.advance(now);
-        let (admitted, now) = (admitted.as_secs_f64(), now.as_secs_f64());
-        let delivered = shared.meter.per_second(now);
-        state.governor.on_throttle(now, admitted, delivered, unit(draw));
-        shared.settle(&state);
-    }
+    let order = quota.since_start(started).saturating_add(priority.handicap());
+    let came = turn::come(quota, order, deadline).await;
+    came.then(|| Turn {
+        quota: Some(Arc::clone(quota)),
+    })
 }
 
 /// A call's turn to make one attempt. Dropped before the attempt was sent, it is the next one's.
 #[must_use]
-pub(crate) struct Turn<'a> {
+pub(crate) struct Turn {
     /// `None` where nobody waits for turns.
-    rate: Option<&'a AdaptiveRate>,
+    quota: Option<Arc<Quota>>,
 }
 
-impl Turn<'_> {
+impl Turn {
     /// One that nobody waited for.
     pub(crate) const fn free() -> Self {
-        Self { rate: None }
+        Self { quota: None }
     }
 
     /// The attempt is on its way.
     pub(crate) fn sent(mut self) {
-        self.rate = None;
+        self.quota = None;
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(AdaptiveRate(shared)) = self.rate
-            && shared.is_active()
+        if let Some(quota) = self.quota.take()
+            && quota.is_active()
         {
-            let mut state = shared.lock();
-            let now = shared.now();
+            let mut state = quota.lock();
+            let now = quota.now();
             state.governor.put_back();
             state.advance(now);
             state.queue.nudge(now);
@@ -169,7 +202,7 @@ impl Drop for Turn<'_> {
 }
 
 /// A uniform draw from 0 to 1.
-fn unit(draw: u64) -> f64 {
+pub(crate) fn unit(draw: u64) -> f64 {
     let high = u32::try_from(draw >> 32).unwrap_or(u32::MAX);
     f64::from(high) / f64::from(u32::MAX)
 }

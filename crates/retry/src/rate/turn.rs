@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     queue::{BEAT, Look, Place, Ticket},
-    shared::Shared,
+    quota::Quota,
 };
 
 /// A turn that is less than a nanosecond away is not yet there: without this, a look would follow a look with no time between.
@@ -18,8 +18,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(10);
 ///
 /// There is no task that runs the queue. Whoever looks gives their turns to all whose time has come, and each who waits
 /// has a timer of its own, so that it waits for nobody who does not come.
-pub(super) async fn come(shared: &Shared, order: Duration, deadline: Option<Instant>) -> bool {
-    let Some(mut waiting) = Waiting::join(shared, order) else {
+pub(super) async fn come(quota: &Quota, order: Duration, deadline: Option<Instant>) -> bool {
+    let Some(mut waiting) = Waiting::join(quota, order) else {
         return true;
     };
     while let Some(after) = waiting.look() {
@@ -37,7 +37,7 @@ pub(super) async fn come(shared: &Shared, order: Duration, deadline: Option<Inst
 
 /// A place in the queue; dropped before the call went ahead, it leaves without a trace.
 struct Waiting<'a> {
-    shared: &'a Shared,
+    quota: &'a Quota,
     place: Place,
     ticket: Arc<Ticket>,
     went_ahead: bool,
@@ -45,9 +45,9 @@ struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     /// `None` if the call need not wait.
-    fn join(shared: &'a Shared, order: Duration) -> Option<Self> {
-        let mut state = shared.lock();
-        let now = shared.now();
+    fn join(quota: &'a Quota, order: Duration) -> Option<Self> {
+        let mut state = quota.lock();
+        let now = quota.now();
         state.advance(now);
         if state.queue.len() == 0 && state.governor.take() {
             return None;
@@ -56,7 +56,7 @@ impl<'a> Waiting<'a> {
         let place = state.queue.join(order, &ticket, now);
         drop(state);
         Some(Self {
-            shared,
+            quota,
             place,
             ticket,
             went_ahead: false,
@@ -65,8 +65,8 @@ impl<'a> Waiting<'a> {
 
     /// After how long to look again, at the latest; `None` once its turn has come.
     fn look(&mut self) -> Option<Duration> {
-        let mut state = self.shared.lock();
-        let now = self.shared.now();
+        let mut state = self.quota.lock();
+        let now = self.quota.now();
         state.advance(now);
         let ahead = match state.queue.look(self.place, &self.ticket, now) {
             Look::Waits { ahead } => ahead,
@@ -95,8 +95,8 @@ impl Drop for Waiting<'_> {
         if self.went_ahead {
             return;
         }
-        let mut state = self.shared.lock();
-        let now = self.shared.now();
+        let mut state = self.quota.lock();
+        let now = self.quota.now();
         if state.queue.leave(self.place) {
             state.governor.put_back();
         }

@@ -3,8 +3,8 @@ use super::*;
 
 /// One that was throttled at 100 s, when ten calls a second succeeded, and has calls waiting.
 fn throttled_once() -> Governor {
-    let mut governor = Governor::new();
-    governor.on_throttle(100.0, 99.99, 10.0, 0.5);
+    let mut governor = Governor::by(&CHOSEN);
+    governor.on_throttle(100.0, 99.99, 10.0, (0.0, 0.5));
     governor
 }
 
@@ -17,10 +17,10 @@ fn close(left: f64, right: f64) {
 
 #[test]
 fn it_admits_everything_until_the_first_throttle() {
-    let mut governor = Governor::new();
+    let mut governor = Governor::by(&CHOSEN);
     governor.advance(50.0, false);
     assert!((0..1000).all(|_| governor.take()) && governor.rate().is_none());
-    governor.on_throttle(100.0, 99.9, 400.0, 0.5);
+    governor.on_throttle(100.0, 99.9, 400.0, (0.0, 0.5));
     assert_eq!(governor.rate(), Some(40.0));
     assert!(!governor.take(), "the quota is used up at that moment");
 }
@@ -67,11 +67,11 @@ fn a_second_throttle_measures_the_quota() {
     }
     governor.rate = 300.0;
     governor.burst = 1000.0;
-    governor.on_throttle(100.5, 100.5, 49.0, 0.5);
+    governor.on_throttle(100.5, 100.5, 49.0, (0.0, 0.5));
     assert!((95.0..100.0).contains(&governor.rate), "{governor:?}");
     assert_eq!(governor.phase, Phase::Following);
     let rate = governor.rate;
-    governor.on_throttle(100.501, 100.499, 49.0, 0.5);
+    governor.on_throttle(100.501, 100.499, 49.0, (0.0, 0.5));
     close(governor.rate, rate);
 }
 
@@ -96,7 +96,7 @@ fn throttles_in_a_row_slow_the_pace_and_not_the_rate() {
     for throttle in 1..=20 {
         let now = 101.0 + f64::from(throttle) / 10.0;
         governor.advance(now, true);
-        governor.on_throttle(now, now - 0.01, 0.0, 0.5);
+        governor.on_throttle(now, now - 0.01, 0.0, (0.0, 0.5));
     }
     let rate = governor.rate;
     close(rate, 85.0);
@@ -112,7 +112,7 @@ fn a_rate_refused_for_long_is_given_up() {
     for throttle in 1..=60 {
         let now = 101.0 + f64::from(throttle) / 2.0;
         governor.advance(now, true);
-        governor.on_throttle(now, now - 0.01, 0.0, 0.5);
+        governor.on_throttle(now, now - 0.01, 0.0, (0.0, 0.5));
     }
     assert_eq!(governor.phase, Phase::Seeking);
     assert!(
@@ -151,7 +151,7 @@ fn throttles_that_come_early_tell_of_company() {
             let answered = now - 0.4 + f64::from(call) / 100.0;
             governor.on_answer(answered, answered - 0.005);
         }
-        governor.on_throttle(now, now - 0.005, 40.0, 0.5);
+        governor.on_throttle(now, now - 0.005, 40.0, (0.0, 0.5));
     }
     assert!(governor.in_company(), "{governor:?}");
     governor.streak = 0.0;
@@ -162,7 +162,7 @@ fn throttles_that_come_early_tell_of_company() {
         alone.advance(now, true);
         alone.epoch.successes = 500.0;
         alone.on_answer(now, now);
-        alone.on_throttle(now, now, 100.0, 0.5);
+        alone.on_throttle(now, now, 100.0, (0.0, 0.5));
         alone.on_answer(now + 0.01, now + 0.01);
     }
     assert!(!alone.in_company() && alone.rate > 90.0, "{alone:?}");
@@ -173,13 +173,13 @@ fn no_cut_goes_far_below_what_was_delivered() {
     let mut governor = following();
     for throttle in 1..=50 {
         let now = 101.0 + f64::from(throttle) / 100.0;
-        governor.on_throttle(now, now, 100.0, 0.5);
+        governor.on_throttle(now, now, 100.0, (0.0, 0.5));
         governor.on_answer(now + 0.005, now + 0.005);
     }
     close(governor.rate, 70.0);
     for throttle in 1..=500 {
         let now = 102.0 + f64::from(throttle) / 100.0;
-        governor.on_throttle(now, now, 0.0, 0.5);
+        governor.on_throttle(now, now, 0.0, (0.0, 0.5));
         governor.on_answer(now + 0.005, now + 0.005);
     }
     close(governor.rate, RATE_MIN);

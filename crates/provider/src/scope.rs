@@ -1,0 +1,30 @@
+//! What a call counts against, and which key it is made under.
+
+/// What a call counts against, and which key it is made under: what those go by who pace calls and judge outages.
+///
+/// A service that is asked too often refuses by *quota*: AWS KMS by the caller's account and the Region, and besides by the
+/// custom key store that a key is in. A refusal says nothing of what counts elsewhere. An outage may be of one *key* alone,
+/// say of one whose external key store cannot be reached.
+///
+/// Both are names, chosen by the provider so that they differ where the quotas or keys do, over all providers of a process.
+///
+/// ```
+/// # use datakey_provider::Scope;
+/// let scope = Scope { quota: "eu-west-1", key: "arn:aws:kms:eu-west-1:111122223333:key/mrk-1" };
+/// assert_ne!(scope, Scope::of_key(scope.key));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Scope<'a> {
+    /// The quota that the call counts against; empty where the provider has one only, or none.
+    pub quota: &'a str,
+    /// The wrapping key that the call is made under; empty where the provider does not say.
+    pub key: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    /// Under this key, and on a quota without a name.
+    #[must_use]
+    pub const fn of_key(key: &'a str) -> Self {
+        Self { quota: "", key }
+    }
+}

@@ -1,0 +1,30 @@
+//! What a call is for.
+use datakey_provider::{Operation, Scope};
+
+use crate::{Priority, breaker::Side};
+
+/// What is called: how urgent it is, under whose rules, and what it counts against.
+pub(crate) struct Target<'a, Scopes> {
+    pub(crate) operation: Option<Operation>,
+    pub(crate) priority: Priority,
+    pub(crate) side: Side,
+    /// What is taken to fail together.
+    pub(crate) name: &'a str,
+    /// Asked before each attempt, as another provider may be the first by then.
+    pub(crate) scopes: Scopes,
+}
+
+/// A call that is none of a provider's.
+pub(crate) const fn plain<'a>() -> Target<'a, impl Fn(&mut dyn FnMut(Scope<'a>))> {
+    Target {
+        operation: None,
+        priority: Priority::Normal,
+        side: Side::Whole,
+        name: "",
+        scopes: unnamed,
+    }
+}
+
+fn unnamed<'a>(tell: &mut dyn FnMut(Scope<'a>)) {
+    tell(Scope::default());
+}

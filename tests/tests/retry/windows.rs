@@ -1,0 +1,45 @@
+//! Small quotas of a service that counts by the second: learnt within seconds, with fewer refusals than backoff alone makes.
+use datakey_tests::retry_windows::Cell;
+
+/// The bars of `docs/benchmarks.md` are for four seeds and all cells; these hold for any seed.
+#[tokio::test(start_paused = true)]
+async fn a_small_quota_is_learnt_with_fewer_refusals_than_backoff_makes() {
+    for quota in [1, 2, 5, 10, 50] {
+        for callers in [1, 4, 16] {
+            for retry_after in [false, true] {
+                let cell = Cell {
+                    quota,
+                    callers,
+                    retry_after,
+                };
+                let (mut refused, mut alone) = (0, 0);
+                for seed in 1..=4 {
+                    let ours = cell.run(seed, true).await;
+                    refused += ours.refused;
+                    alone += cell.run(seed, false).await.refused;
+                    assert!(ours.times_ideal <= 1.3, "{cell:?}: {ours:?}");
+                }
+                assert!(
+                    refused <= alone,
+                    "{cell:?}: {refused}, with backoff alone {alone}"
+                );
+            }
+        }
+    }
+}
+
+/// Whom the service asks to come again later keeps its place in the queue.
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_the_service_asks_for_sends_nobody_to_the_end_of_the_queue() {
+    for callers in [4, 16, 64] {
+        let cell = Cell {
+            quota: 10,
+            callers,
+            retry_after: true,
+        };
+        for seed in 1..=4 {
+            let ours = cell.run(seed, true).await;
+            assert!(ours.turns <= 1.7, "{cell:?}: {ours:?}");
+        }
+    }
+}
