@@ -13,7 +13,7 @@ use crate::{
 ///
 /// Each call of `op` is one attempt. An attempt that outlasts the attempt timeout, or the deadline, is dropped. The error
 /// says of itself what kind it is, see [`Classify`]. Urgency is that of [`Policy::with_priority`], otherwise
-/// [`Priority::Normal`].
+/// [`Priority::Normal`](crate::Priority::Normal).
 ///
 /// Dropping the returned future at any point leaves budget, adaptive rate and breaker as if the retry not yet sent had never been
 /// thought of.

@@ -137,6 +137,9 @@ impl StreamOpener {
             return Err(error);
         }
         let start = out.len();
+        // At once, as a vector that grows leaves plaintext behind.
+        let kept = self.gather.pending.len().saturating_add(self.held.len());
+        out.reserve(kept.saturating_add(sealed.len()));
         let pushed = self.portion(&mut sealed, out);
         if let Err(error) = pushed {
             self.failed = Some(error);
