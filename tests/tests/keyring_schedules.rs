@@ -105,11 +105,15 @@ mod loads;
 mod outcome;
 #[path = "../../crates/loads/src/pulse.rs"]
 mod pulse;
+#[path = "../../crates/loads/src/roster.rs"]
+mod roster;
 #[path = "../../crates/loads/src/source.rs"]
 mod source;
 #[path = "../../crates/loads/src/wait.rs"]
 #[expect(dead_code, reason = "the rest of the crate uses what these tests do not")]
 mod wait;
+#[path = "../../crates/loads/src/work.rs"]
+mod work;
 
 use std::collections::HashMap;
 

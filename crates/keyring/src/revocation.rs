@@ -1,6 +1,7 @@
 //! What a refusal says may no longer be used: one way for all loads, and for both halves of a process.
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -95,6 +96,12 @@ impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Revocations(..)")
     }
+}
+
+/// Whether a name is a key's, as its provider says. One that panics over that question has it taken for yes: a key too many that
+/// is dropped costs a call, and one that stays may be the one that was revoked.
+pub(crate) fn is_named(asked: impl FnOnce() -> bool) -> bool {
+    catch_unwind(AssertUnwindSafe(asked)).unwrap_or(true)
 }
 
 /// The wrapping key that a refusal names.

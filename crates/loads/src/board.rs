@@ -3,20 +3,26 @@
 //! A value enters the source's store, and its load leaves the board, under one lock, and whoever joins looks into the store
 //! under that lock again if anything has landed since it looked before: nobody misses both. The lock is never held across
 //! an await, nor while an attempt is begun or dropped.
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
 
 use crate::{
     caught,
-    flight::{Aftermath, Board, Flight},
+    flight::{Board, Driver, Flight},
     outcome::{Ending, Landed, LoadError, Outcome},
+    roster::Roster,
     source::{Loaded, Source},
     sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Weak},
+    work::Aftermath,
 };
 
 pub(crate) struct Flights<S: Source> {
     open: Mutex<Open<S>>,
     /// Changes with each load that lands and each that is ended.
     version: AtomicU64,
+    drivers: Roster<Driver<S>>,
 }
 
 pub(crate) struct Open<S: Source> {
@@ -57,6 +63,7 @@ impl<S: Source> Default for Flights<S> {
                 too_many: FEW_SETTLED,
             }),
             version: AtomicU64::new(0),
+            drivers: Roster::default(),
         }
     }
 }
@@ -76,6 +83,9 @@ impl<S: Source> Flights<S> {
     }
 
     /// Ends the loads concerned, and in the same breath does what ends with them.
+    ///
+    /// Neither `concerned` nor `meanwhile` is ours. A panic in the first changes nothing; one in the second is passed on when all
+    /// who wait have been told.
     pub(crate) fn end<R>(
         &self,
         ending: Ending,
@@ -83,15 +93,13 @@ impl<S: Source> Flights<S> {
         meanwhile: impl FnOnce() -> R,
     ) -> R {
         let mut open = self.open();
+        let keys: Vec<S::Key> = open.by_key.keys().filter(|key| concerned(key)).cloned().collect();
+        let mut unseen = open.unseen();
+        unseen.retain(|flight| concerned(&flight.key));
         open.closed |= ending == Ending::ShutDown;
-        let ended: Vec<_> = open
-            .by_key
-            .extract_if(|key, _| concerned(key))
-            .map(|(_, flight)| flight)
-            .collect();
-        let result = meanwhile();
+        let ended: Vec<_> = keys.iter().filter_map(|key| open.by_key.remove(key)).collect();
+        let result = catch_unwind(AssertUnwindSafe(meanwhile));
         self.changed();
-        let unseen = open.unseen();
         drop(open);
         // All are told before anything is dropped or woken, which may take long: none is off the board without an end.
         let ended: Vec<_> = ended
@@ -99,10 +107,10 @@ impl<S: Source> Flights<S> {
             .map(|flight| flight.end(ending.outcome()))
             .collect();
         ended.into_iter().for_each(Aftermath::settle);
-        for flight in unseen.into_iter().filter(|flight| concerned(&flight.key)) {
+        for flight in unseen {
             flight.take_back(ending.outcome(), |_| true);
         }
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     pub(crate) fn take_back(&self, too_old: impl Fn(&S::Value) -> bool) {
@@ -140,6 +148,10 @@ impl<S: Source> Board<S> for Flights<S> {
         if let Some(tell) = landed.told {
             let _theirs = caught::call(tell);
         }
+    }
+
+    fn drivers(&self) -> &Roster<Driver<S>> {
+        &self.drivers
     }
 
     fn give_up(&self, flight: &Arc<Flight<S>>) {

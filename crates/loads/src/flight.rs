@@ -26,9 +26,11 @@ use crate::{
     later::later,
     outcome::{LoadError, Outcome},
     pulse::{BEAT, Pulse},
+    roster::Roster,
     rt::{Home, Instant, Runtime, Timer},
     source::{Loaded, Source, SourceOutcome},
     sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, Weak},
+    work::{Aftermath, Attempt, Work},
 };
 
 /// Where the loads in flight are written down.
@@ -38,9 +40,10 @@ pub(crate) trait Board<S: Source>: Send + Sync {
 
     /// Takes a load off the board if nobody wants it.
     fn give_up(&self, flight: &Arc<Flight<S>>);
-}
 
-type Attempt<S> = Pin<Box<dyn Future<Output = Loaded<S>> + Send>>;
+    /// The tasks that drive attempts.
+    fn drivers(&self) -> &Roster<Driver<S>>;
+}
 
 /// One load, from when it is on the map until it ends.
 pub(crate) struct Flight<S: Source> {
@@ -69,13 +72,6 @@ pub(crate) struct State<S: Source> {
     pub(crate) driver: Option<Waker>,
     pub(crate) waiting: BTreeMap<u64, Option<Waker>>,
     pub(crate) arrivals: u64,
-}
-
-struct Work<S: Source> {
-    attempt: u64,
-    /// Of this attempt alone, so that an older one which is stuck loses its place at the gate.
-    pulse: Arc<Pulse>,
-    future: Mutex<Option<Attempt<S>>>,
 }
 
 /// An attempt that is to be [started](Flight::start), outside of all locks.
@@ -188,11 +184,19 @@ impl<S: Source> Flight<S> {
     /// Has an attempt driven, and ends the one from which it takes over. Answers its number.
     pub(crate) fn start(self: &Arc<Self>, claim: Claim<S>, runtime: &Runtime) -> u64 {
         let attempt = claim.work.attempt;
-        runtime.spawn(Driver {
+        let driver = Driver {
             flight: Arc::downgrade(self),
+            board: Arc::downgrade(&self.board),
             attempt,
+            home: runtime.id(),
+            is_new: false,
             tick: None,
-        });
+        };
+        let drivers = self.board.drivers();
+        if let Some(mut driver) = drivers.muster(runtime.id(), driver, Driver::is_over) {
+            driver.is_new = true;
+            runtime.spawn(driver);
+        }
         if let Some(old) = claim.old {
             old.stop();
         }
@@ -302,35 +306,6 @@ impl<S: Source> Flight<S> {
     }
 }
 
-/// What is left to do when a load has ended, outside of all locks: nothing of it is ours, and any of it may panic or take long.
-#[must_use]
-pub(crate) struct Aftermath<S: Source> {
-    work: Option<Arc<Work<S>>>,
-    woken: Vec<Waker>,
-}
-
-impl<S: Source> Aftermath<S> {
-    /// Drops what was under way, and wakes all who wait.
-    pub(crate) fn settle(self) {
-        caught::wake_all(self.woken);
-        if let Some(work) = self.work {
-            work.stop();
-        }
-    }
-}
-
-impl<S: Source> Work<S> {
-    /// Drops the attempt, unless somebody polls it at this moment, who then does so.
-    fn stop(&self) {
-        let stopped = match self.future.try_lock() {
-            Ok(mut future) => future.take(),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().take(),
-            Err(TryLockError::WouldBlock) => None,
-        };
-        caught::drop_quietly(stopped);
-    }
-}
-
 impl<S: Source> Wake for Flight<S> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -349,13 +324,29 @@ impl<S: Source> Wake for Flight<S> {
 /// The task that drives an attempt where it began, whoever waits.
 ///
 /// It holds the load weakly, so that one which has ended keeps nothing alive until the runtime comes round to this task.
-struct Driver<S: Source> {
+pub(crate) struct Driver<S: Source> {
     flight: Weak<Flight<S>>,
+    board: Weak<dyn Board<S>>,
     attempt: u64,
+    home: Home,
+    /// Spawned, and never polled.
+    is_new: bool,
     tick: Option<Timer>,
 }
 
 impl<S: Source> Driver<S> {
+    /// Whether there is nothing left to drive.
+    fn is_over(&self) -> bool {
+        self.flight.strong_count() == 0
+    }
+
+    /// The first time, those that were kept until its runtime is seen to be driven, or to have ended.
+    fn others(&mut self) -> Vec<Self> {
+        let is_new = std::mem::take(&mut self.is_new);
+        let board = self.board.upgrade().filter(|_| is_new);
+        board.map_or_else(Vec::new, |board| board.drivers().polled(self.home))
+    }
+
     /// Whether this attempt is still the one that counts; if so, it wakes this task from here on.
     fn register(&self, flight: &Flight<S>, waker: &Waker) -> bool {
         let mut state = flight.state();
@@ -371,6 +362,12 @@ impl<S: Source> Future for Driver<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        for other in self.others() {
+            // Without a runtime, those who wait take over.
+            if let Some(runtime) = Runtime::current() {
+                runtime.spawn(other);
+            }
+        }
         let Some(flight) = self.flight.upgrade() else {
             return Poll::Ready(());
         };
@@ -398,6 +395,7 @@ impl<S: Source> Future for Driver<S> {
 impl<S: Source> Drop for Driver<S> {
     /// Its runtime ends: whoever waits elsewhere takes over, and if nobody does, there is no load any more.
     fn drop(&mut self) {
+        drop(self.others());
         let Some(flight) = self.flight.upgrade() else {
             return;
         };

@@ -65,6 +65,8 @@ struct Places {
     lanes: HashMap<Arc<str>, Lane>,
     queued: usize,
     arrivals: u64,
+    /// Calls that came and have not gone, whether or not they have a place.
+    here: usize,
     closed: bool,
 }
 
@@ -117,11 +119,11 @@ impl Gate {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Loads that are under way or wait for their turn at the moment; those that sleep are not told apart.
+    /// Loads that are under way or wait for their turn at the moment, those that sleep included: also what lost its place
+    /// because it slept, and goes on without one.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        let places = self.places();
-        places.running.len().saturating_add(places.queued)
+        self.places().here
     }
 
     /// Refuses all who wait and all who come from here on.
@@ -392,6 +394,7 @@ impl Turn<'_> {
         let mut places = self.gate.places();
         let number = *self.number.get_or_insert_with(|| {
             places.arrivals = places.arrivals.wrapping_add(1);
+            places.here = places.here.saturating_add(1);
             places.arrivals
         });
         let turned = places.turn(&self.gate.limits, number, &self.lane, ticket, now);
@@ -414,6 +417,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut places = self.gate.places();
+        places.here = places.here.saturating_sub(1);
         places.take(number, &self.lane);
         places.release(number);
         places.tidy(&self.lane);

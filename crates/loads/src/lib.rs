@@ -69,6 +69,7 @@ mod life_cases;
 mod loads;
 mod outcome;
 mod pulse;
+mod roster;
 mod rt;
 mod slept;
 #[cfg(test)]
@@ -76,6 +77,7 @@ mod slept_cases;
 mod source;
 mod sync;
 mod wait;
+mod work;
 
 pub use gate::{Gate, GateLimits};
 pub use janitor::{Janitor, Sweep};

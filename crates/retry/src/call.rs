@@ -37,6 +37,10 @@ pub(crate) struct Call<'a> {
     informs: bool,
     /// The quota at which the last attempt was throttled.
     pressing: Option<Box<str>>,
+    /// How the last attempt was ended by the deadline, before its time was up.
+    cut_short: Option<CutShort>,
+    /// Whether any attempt was sent.
+    sent: bool,
 }
 
 impl<'a> Call<'a> {
@@ -61,6 +65,8 @@ impl<'a> Call<'a> {
             answered: started,
             informs: false,
             pressing: None,
+            cut_short: None,
+            sent: false,
         }
     }
 
@@ -127,10 +133,10 @@ impl<'a> Call<'a> {
     /// Makes one attempt, no longer than its timeout and the deadline allow.
     pub(crate) async fn attempt<T, E: Classify>(
         &mut self,
-        turns: Turns,
+        mut turns: Turns,
         attempt: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Failure<E>> {
-        turns.sent();
+        turns.spend();
         self.withdrawals.sent();
         self.tell(Event::Attempt { attempt: self.next() });
         let timeouts = self.policy.timeouts();
@@ -140,7 +146,9 @@ impl<'a> Call<'a> {
             (one, other) => one.or(other),
         };
         let Some(result) = within(limit, attempt).await else {
-            if limit == own {
+            let whole = self.now == self.started;
+            self.cut_short = (limit != own).then_some(CutShort { whole });
+            if self.cut_short.is_none() {
                 timeouts.timed_out(self.timed_as(), self.rules);
             }
             return Err(Failure::TimedOut(limit.unwrap_or_default()));
@@ -148,7 +156,9 @@ impl<'a> Call<'a> {
         self.answered = Instant::now();
         let took = self.answered.saturating_duration_since(self.now);
         self.informs = limit.is_none_or(|limit| took <= limit.saturating_add(LEFT_LYING));
-        if self.informs && result.as_ref().err().is_none_or(Classify::was_sent) {
+        if result.as_ref().is_err_and(|error| !error.was_sent()) {
+            turns.put_back();
+        } else if self.informs {
             timeouts.answered(self.timed_as(), self.rules, took);
         }
         result.map_err(Failure::Returned)
@@ -190,10 +200,11 @@ impl<'a> Call<'a> {
         failure: &Failure<E>,
         passage: Option<Passage<'_>>,
     ) -> Decision {
-        let (outcome, quota) = match failure {
-            Failure::Returned(error) => (Outcome::from_error(error), error.quota()),
-            _ => (Outcome::of(failure.class()), None),
+        let (outcome, quota, sent) = match failure {
+            Failure::Returned(error) => (Outcome::from_error(error), error.quota(), error.was_sent()),
+            _ => (Outcome::of(failure.class()), None, true),
         };
+        self.sent |= sent;
         let (attempt, class) = (self.next(), outcome.class);
         self.tell(Event::Failed { attempt, class });
         // What the rate was not told of it does not space.
@@ -204,7 +215,7 @@ impl<'a> Call<'a> {
             let cap = self.rules.server_delay_cap;
             paced = self.gates.failed(self.policy, error, cap, self.span());
         }
-        if passage.is_some_and(|passage| ended(passage, failure)) {
+        if passage.is_some_and(|passage| ended(passage, failure, self.cut_short)) {
             self.tell(Event::Opened { class });
         }
         self.now = Instant::now();
@@ -237,7 +248,8 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn gave_up<E: Classify>(self, reason: Reason, failure: Failure<E>) -> GaveUp<E> {
-        let gave_up = GaveUp::new(reason, self.progress.attempts, self.waited, failure);
+        let attempts = (self.progress.attempts, self.sent);
+        let gave_up = GaveUp::new(reason, attempts, self.waited, failure);
         self.tell(Event::GaveUp {
             attempts: gave_up.attempts,
             waited: gave_up.waited,
@@ -248,12 +260,25 @@ impl<'a> Call<'a> {
     }
 }
 
+/// An attempt for which there was less time than it should have had.
+#[derive(Debug, Clone, Copy)]
+struct CutShort {
+    /// It had all the time of the call, and not what waiting and other attempts had left of it.
+    whole: bool,
+}
+
 /// Tells the breaker how an attempt failed. True if that opened it.
-fn ended<E: Classify>(passage: Passage<'_>, failure: &Failure<E>) -> bool {
-    match failure {
-        Failure::Returned(error) => passage.returned(error),
-        Failure::TimedOut(after) => passage.failed(LastFailure::timed_out(*after)),
-        Failure::NeverSent | Failure::CircuitOpen(_) => false,
+///
+/// One that ended soon because it was cut short says no more of the service than one that its caller dropped.
+fn ended<E: Classify>(passage: Passage<'_>, failure: &Failure<E>, cut_short: Option<CutShort>) -> bool {
+    match (failure, cut_short) {
+        (Failure::Returned(error), _) => passage.returned(error),
+        (Failure::TimedOut(after), Some(CutShort { whole })) if passage.is_soon(*after) => {
+            passage.left_open(whole);
+            false
+        }
+        (Failure::TimedOut(after), _) => passage.failed(LastFailure::timed_out(*after)),
+        (Failure::NeverSent | Failure::CircuitOpen(_), _) => false,
     }
 }
 

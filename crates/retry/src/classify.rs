@@ -44,7 +44,7 @@ pub trait Classify {
     }
 
     /// Whether anything was sent to the service. What was refused without a call says nothing of it, so a breaker does not
-    /// count it.
+    /// count it, and its turn at an adaptive rate is the next call's.
     fn was_sent(&self) -> bool {
         true
     }

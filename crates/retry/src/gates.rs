@@ -119,20 +119,19 @@ impl<'a> Gates<'a> {
         }
     }
 
-    /// Tells each quota what the error says of it: nothing, if it failed or was not asked. True if any was throttled.
+    /// Tells each quota what the error says of it: nothing, if it failed or was not asked. True if any was told of a throttle,
+    /// and so spaces the next attempt.
     pub(crate) fn failed(&self, policy: &Policy, error: &impl Classify, cap: Duration, span: Span) -> bool {
         let Some(rate) = policy.adaptive_rate() else {
             return false;
         };
         let mut throttled = false;
-        error.each_part(&mut |part| {
-            throttled |= part.was_sent && part.class == ErrorClass::Throttled;
-            self.learn(rate, policy, part, cap, span);
-        });
+        error.each_part(&mut |part| throttled |= self.learn(rate, policy, part, cap, span));
         throttled
     }
 
-    fn learn(&self, rate: &AdaptiveRate, policy: &Policy, part: Part<'_>, cap: Duration, span: Span) {
+    /// True if a quota was told of a throttle.
+    fn learn(&self, rate: &AdaptiveRate, policy: &Policy, part: Part<'_>, cap: Duration, span: Span) -> bool {
         let named = policy.quota().or(part.quota);
         let place = match named {
             Some(quota) => self.draws.place_of(quota),
@@ -142,7 +141,7 @@ impl<'a> Gates<'a> {
             self.answered_before(place.unwrap_or_default(), span);
         }
         if !part.was_sent {
-            return;
+            return false;
         }
         let (gate, key) = match (place, named) {
             (Some(0), _) => (self.first.clone(), self.draws.first.key),
@@ -152,10 +151,11 @@ impl<'a> Gates<'a> {
                 (self.more.get(place).cloned(), scope.key)
             }
             (None, Some(quota)) => (Some(rate.quota(quota)), self.draws.first.key),
-            (None, None) => return,
+            // Which of several it was, nobody says.
+            (None, None) => return false,
         };
         let Some(gate) = gate else {
-            return;
+            return false;
         };
         match part.class {
             ErrorClass::Throttled => {
@@ -165,6 +165,7 @@ impl<'a> Gates<'a> {
             class if is_answer(class) => gate.answered(sent(key, span)),
             _ => {}
         }
+        part.class == ErrorClass::Throttled
     }
 }
 
@@ -186,8 +187,14 @@ impl Turns {
     }
 
     /// The attempt is on its way.
-    pub(crate) fn sent(self) {
-        self.first.sent();
-        self.more.into_iter().for_each(Turn::sent);
+    pub(crate) fn spend(&mut self) {
+        self.first.spend();
+        self.more.iter_mut().for_each(Turn::spend);
+    }
+
+    /// The attempt came to an end and nothing was sent: they are those of the next.
+    pub(crate) fn put_back(self) {
+        self.first.put_back();
+        self.more.into_iter().for_each(Turn::put_back);
     }
 }

@@ -110,17 +110,25 @@ pub struct GaveUp<E> {
     pub(crate) attempts: u32,
     pub(crate) waited: Duration,
     pub(crate) failure: Failure<E>,
+    /// Whether any of the attempts was sent: a provider may refuse by itself.
+    pub(crate) sent: bool,
     /// Whether an error around this one says all that the text of the last one does.
     pub(crate) is_told: bool,
 }
 
 impl<E> GaveUp<E> {
-    pub(crate) const fn new(reason: Reason, attempts: u32, waited: Duration, failure: Failure<E>) -> Self {
+    pub(crate) const fn new(
+        reason: Reason,
+        (attempts, sent): (u32, bool),
+        waited: Duration,
+        failure: Failure<E>,
+    ) -> Self {
         Self {
             reason,
             attempts,
             waited,
             failure,
+            sent,
             is_told: false,
         }
     }
@@ -131,7 +139,7 @@ impl<E> GaveUp<E> {
         self.reason
     }
 
-    /// How many attempts were sent.
+    /// How many attempts were made, those included that their provider refused without a call.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
@@ -195,10 +203,7 @@ impl<E: Classify> Classify for GaveUp<E> {
     }
 
     fn was_sent(&self) -> bool {
-        match &self.failure {
-            Failure::Returned(error) if self.attempts == 1 => error.was_sent(),
-            _ => self.attempts > 0,
-        }
+        self.sent
     }
 
     fn quota(&self) -> Option<&str> {

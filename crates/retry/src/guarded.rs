@@ -130,7 +130,7 @@ impl<P> Guarded<P> {
         F: Future<Output = Result<T, ProviderError>>,
     {
         let (side, scope) = self.named(Side::Whole, ALL);
-        let passage = self.breaker.watch(side, scope);
+        let passage = self.breaker.watch(side, scope).sent();
         let result = call(&self.inner).await;
         self.ended(passage, scope, "", &result);
         result
@@ -152,6 +152,7 @@ impl<P> Guarded<P> {
     ) -> Result<Passage<'a>, ProviderError> {
         self.breaker
             .enter(side, scope)
+            .map(Passage::sent)
             .map_err(|open| open.into_provider_error(operation, key_id))
     }
 

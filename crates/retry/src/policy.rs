@@ -115,7 +115,7 @@ impl Policy {
 
     /// Has the time that an attempt may take follow the time that answers take: several times that, at least `shortest` and at
     /// most the [attempt timeout](Self::with_attempt_timeout), which holds until some attempts were answered. It is measured for
-    /// each quota, and each timeout doubles it until the next answer.
+    /// each quota, and each timeout doubles it, from a millisecond at least, until the next answer.
     ///
     /// For whoever would rather not wait for seconds where answers take milliseconds. See [`Rules::shortest_timeout`].
     ///

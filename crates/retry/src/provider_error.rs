@@ -111,7 +111,7 @@ impl GaveUp<ProviderError> {
                 with_key_id(ProviderError::new(self.class(), operation), key_id)
             }
         };
-        let sent = self.attempts > 0;
+        let sent = self.sent;
         self.is_told = true;
         let error = error.with_source(self);
         if sent { error } else { error.unsent() }

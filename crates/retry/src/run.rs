@@ -5,6 +5,7 @@ use datakey_provider::Scope;
 
 use crate::{
     Classify, Decision, Failure, GaveUp, Policy, Reason,
+    breaker::Passage,
     call::Call,
     target::{Target, plain},
 };
@@ -93,7 +94,7 @@ where
         let Some(turns) = call.turns(&target.scopes).await else {
             return Err(call.gave_up(Reason::Deadline, failure));
         };
-        let passage = match call.enter() {
+        let mut passage = match call.enter() {
             Ok(passage) => passage,
             Err(open) => return Err(call.gave_up(Reason::CircuitOpen, Failure::CircuitOpen(open))),
         };
@@ -101,7 +102,10 @@ where
             return Err(call.gave_up(Reason::Deadline, failure));
         };
         let answer = match got {
-            Ok(with) => call.attempt(turns, send(with)).await,
+            Ok(with) => {
+                passage = passage.map(Passage::sent);
+                call.attempt(turns, send(with)).await
+            }
             Err(error) => {
                 drop(turns);
                 Err(Failure::Returned(error))

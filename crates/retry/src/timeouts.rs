@@ -17,6 +17,9 @@ const MARGIN: u32 = 3;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Timeouts(Arc<Mutex<BTreeMap<Box<str>, Times>>>);
 
+/// What is answered at once says nothing of what takes its time: twice nothing would stay nothing.
+const LEAST: Duration = Duration::from_millis(1);
+
 /// A smoothed time and deviation, as TCP keeps of round trips (RFC 6298, section 2).
 #[derive(Debug, Clone, Copy, Default)]
 struct Times {
@@ -88,7 +91,8 @@ impl Times {
     fn limit(&self) -> Option<Duration> {
         let latest = self.mean.saturating_add(self.deviation.saturating_mul(4));
         let doubled = 1_u32.checked_shl(self.timeouts).unwrap_or(u32::MAX);
-        (self.answers >= ENOUGH).then(|| latest.saturating_mul(MARGIN).saturating_mul(doubled))
+        let first = latest.saturating_mul(MARGIN).max(LEAST);
+        (self.answers >= ENOUGH).then(|| first.saturating_mul(doubled))
     }
 }
 

@@ -9,7 +9,10 @@ use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, ProviderError,
     Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
-use datakey_tests::keyring::{Scripted, context, junk};
+use datakey_tests::{
+    keyring::{Does, Scripted, context, junk},
+    keyrings::Keyrings,
+};
 use tokio::time::timeout;
 
 use crate::outside::{busy, by_hand, caught, driven, ms};
@@ -219,6 +222,92 @@ async fn a_data_key_of_another_length_than_was_asked_for_is_refused() {
             let refused = keyring.key(&context("a"), ONE).await.unwrap_err();
             assert_eq!(refused.class(), Some(ErrorClass::Internal), "{refused}");
             assert_eq!(keyring.stats().live, 0);
+        }
+    }
+}
+
+/// Panics when it is asked which key a name is of.
+#[derive(Clone)]
+struct Names(Scripted);
+
+#[async_trait]
+impl SealingProvider for Names {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        self.0.generate_data_key(context, length).await
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.0.encrypt(context, data_key).await
+    }
+
+    fn sealing_key_is(&self, _: &str, _: &str) -> bool {
+        panic!("as it was told")
+    }
+}
+
+#[async_trait]
+impl OpeningProvider for Names {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.0.rank(wrapped)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        self.0.decrypt(context, wrapped).await
+    }
+
+    fn opening_key_is(&self, _: &str, _: &str) -> bool {
+        panic!("as it was told")
+    }
+}
+
+/// A key too many costs a call, and one too few may be the one that was revoked.
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_panics_over_names_has_all_keys_dropped_and_nobody_waits_for_ever() {
+    let provider = Scripted::taking(50);
+    let keyring = Keyrings::new(Names(provider.clone())).sharing_revocations();
+    for how in ["invalidation", "revocation"] {
+        let kept = keyring.sealing.key(&context("kept"), ONE).await.unwrap();
+        let wrapped = kept.wrapped_keys().clone();
+        keyring.opening.key(&context("kept"), &wrapped).await.unwrap();
+        let waits = [1, 2, 3].map(|number| {
+            let (keyring, wrapped) = (keyring.clone(), wrapped.clone());
+            tokio::spawn(async move {
+                let other = context(format!("{how} {number}"));
+                let sealed = timeout(ms(10_000), keyring.sealing.key(&other, ONE)).await;
+                let opened = timeout(ms(10_000), keyring.opening.key(&context("kept"), &wrapped)).await;
+                sealed.is_ok_and(|key| key.is_ok()) && opened.is_ok_and(|key| key.is_ok())
+            })
+        });
+        tokio::time::sleep(ms(1)).await;
+        if how == "invalidation" {
+            let dropped = caught(|| {
+                (
+                    keyring.sealing.invalidate_key("any"),
+                    keyring.opening.invalidate_key("any"),
+                )
+            });
+            assert_eq!(dropped.unwrap(), (Ok(1), Ok(1)));
+        } else {
+            provider.does_for(&context("revoked"), Does::Fail(ErrorClass::UnavailableKey));
+            provider.names("script:a");
+            let refused = keyring.sealing.key(&context("revoked"), ONE).await.unwrap_err();
+            assert_eq!(refused.class(), Some(ErrorClass::UnavailableKey));
+        }
+        assert!(keyring.sealing.try_key(&context("kept"), ONE).is_none(), "{how}");
+        for wait in waits {
+            assert!(wait.await.unwrap(), "{how}");
         }
     }
 }

@@ -4,5 +4,7 @@ mod flights;
 mod forks;
 mod gate;
 mod janitor;
+mod panics;
 mod runtimes;
 mod scripted;
+mod sleepers;

@@ -11,3 +11,4 @@ mod secrets;
 mod stacks;
 mod streams;
 mod streams_async;
+mod throttled;

@@ -3,6 +3,7 @@
 mod backoff;
 mod breaker;
 mod cancel;
+mod deadline;
 mod decision;
 mod errors;
 mod fleet;
@@ -17,4 +18,7 @@ mod run;
 mod scopes;
 mod sleepers;
 mod tower;
+mod unnamed;
+mod unsent;
+mod watched;
 mod windows;

@@ -305,6 +305,27 @@ async fn the_wait_for_a_permit_is_no_failure_of_the_service() {
     assert!(matches!(gave_up.failure(), Failure::NeverSent) && gave_up.class().is_retryable());
 }
 
+/// Whoever gives up waiting for a permit of its own has not found out anything about the service.
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_a_permit_that_is_given_up_makes_nothing_unwell() {
+    let policy = seeded(1);
+    let service = RetryLayer::new(policy.clone()).layer(Limited::new(1, Duration::ZERO));
+    let held = Arc::clone(&service.inner().permits).try_acquire_owned().unwrap();
+    let dropped = tokio::time::timeout(Duration::from_secs(1), service.clone().call(1));
+    assert!(dropped.await.is_err());
+    assert!(!policy.breaker().unwrap().is_unwell(""));
+    let hurried = policy.clone().with_deadline(Duration::from_secs(1));
+    let mut service = RetryLayer::new(hurried).layer(service.inner().clone());
+    service.call(1).await.unwrap_err();
+    assert!(!policy.breaker().unwrap().is_unwell(""));
+    drop(held);
+    // The negative twin: one that was sent and is dropped late says that the service is slow.
+    let slow = RetryLayer::new(policy.clone()).layer(Limited::new(1, Duration::from_secs(4)));
+    let dropped = tokio::time::timeout(Duration::from_secs(1), slow.clone().call(1));
+    assert!(dropped.await.is_err());
+    assert!(policy.breaker().unwrap().is_unwell(""));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_dropped_while_it_waits_for_a_permit_returns_its_turn() {
     async fn next_waits(dropped: bool) -> Duration {

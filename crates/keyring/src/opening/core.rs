@@ -264,7 +264,7 @@ impl<M: OpeningMaterial> Core<M> {
 
     /// Whether a key is wrapped under the key of this name.
     pub(crate) fn is_under(&self, id: &OpeningId, name: &str) -> bool {
-        self.provider.opening_key_is(name, id.wrapped.key_id())
+        revocation::is_named(|| self.provider.opening_key_is(name, id.wrapped.key_id()))
     }
 
     /// Ends the loads and forgets the keys that are concerned, and all refusals; answers how many keys were dropped.

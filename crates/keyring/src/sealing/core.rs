@@ -311,6 +311,12 @@ impl<M: SealingMaterial> Core<M> {
         gone
     }
 
+    /// Whether a key is wrapped under the key of this name.
+    pub(crate) fn is_under(&self, entry: &Entry<M::Key>, name: &str) -> bool {
+        let is_named = |key_id| revocation::is_named(|| self.provider.sealing_key_is(name, key_id));
+        entry.key_ids().any(is_named)
+    }
+
     /// Ends the loads and forgets the keys that are concerned; answers how many keys were dropped.
     pub(crate) fn forget(
         &self,
@@ -342,11 +348,9 @@ fn other_length(asked: DataKeyLength, found: DataKeyLength) -> ProviderError {
 
 impl<M: SealingMaterial> Half for Core<M> {
     fn drop_under(&self, name: &str) -> Vec<Gone> {
-        let gone = self.store.remove(MissReason::Revoked, |_, entry| {
-            entry
-                .key_ids()
-                .any(|key_id| self.provider.sealing_key_is(name, key_id))
-        });
+        let gone = self
+            .store
+            .remove(MissReason::Revoked, |_, entry| self.is_under(entry, name));
         self.revoked.add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
         gone.into_iter().map(|entry| Box::new(entry) as Gone).collect()
     }

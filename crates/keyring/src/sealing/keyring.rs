@@ -396,13 +396,8 @@ impl<M: SealingMaterial> SealingKeyring<M> {
     /// # }
     /// ```
     pub fn invalidate_key(&self, name: &str) -> Result<usize, NothingKept> {
-        let provider = &self.core.provider;
-        let is_under = |key_id: &str| provider.sealing_key_is(name, key_id);
-        let dropped = self.core.forget(
-            Ending::Invalidated,
-            |_| true,
-            |entry| entry.key_ids().any(is_under),
-        );
+        let core = &self.core;
+        let dropped = core.forget(Ending::Invalidated, |_| true, |entry| core.is_under(entry, name));
         NothingKept::unless(dropped > 0, name)?;
         Ok(dropped)
     }

@@ -48,7 +48,9 @@ pub use state::{BreakerPhase, BreakerState};
 /// A scope is *unwell* from its first failure to its next answer: it [ranks](datakey_provider::OpeningProvider::rank) last,
 /// for [5 s](crate::defaults::BREAKER_REST) at first. Then one call tries it, while the others keep to their other way, and if
 /// that fails it rests for twice as long, up to [60 s](crate::defaults::BREAKER_REST_CAP). A call that is dropped after
-/// [250 ms](crate::defaults::BREAKER_ABANDONED_AFTER) makes its scope unwell too, and does not count otherwise.
+/// [250 ms](crate::defaults::BREAKER_ABANDONED_AFTER) makes its scope unwell too, and does not count otherwise. Nor does an attempt that
+/// its call's deadline ended sooner than that: nobody can expect an answer in so short a time. What waits for something of its own,
+/// such as a permit, is not under way.
 ///
 /// Scopes that failed since their last answer are kept, up to [1,024](crate::defaults::BREAKER_SCOPES) of them.
 /// [`builder`](Self::builder) sets the numbers.

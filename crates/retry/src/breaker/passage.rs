@@ -1,5 +1,5 @@
 //! One attempt on its way.
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use datakey_provider::ErrorClass;
 use tokio::time::Instant;
@@ -17,7 +17,8 @@ pub(crate) struct Passage<'a> {
     scope: &'a str,
     /// Its number, if it tries whether the service is back.
     ticket: Option<u32>,
-    started: Instant,
+    /// Since when it is under way; not yet, while whoever makes it waits for something of its own.
+    sent: Option<Instant>,
     has_ended: bool,
 }
 
@@ -28,9 +29,16 @@ impl<'a> Passage<'a> {
             side,
             scope,
             ticket,
-            started: Instant::now(),
+            sent: None,
             has_ended: false,
         }
+    }
+
+    /// The attempt is on its way from here on.
+    #[must_use]
+    pub(crate) fn sent(mut self) -> Self {
+        self.sent = Some(Instant::now());
+        self
     }
 
     /// The service answered.
@@ -44,17 +52,14 @@ impl<'a> Passage<'a> {
     }
 
     /// The attempt ended with this error. True if that opened the breaker.
-    pub(crate) fn returned(mut self, error: &impl Classify) -> bool {
+    pub(crate) fn returned(self, error: &impl Classify) -> bool {
         match error.class() {
             class if class.is_outage() && error.was_sent() => return self.failed(error.kept()),
             class if error.was_sent() && (class == ErrorClass::Throttled || is_answer(class)) => {
                 self.answered();
             }
             // Nothing that the service said or failed to say.
-            _ => {
-                self.has_ended = true;
-                self.abandon(false);
-            }
+            _ => self.left_open(false),
         }
         false
     }
@@ -72,6 +77,17 @@ impl<'a> Passage<'a> {
             self.shared.opened.fetch_add(1, Ordering::Relaxed);
         }
         opened
+    }
+
+    /// Whether nobody can expect an answer within so short a time.
+    pub(crate) fn is_soon(&self, after: Duration) -> bool {
+        after < self.shared.settings.abandoned_after
+    }
+
+    /// The attempt came to an end that says nothing of the service, or no more than that it is not as quick as it should be.
+    pub(crate) fn left_open(mut self, slow: bool) {
+        self.has_ended = true;
+        self.abandon(slow);
     }
 
     fn abandon(&self, late: bool) {
@@ -99,7 +115,7 @@ impl<'a> Passage<'a> {
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.abandon(self.started.elapsed() >= self.shared.settings.abandoned_after);
+            self.abandon(self.sent.is_some_and(|sent| !self.is_soon(sent.elapsed())));
         }
     }
 }

@@ -165,31 +165,41 @@ pub(crate) async fn admit(
     let came = turn::come(quota, order, deadline).await;
     came.then(|| Turn {
         quota: Some(Arc::clone(quota)),
+        is_spent: false,
     })
 }
 
-/// A call's turn to make one attempt. Dropped before the attempt was sent, it is the next one's.
+/// A call's turn to make one attempt. Dropped before the attempt was made, it is the next one's.
 #[must_use]
 pub(crate) struct Turn {
     /// `None` where nobody waits for turns.
     quota: Option<Arc<Quota>>,
+    is_spent: bool,
 }
 
 impl Turn {
     /// One that nobody waited for.
     pub(crate) const fn free() -> Self {
-        Self { quota: None }
+        Self {
+            quota: None,
+            is_spent: false,
+        }
     }
 
     /// The attempt is on its way.
-    pub(crate) fn sent(mut self) {
-        self.quota = None;
+    pub(crate) const fn spend(&mut self) {
+        self.is_spent = true;
+    }
+
+    /// The attempt came to an end and nothing was sent: the turn is the next one's after all.
+    pub(crate) fn put_back(mut self) {
+        self.is_spent = false;
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(quota) = self.quota.take()
+        if let Some(quota) = self.quota.take().filter(|_| !self.is_spent)
             && quota.is_active()
         {
             let mut state = quota.lock();
