@@ -377,7 +377,9 @@ async fn pry(plan: &Plan, opener: &Opener, both: &Both, posted: &Posted, report:
     assert!(as_another.is_err(), "it opened with other associated data");
     let once = Retry::new(Arc::clone(both), plan.policy().with_max_attempts(1));
     let header = SealedHeader::read(&mut posted.message.as_slice()).expect("it was just sealed");
-    for wrapped in &header.header().wrapped_keys().expect("it was just sealed") {
+    let header = header.header();
+    let header = header.datakey().expect("the native format");
+    for wrapped in &header.wrapped_keys().expect("it was just sealed") {
         for wrong in [&other, &EncryptionContext::empty()] {
             assert!(
                 once.decrypt(wrong, wrapped).await.is_err(),

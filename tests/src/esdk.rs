@@ -1,8 +1,10 @@
 //! Messages of the AWS Encryption SDK's format, with keys that no service made.
+use datakey::{Formats, Opener, Sealer};
 use datakey_esdk::{
     CommitmentPolicy, LimitError, OpenParams, OpeningKey, Params, SealingKey, SigningKey, Suite,
     context_with_public_key,
 };
+use datakey_fake_kms::FakeKmsProvider;
 use datakey_provider::{DataKey, EncryptionContext, WrappedKey, WrappedKeys};
 
 /// The suites that can be sealed with.
@@ -82,4 +84,25 @@ impl Pair {
         self.sealing.seal(plaintext, &mut sealed).unwrap();
         sealed
     }
+}
+
+/// A sealer of messages of this format, over a key of an emulator in the process.
+///
+/// # Panics
+/// When it is not what the test expects.
+#[must_use]
+pub fn sealer(kms: &FakeKmsProvider, params: Params) -> Sealer {
+    Sealer::builder(kms.clone()).format(params).build().unwrap()
+}
+
+/// An opener of messages of every suite and of both formats, over a key of an emulator in the process.
+///
+/// # Panics
+/// When it is not what the test expects.
+#[must_use]
+pub fn opener(kms: &FakeKmsProvider) -> Opener {
+    Opener::builder(kms.clone())
+        .formats(Formats::both(any_suite()))
+        .build()
+        .unwrap()
 }

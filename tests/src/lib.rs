@@ -30,6 +30,11 @@ pub mod streams;
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// The examples of the page on the format of the AWS Encryption SDK.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/esdk.md")]
+pub struct Esdk;
+
 /// The examples of the guide.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]

@@ -69,7 +69,7 @@ pub fn opened(message: &[u8]) -> Vec<u8> {
 /// # Panics
 /// When it is not what the test expects.
 pub fn writer<W>(at_most: Option<u64>, inner: W) -> SealWriter<W> {
-    SealWriter::new(&sealing(), Aad::from(AAD), at_most, inner).unwrap()
+    SealWriter::new(&sealing().into(), Aad::from(AAD), at_most, inner).unwrap()
 }
 
 /// A reader that reads the header first.
@@ -78,7 +78,12 @@ pub fn writer<W>(at_most: Option<u64>, inner: W) -> SealWriter<W> {
 /// As the reader.
 pub fn reader<R: io::Read>(mut inner: R) -> io::Result<OpenReader<R>> {
     let header = SealedHeader::read(&mut inner)?;
-    Ok(OpenReader::new(&opening(), &header, Aad::from(AAD), inner)?)
+    Ok(OpenReader::new(
+        &opening().into(),
+        &header,
+        Aad::from(AAD),
+        inner,
+    )?)
 }
 
 /// An error that may hold an error of opening.

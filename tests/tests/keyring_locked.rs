@@ -1,11 +1,7 @@
 //! Keys locked into memory: as far as the system allows, for as long as somebody has them, and never an error.
 use std::{ops::Range, ptr, time::Duration};
 
-use datakey::{
-    Aad, Header, Opener, Sealer,
-    envelope::{OpeningKey, SealingKey},
-    local::LocalKeys,
-};
+use datakey::{Aad, Header, Opener, OpeningKey, Sealer, SealingKey, local::LocalKeys};
 use datakey_keyring::{Held, OpeningLimits, OpeningMaterial, SealingLimits, SealingMaterial, Usage};
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
 use datakey_tests::keyring::{Scripted, context};

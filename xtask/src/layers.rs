@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "datakey-provider",
             "datakey-envelope",
+            "datakey-esdk",
             "datakey-retry",
             "datakey-keyring",
             "datakey-kms",

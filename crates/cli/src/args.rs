@@ -31,11 +31,11 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Post 69,659 real orders through a throttled KMS in six ways, and compare.
+    /// Post 69,659 real orders through a throttled KMS in seven ways, and compare.
     Demo(DemoArgs),
     /// Seal a file or standard input.
     Seal(SealArgs),
-    /// Open a sealed file or standard input.
+    /// Open a sealed file or standard input, of datakey's format or of the AWS Encryption SDK's.
     Open(OpenArgs),
     /// Show what a sealed message says about itself; needs no key, proves nothing.
     Inspect(InspectArgs),
@@ -99,12 +99,43 @@ pub(crate) struct BindingArgs {
     pub(crate) aad_file: Option<PathBuf>,
 }
 
+/// In which format a message is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// Datakey's own
+    Datakey,
+    /// That of the AWS Encryption SDK, which every AWS Encryption SDK opens; it has no associated data and no records
+    Esdk,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SuiteArg {
+    /// Datakey's format, its default; each opens on every machine
     #[value(name = "chacha20-poly1305")]
     ChaCha20Poly1305,
+    /// Datakey's format; faster where the processor has AES instructions
     #[value(name = "aes-256-gcm")]
     Aes256Gcm,
+    /// Format esdk, its default, as of the AWS Encryption SDK: 0x0578, signed
+    #[value(name = "commit-key-ecdsa-p384")]
+    CommitKeyEcdsaP384,
+    /// Format esdk: 0x0478, not signed
+    #[value(name = "commit-key")]
+    CommitKey,
+}
+
+/// Which messages of the AWS Encryption SDK open, under its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyArg {
+    /// Those that commit to their data key
+    #[value(name = "require-encrypt-require-decrypt")]
+    Require,
+    /// All
+    #[value(name = "require-encrypt-allow-decrypt")]
+    Allow,
+    /// All
+    #[value(name = "forbid-encrypt-allow-decrypt")]
+    Forbid,
 }
 
 #[derive(Debug, Args)]
@@ -123,15 +154,19 @@ pub(crate) struct SealArgs {
     pub(crate) key: KeyArgs,
     #[command(flatten)]
     pub(crate) binding: BindingArgs,
-    /// The cipher. Each opens on every machine; AES-256-GCM is faster where the processor has AES instructions
-    #[arg(long, value_enum, default_value = "chacha20-poly1305")]
-    pub(crate) suite: SuiteArg,
+    /// The format of the message.
+    #[arg(long, value_enum, default_value_t = FormatArg::Datakey)]
+    pub(crate) format: FormatArg,
+    /// The cipher suite, one of the format's.
+    #[arg(long, value_enum)]
+    pub(crate) suite: Option<SuiteArg>,
     /// Seal each line as a record of its own, readable by number, without its line feed; opening ends each with one.
     #[arg(long)]
     pub(crate) lines: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// What to seal; `-`, the default, is standard input. A file's output is FILE.datakey unless told otherwise.
+    /// What to seal; `-`, the default, is standard input. A file's output is FILE.datakey, in the format esdk FILE.encrypted, unless
+    /// told otherwise.
     #[arg(default_value = "-")]
     pub(crate) input: PathBuf,
 }
@@ -148,9 +183,16 @@ pub(crate) struct OpenArgs {
     /// Open only this record of a message sealed with --lines, counted from 0.
     #[arg(long, value_name = "N")]
     pub(crate) record: Option<u64>,
+    /// Of the AWS Encryption SDK's messages: which to open by whether they commit to their data key.
+    #[arg(long, value_enum, default_value_t = PolicyArg::Require)]
+    pub(crate) commitment_policy: PolicyArg,
+    /// Of the AWS Encryption SDK's messages: how many encrypted data keys they may have [default: as many as there are]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_encrypted_data_keys: Option<u16>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// What to open; `-`, the default, is standard input. FILE.datakey becomes FILE unless told otherwise.
+    /// What to open, of either format; `-`, the default, is standard input. FILE.datakey and FILE.encrypted become FILE unless told
+    /// otherwise.
     #[arg(default_value = "-")]
     pub(crate) input: PathBuf,
 }

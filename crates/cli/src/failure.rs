@@ -8,7 +8,7 @@ use std::{
 
 use aws_credential_types::provider::error::CredentialsError;
 use datakey::{
-    ContextError, ErrorClass, KeyringError, OpenError, SealError, StreamError,
+    ContextError, ErrorClass, KeyringError, OpenError, SealError, StreamError, esdk,
     fake_kms::StateError,
     local::{KeyFileError, LocalKeysError},
 };
@@ -126,6 +126,7 @@ impl Failure {
             Self::State(StateError::Io { .. } | StateError::InUse { .. }) => 8,
             Self::State(_) | Self::Keys(_) => 6,
             Self::NoCredentials | Self::Credentials(_) => 7,
+            Self::Seal(SealError::Unsupported(_)) => 2,
             Self::Seal(error) => error.class().map_or(1, class_code),
             Self::Open(error) => open_code(error),
         }
@@ -177,6 +178,11 @@ fn key_file_code(error: &KeyFileError) -> u8 {
 fn open_code(error: &OpenError) -> u8 {
     match error {
         OpenError::Format(_) | OpenError::OtherKind { .. } | OpenError::NoSuchRecord { .. } => 3,
+        OpenError::OtherFormat { .. } => 3,
+        OpenError::Unsupported(_) => 2,
+        // What the command line does not allow; all else is about the message.
+        OpenError::Esdk(esdk::OpenError::Policy { .. } | esdk::OpenError::SignedStream(_)) => 2,
+        OpenError::Esdk(_) => 3,
         OpenError::Context(_) => 5,
         OpenError::Keyring(KeyringError::NotRecognised { .. }) => 6,
         OpenError::NotAuthentic => 4,

@@ -7,10 +7,13 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::failure::Failure;
+use crate::{args::FormatArg, failure::Failure};
 
 /// What a sealed file's name ends in.
-pub(crate) const SUFFIX: &str = "datakey";
+const SUFFIX: &str = "datakey";
+
+/// The same of a message of the AWS Encryption SDK, as its own command has it.
+const ESDK_SUFFIX: &str = "encrypted";
 
 /// How much input takes long enough to be told about, in bytes.
 const WORTH_A_BAR: u64 = 16 << 20;
@@ -88,14 +91,17 @@ fn bar(len: Option<u64>, quiet: bool) -> ProgressBar {
 }
 
 /// The output that was named, or the one that follows from the input.
-pub(crate) fn output_for_seal(input: &Path, named: Option<&Path>) -> PathBuf {
+pub(crate) fn output_for_seal(input: &Path, named: Option<&Path>, format: FormatArg) -> PathBuf {
     match named {
         Some(named) => named.to_owned(),
         None if input == Path::new("-") => PathBuf::from("-"),
         None => {
             let mut name = input.as_os_str().to_owned();
             name.push(".");
-            name.push(SUFFIX);
+            name.push(match format {
+                FormatArg::Datakey => SUFFIX,
+                FormatArg::Esdk => ESDK_SUFFIX,
+            });
             PathBuf::from(name)
         }
     }
@@ -109,11 +115,14 @@ pub(crate) fn output_for_open(input: &Path, named: Option<&Path>) -> Result<Path
     match named {
         Some(named) => Ok(named.to_owned()),
         None if input == Path::new("-") => Ok(PathBuf::from("-")),
-        None if input.extension().is_some_and(|extension| extension == SUFFIX) => {
+        None if input
+            .extension()
+            .is_some_and(|extension| extension == SUFFIX || extension == ESDK_SUFFIX) =>
+        {
             Ok(input.with_extension(""))
         }
         None => Err(Failure::Usage(format!(
-            "the name of {} does not end in .{SUFFIX}; say with --output where the result goes",
+            "the name of {} does not end in .{SUFFIX} or .{ESDK_SUFFIX}; say with --output where the result goes",
             input.display()
         ))),
     }
@@ -126,13 +135,18 @@ mod tests {
     #[test]
     fn outputs_follow_from_inputs() {
         let path = |text: &str| PathBuf::from(text);
-        assert_eq!(output_for_seal(&path("a/b.csv"), None), path("a/b.csv.datakey"));
-        assert_eq!(output_for_seal(&path("-"), None), path("-"));
-        assert_eq!(output_for_seal(&path("a"), Some(Path::new("b"))), path("b"));
-        assert_eq!(
-            output_for_open(&path("a/b.csv.datakey"), None).unwrap(),
-            path("a/b.csv")
-        );
+        for (format, sealed) in [
+            (FormatArg::Datakey, "a/b.csv.datakey"),
+            (FormatArg::Esdk, "a/b.csv.encrypted"),
+        ] {
+            assert_eq!(output_for_seal(&path("a/b.csv"), None, format), path(sealed));
+            assert_eq!(output_for_seal(&path("-"), None, format), path("-"));
+            assert_eq!(
+                output_for_seal(&path("a"), Some(Path::new("b")), format),
+                path("b")
+            );
+            assert_eq!(output_for_open(&path(sealed), None).unwrap(), path("a/b.csv"));
+        }
         assert_eq!(output_for_open(&path("-"), None).unwrap(), path("-"));
         assert!(matches!(
             output_for_open(&path("a.csv"), None),

@@ -5,13 +5,14 @@ use std::{
 };
 
 use datakey::{
-    Aad, EncryptionContext, Kind, OpenError, OpenReader, Opener, RecordReader, SealedHeader, StreamError,
-    envelope::OpeningKey,
+    Aad, EncryptionContext, Formats, Kind, MessageHeader, OpenError, OpenReader, Opener, OpeningKey,
+    RecordReader, SealedHeader, StreamError,
+    esdk::{CommitmentPolicy, OpenParams, own_context},
 };
 use serde_json::json;
 
 use crate::{
-    args::OpenArgs,
+    args::{OpenArgs, PolicyArg},
     binding,
     failure::Failure,
     input::{self, Input},
@@ -34,15 +35,18 @@ pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
     let place = input::output_for_open(&args.input, args.output.output.as_deref())?;
     let mut output = Output::start(&place, args.output.force)?;
     let mut source = Input::open(&args.input, json)?;
-    let header = SealedHeader::read(&mut source).map_err(|error| Failure::from_read(&args.input, error))?;
-    check_kind(args, header.header().kind())?;
-    let opener = opener(args).await?;
+    let params = params(args);
+    let header = SealedHeader::read_within(&mut source, params.max_encrypted_data_keys())
+        .map_err(|error| Failure::from_read(&args.input, error))?;
+    let to_stdout = matches!(output, Output::Stdout(_));
+    let has_records = check(args, &header.header(), &aad, to_stdout)?;
+    let opener = opener(args, params).await?;
     let key = if args.danger_any_context {
         opener
-            .danger_key_of_any_context(&header.header(), Aad::new(&aad))
+            .danger_key_of_any_context(header.header(), Aad::new(&aad))
             .await?
     } else {
-        opener.key_of(&expected, &header.header(), Aad::new(&aad)).await?
+        opener.key_of(&expected, header.header(), Aad::new(&aad)).await?
     };
 
     let job = Job {
@@ -50,30 +54,65 @@ pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
         header: &header,
         key: &key,
         aad: Aad::new(&aad),
+        params: &params,
         place: &place,
     };
-    let opened = match header.header().kind() {
-        Kind::Bytes => job.bytes(&mut source, &mut output)?,
-        _ => job.records(&mut source, &mut output)?,
+    let opened = if has_records {
+        job.records(&mut source, &mut output)?
+    } else {
+        job.bytes(&mut source, &mut output)?
     };
     drop(source);
-    let to_stdout = matches!(output, Output::Stdout(_));
     output.commit()?;
-    report(&place, key.context(), &opened, to_stdout, json)
+    report(&place, &own_context(key.context()), &opened, to_stdout, json)
 }
 
-/// A message has records if it was sealed so; known from the header, before any key service is asked.
-fn check_kind(args: &OpenArgs, kind: Kind) -> Result<(), Failure> {
-    match (args.record, kind) {
-        (Some(_), Kind::Bytes) => Err(Failure::Usage(
-            "the message was not sealed with --lines and has no records; open it without --record".to_owned(),
-        )),
-        _ => Ok(()),
+/// How messages of the AWS Encryption SDK are opened. A signed one is let through as it comes, since the file appears only when
+/// its signature is verified.
+fn params(args: &OpenArgs) -> OpenParams {
+    let policy = match args.commitment_policy {
+        PolicyArg::Require => CommitmentPolicy::RequireEncryptRequireDecrypt,
+        PolicyArg::Allow => CommitmentPolicy::RequireEncryptAllowDecrypt,
+        PolicyArg::Forbid => CommitmentPolicy::ForbidEncryptAllowDecrypt,
+    };
+    let limit = args.max_encrypted_data_keys.unwrap_or(u16::MAX);
+    OpenParams::new()
+        .with_commitment_policy(policy)
+        .with_max_encrypted_data_keys(limit.into())
+        .danger_release_before_signature()
+}
+
+/// Whether the message has records; and whether it has a place for what the arguments say. All that is known from the header,
+/// before any key service is asked.
+fn check(args: &OpenArgs, header: &MessageHeader<'_>, aad: &[u8], to_stdout: bool) -> Result<bool, Failure> {
+    let refused = |why: &str| Err(Failure::Usage(why.to_owned()));
+    let has_records = header
+        .datakey()
+        .is_some_and(|header| header.kind() != Kind::Bytes);
+    if args.record.is_some() && !has_records {
+        return refused(
+            "the message was not sealed with --lines and has no records; open it without --record",
+        );
     }
+    if let MessageHeader::Esdk(header) = header {
+        if !aad.is_empty() {
+            return refused(
+                "the message is of the AWS Encryption SDK and has no associated data; open it without",
+            );
+        }
+        if to_stdout && header.suite().is_signed() {
+            return refused(
+                "the message is signed, and what goes to standard output would be out before its signature is verified; \
+                 name a file with --output",
+            );
+        }
+    }
+    Ok(has_records)
 }
 
-async fn opener(args: &OpenArgs) -> Result<Opener, Failure> {
+async fn opener(args: &OpenArgs, params: OpenParams) -> Result<Opener, Failure> {
     Opener::builder(keys::provider(&args.key).await?)
+        .formats(Formats::both(params))
         .retry(keys::policy(&args.key))
         .build()
         .map_err(|error| Failure::other("the opener cannot be built", error))
@@ -114,13 +153,14 @@ struct Job<'a> {
     header: &'a SealedHeader,
     key: &'a OpeningKey,
     aad: Aad<'a>,
+    params: &'a OpenParams,
     place: &'a Path,
 }
 
 impl Job<'_> {
     fn bytes(&self, source: &mut Input, output: &mut Output) -> Result<Opened, Failure> {
-        let mut reader = OpenReader::new(self.key, self.header, self.aad, source)
-            .map_err(|error| self.read_error(error))?;
+        let reader = OpenReader::with_esdk_params(self.key, self.header, self.aad, self.params, source);
+        let mut reader = reader.map_err(|error| self.read_error(error))?;
         let mut opened = Opened::default();
         let mut buffer = vec![0; 1 << 20];
         loop {

@@ -1,11 +1,11 @@
 //! `datakey seal`.
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 
-use datakey::{Aad, EncryptionContext, Sealer, StreamError, Suite};
+use datakey::{Aad, EncryptionContext, Format, Params, Sealer, StreamError, Suite, esdk};
 use serde_json::json;
 
 use crate::{
-    args::{SealArgs, SuiteArg},
+    args::{FormatArg, SealArgs, SuiteArg},
     binding,
     failure::Failure,
     input::{self, Input},
@@ -25,12 +25,13 @@ struct Sealed {
 
 /// Seals the input to the output, whole or not at all.
 pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
+    let format = format(args)?;
     let context = binding::context(&args.binding)?;
     let aad = binding::associated_data(&args.binding)?;
-    let place = input::output_for_seal(&args.input, args.output.output.as_deref());
+    let place = input::output_for_seal(&args.input, args.output.output.as_deref(), args.format);
     let output = Output::start(&place, args.output.force)?;
     let mut source = Input::open(&args.input, json)?;
-    let sealer = sealer(keys::provider(&args.key).await?, args)?;
+    let sealer = sealer(keys::provider(&args.key).await?, format, args)?;
     let to_stdout = matches!(output, Output::Stdout(_));
 
     let job = Job {
@@ -63,13 +64,49 @@ pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
     print::result(json, &value, &text)
 }
 
-fn sealer(provider: Provider, args: &SealArgs) -> Result<Sealer, Failure> {
-    let suite = match args.suite {
-        SuiteArg::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
-        SuiteArg::Aes256Gcm => Suite::Aes256Gcm,
-    };
+/// The format that the arguments choose, all of which it has a place for.
+fn format(args: &SealArgs) -> Result<Format, Failure> {
+    use SuiteArg::{Aes256Gcm, ChaCha20Poly1305, CommitKey, CommitKeyEcdsaP384};
+    let refused = |why: &str| Err(Failure::Usage(why.to_owned()));
+    if args.format == FormatArg::Esdk {
+        if args.key.choice.key_file.is_some() {
+            return refused(
+                "a message of --format esdk is sealed under keys of AWS KMS: name them with --kms-key",
+            );
+        }
+        if args.binding.aad.is_some() || args.binding.aad_file.is_some() {
+            return refused(
+                "--format esdk has no associated data: bind what has few values with --context, and put the rest into \
+                 what is sealed; or use --format datakey",
+            );
+        }
+        if args.lines {
+            return refused("--format esdk has no records: seal without --lines, or use --format datakey");
+        }
+    }
+    let datakey = |suite| Format::Datakey(Params::new().with_suite(suite));
+    let esdk = |suite| Format::Esdk(esdk::Params::new().with_suite(suite));
+    match (args.format, args.suite) {
+        (FormatArg::Datakey, None | Some(ChaCha20Poly1305)) => Ok(datakey(Suite::ChaCha20Poly1305)),
+        (FormatArg::Datakey, Some(Aes256Gcm)) => Ok(datakey(Suite::Aes256Gcm)),
+        (FormatArg::Esdk, None | Some(CommitKeyEcdsaP384)) => {
+            Ok(esdk(esdk::Suite::Aes256GcmHkdfSha512CommitKeyEcdsaP384))
+        }
+        (FormatArg::Esdk, Some(CommitKey)) => Ok(esdk(esdk::Suite::Aes256GcmHkdfSha512CommitKey)),
+        (FormatArg::Datakey, Some(_)) => refused(
+            "the suites of --format datakey are chacha20-poly1305 and aes-256-gcm; commit-key and \
+             commit-key-ecdsa-p384 are for --format esdk",
+        ),
+        (FormatArg::Esdk, Some(_)) => refused(
+            "the suites of --format esdk are commit-key-ecdsa-p384 and commit-key; chacha20-poly1305 and aes-256-gcm are \
+             for --format datakey",
+        ),
+    }
+}
+
+fn sealer(provider: Provider, format: Format, args: &SealArgs) -> Result<Sealer, Failure> {
     Sealer::builder(provider)
-        .suite(suite)
+        .format(format)
         .retry(keys::policy(&args.key))
         .build()
         .map_err(|error| Failure::other("the sealer cannot be built", error))

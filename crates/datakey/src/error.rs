@@ -2,9 +2,13 @@
 use std::io;
 
 use datakey_envelope as envelope;
+#[cfg(feature = "esdk")]
+use datakey_esdk as esdk;
 use datakey_keyring::KeyringError;
 use datakey_provider::{ContextMismatch, ErrorClass};
 use thiserror::Error;
+
+use crate::{FormatName, Unsupported};
 
 /// Why something was not sealed. No output was left behind.
 #[derive(Debug, Clone, Error)]
@@ -20,6 +24,13 @@ pub enum SealError {
     /// is of the class [`Internal`](ErrorClass::Internal).
     #[error(transparent)]
     Envelope(#[from] envelope::SealError),
+    /// The same, of the format of the AWS Encryption SDK.
+    #[cfg(feature = "esdk")]
+    #[error(transparent)]
+    Esdk(#[from] esdk::SealError),
+    /// The sealer's format has no place for what was asked for. No call was made.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }
 
 impl SealError {
@@ -31,7 +42,13 @@ impl SealError {
             Self::Keyring(error) => error.class(),
             Self::ShutDown => Some(ErrorClass::ShutDown),
             Self::Envelope(Random(_) | Cipher | Abandoned) => Some(ErrorClass::Internal),
-            Self::Envelope(_) => None,
+            #[cfg(feature = "esdk")]
+            Self::Esdk(esdk::SealError::Random(_) | esdk::SealError::Cipher | esdk::SealError::Abandoned) => {
+                Some(ErrorClass::Internal)
+            }
+            #[cfg(feature = "esdk")]
+            Self::Esdk(_) => None,
+            Self::Envelope(_) | Self::Unsupported(_) => None,
         }
     }
 
@@ -52,6 +69,9 @@ impl From<KeyringError> for SealError {
 }
 
 /// Why a message does not open. No output was left behind.
+///
+/// Whatever the format of the message, [`NotAuthentic`](Self::NotAuthentic), [`Context`](Self::Context) and
+/// [`Keyring`](Self::Keyring) say the same.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -89,6 +109,20 @@ pub enum OpenError {
         /// How many records there are.
         count: u64,
     },
+    /// The message is of a format that the opener was told not to accept. No call was made.
+    #[error("the message is of {found}, which this opener was told not to accept")]
+    OtherFormat {
+        /// What the message is.
+        found: FormatName,
+    },
+    /// The message's format has no place for what was asked for. No call was made.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// A message of the AWS Encryption SDK is malformed or cut short, or its suite, its public key, its frame length or being
+    /// signed is not what the opener accepts. That it is not authentic is [`NotAuthentic`](Self::NotAuthentic), as ever.
+    #[cfg(feature = "esdk")]
+    #[error(transparent)]
+    Esdk(esdk::OpenError),
 }
 
 impl OpenError {
@@ -127,6 +161,25 @@ impl From<envelope::OpenError> for OpenError {
             // Whatever else a later version of the format may refuse is not to be told apart from a forgery.
             _ => Self::NotAuthentic,
         }
+    }
+}
+
+#[cfg(feature = "esdk")]
+impl From<esdk::OpenError> for OpenError {
+    fn from(error: esdk::OpenError) -> Self {
+        use esdk::OpenError::{Commitment, DataKeyLength, NotAuthentic, Signature};
+        match error {
+            // Which part differs is not told, as that would help a forger.
+            Commitment | DataKeyLength { .. } | NotAuthentic | Signature => Self::NotAuthentic,
+            error => Self::Esdk(error),
+        }
+    }
+}
+
+#[cfg(feature = "esdk")]
+impl From<esdk::FormatError> for OpenError {
+    fn from(error: esdk::FormatError) -> Self {
+        Self::Esdk(error.into())
     }
 }
 
@@ -210,6 +263,20 @@ impl From<envelope::SealError> for StreamError {
 
 impl From<envelope::OpenError> for StreamError {
     fn from(error: envelope::OpenError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+#[cfg(feature = "esdk")]
+impl From<esdk::SealError> for StreamError {
+    fn from(error: esdk::SealError) -> Self {
+        Self::Seal(error.into())
+    }
+}
+
+#[cfg(feature = "esdk")]
+impl From<esdk::OpenError> for StreamError {
+    fn from(error: esdk::OpenError) -> Self {
         Self::Open(error.into())
     }
 }

@@ -52,10 +52,41 @@
 //! A process that seals and opens makes both at once, with one quota and one budget: [`both`]. Over several Regions, [`several`]
 //! makes one provider of theirs.
 //!
+//! # Messages of the AWS Encryption SDK
+//!
+//! With the feature `esdk` the same `Sealer` writes messages that every AWS Encryption SDK opens, in Java, Python, JavaScript, C,
+//! .NET, Go and Rust, and the same `Opener` opens theirs, recognised by their first bytes. The cache of data keys, retry and streams
+//! are the same.
+//!
+//! ```
+//! # #[cfg(all(feature = "esdk", feature = "fake-kms"))] {
+//! use datakey::{Aad, EncryptionContext, Opener, Sealer, esdk::{Params, Suite}, fake_kms::FakeKms};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let fake = FakeKms::new();
+//! let kms = fake.provider(&fake.create_key()?);
+//! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
+//!
+//! let params = Params::new().with_suite(Suite::Aes256GcmHkdfSha512CommitKey);
+//! let sealer = Sealer::builder(kms.clone()).format(params).build()?;
+//! let opener = Opener::new(kms);
+//! for number in 1..=1_000_u32 {
+//!     // This format has no associated data: the order's number stands in the order.
+//!     let order = format!("order {number}");
+//!     let message = sealer.seal(&context, order.as_bytes(), Aad::EMPTY).await?;
+//!     assert_eq!(opener.open(&context, &message, Aad::EMPTY).await?, order.as_bytes());
+//! }
+//! assert_eq!(fake.ledger().calls(), 2);
+//! # Ok(()) }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
+//! # }
+//! ```
+//!
 //! # Defaults
 //!
 //! | what | default | change it with |
 //! |---|---|---|
+//! | format | datakey's own | [`SealerBuilder::format`] |
 //! | suite | ChaCha20-Poly1305 + HKDF-SHA-256 | [`SealerBuilder::suite`] |
 //! | cache of sealing keys | see [`keyring::SealingLimits`] | [`SealerBuilder::limits`], `without_cache` |
 //! | cache of opening keys | see [`keyring::OpeningLimits`] | [`OpenerBuilder::limits`], `without_cache` |
@@ -71,29 +102,41 @@
 //! | `aws-config` | yes | `KmsProvider::from_env` |
 //! | `aws-lc` | yes | ciphers of aws-lc-rs, which the AWS SDK links anyway |
 //! | `locked-memory` | no | locks cached keys into memory: best effort, see [`keyring::SealingStats::locked_bytes`] |
+//! | `esdk` | no | `esdk`: messages of the AWS Encryption SDK, written and read beside those of the native format |
 //! | `local` | no | `local`: wrapping keys in memory or a key file |
 //! | `fake-kms`, `fake-kms-http` | no | `fake_kms`: the KMS emulator, in process and over HTTP |
 //!
 //! # What this crate does not do
 //!
-//! It signs nothing, it is no key management service, it does not read or write messages of the AWS Encryption SDK, and
-//! it does not hide how long a message is or who it is for: the encryption context is in the clear.
+//! It is no key management service, its own format signs nothing, and it does not hide how long a message is or who it is for:
+//! the encryption context is in the clear.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod both;
+mod caching;
 mod error;
 mod format;
+#[cfg(feature = "esdk")]
+mod formats;
+mod header;
+mod keys;
 mod layers;
 mod material;
 mod opener;
 mod opener_builder;
+mod opening;
+#[cfg(feature = "esdk")]
+mod opening_esdk;
 mod sealer;
 mod sealer_builder;
 mod several;
 mod stream;
+mod unsupported;
 
 pub use datakey_envelope as envelope;
+#[cfg(feature = "esdk")]
+pub use datakey_esdk as esdk;
 #[cfg(feature = "fake-kms")]
 pub use datakey_fake_kms as fake_kms;
 pub use datakey_keyring as keyring;
@@ -105,6 +148,7 @@ pub use datakey_provider as provider;
 pub use datakey_retry as retry;
 
 pub use both::{Both, both};
+pub use caching::CachingLimits;
 #[doc(no_inline)]
 pub use datakey_envelope::{Aad, Header, Kind, Params, Suite, is_datakey_message};
 #[doc(no_inline)]
@@ -112,7 +156,11 @@ pub use datakey_keyring::{ConfigError, KeyringError};
 #[doc(no_inline)]
 pub use datakey_provider::{ContextError, ContextMismatch, EncryptionContext, ErrorClass, ProviderError};
 pub use error::{OpenError, SealError, StreamError};
-pub use format::Format;
+pub use format::{Format, FormatName};
+#[cfg(feature = "esdk")]
+pub use formats::Formats;
+pub use header::MessageHeader;
+pub use keys::{OpeningKey, SealingKey};
 pub use material::Envelope;
 pub use opener::Opener;
 pub use opener_builder::OpenerBuilder;
@@ -120,3 +168,4 @@ pub use sealer::Sealer;
 pub use sealer_builder::SealerBuilder;
 pub use several::several;
 pub use stream::{OpenReader, RecordReader, RecordWriter, SealWriter, SealedHeader};
+pub use unsupported::Unsupported;

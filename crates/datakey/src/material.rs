@@ -1,15 +1,17 @@
 //! What the keyrings keep for us: key schedules and the header bytes that repeat.
-use std::ops::Range;
+use std::{error::Error, ops::Range};
 
-use datakey_envelope::{
-    DATA_KEY_LENGTH, LimitError, MAX_WRAPPED_KEYS, OpeningKey, SealingKey, check_context,
-};
+use datakey_envelope::{self as envelope, DATA_KEY_LENGTH, MAX_WRAPPED_KEYS};
+#[cfg(feature = "esdk")]
+use datakey_esdk as esdk;
+#[cfg(feature = "esdk")]
+use datakey_keyring::Draft;
 use datakey_keyring::{OpeningMaterial, SealingMaterial};
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError,
 };
 
-use crate::Format;
+use crate::{Format, OpeningKey, SealingKey};
 
 /// Prepares data keys for a message format, once per key: what a [`Sealer`](crate::Sealer) and an
 /// [`Opener`](crate::Opener) tell their keyrings.
@@ -21,7 +23,7 @@ use crate::Format;
 ///     SealingKeyring::builder().material(Envelope::default()).build(provider)
 /// }
 /// ```
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Envelope(Format);
 
 impl Envelope {
@@ -42,18 +44,67 @@ impl SealingMaterial for Envelope {
     type Key = SealingKey;
 
     fn data_key_length(&self) -> DataKeyLength {
-        let Format::Datakey(_) = &self.0;
-        DATA_KEY_LENGTH
+        match &self.0 {
+            Format::Datakey(_) => DATA_KEY_LENGTH,
+            #[cfg(feature = "esdk")]
+            Format::Esdk(params) => params.suite().data_key_length(),
+        }
     }
 
     fn max_wrapped_keys(&self) -> usize {
-        let Format::Datakey(_) = &self.0;
-        MAX_WRAPPED_KEYS
+        match &self.0 {
+            Format::Datakey(_) => MAX_WRAPPED_KEYS,
+            #[cfg(feature = "esdk")]
+            Format::Esdk(params) => params.max_encrypted_data_keys().min(usize::from(u16::MAX)),
+        }
+    }
+
+    /// What the specification of the AWS Encryption SDK sets for caches. The native format sets nothing that could be reached.
+    #[cfg(feature = "esdk")]
+    fn max_messages(&self) -> u64 {
+        match &self.0 {
+            Format::Datakey(_) => u64::MAX,
+            Format::Esdk(_) => 1 << 32,
+        }
+    }
+
+    #[cfg(feature = "esdk")]
+    fn check_settings(&self) -> Result<(), &'static str> {
+        match &self.0 {
+            Format::Esdk(params) if params.check().is_err() => Err(
+                "its commitment policy does not allow its suite, or its suite derives no keys and is not written",
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn check_context(&self, context: &EncryptionContext) -> Result<(), ProviderError> {
-        let Format::Datakey(_) = &self.0;
-        check_context(context).map_err(over_a_limit)
+        match &self.0 {
+            Format::Datakey(_) => envelope::check_context(context).map_err(over_a_limit),
+            #[cfg(feature = "esdk")]
+            Format::Esdk(params) => params.check_context(context).map_err(over_a_limit),
+        }
+    }
+
+    /// The public key of a suite that signs is part of the encryption context, so its key pair is made before the data key is.
+    #[cfg(feature = "esdk")]
+    fn draft(&self, context: &EncryptionContext) -> Result<Option<Draft<SealingKey>>, ProviderError> {
+        let Format::Esdk(params) = &self.0 else {
+            return Ok(None);
+        };
+        let internal = |error: esdk::SealError| {
+            ProviderError::new(ErrorClass::Internal, Operation::GenerateDataKey)
+                .unsent()
+                .with_source(error)
+        };
+        let Some(signing) = esdk::SigningKey::generate(params.suite()).map_err(internal)? else {
+            return Ok(None);
+        };
+        let whole = esdk::context_with_public_key(context, Some(&signing)).map_err(over_a_limit)?;
+        let params = params.clone();
+        Ok(Some(Draft::new(whole, move |made, whole| {
+            esdk_key(&made, whole, Some(signing), &params)
+        })))
     }
 
     fn prepare(
@@ -61,8 +112,15 @@ impl SealingMaterial for Envelope {
         made: GeneratedDataKey,
         context: &EncryptionContext,
     ) -> Result<SealingKey, ProviderError> {
-        let Format::Datakey(params) = &self.0;
-        SealingKey::new(made.data_key(), made.wrapped_keys(), context, params).map_err(over_a_limit)
+        match &self.0 {
+            Format::Datakey(params) => {
+                envelope::SealingKey::new(made.data_key(), made.wrapped_keys(), context, params)
+                    .map(SealingKey::Datakey)
+                    .map_err(over_a_limit)
+            }
+            #[cfg(feature = "esdk")]
+            Format::Esdk(params) => esdk_key(&made, context, None, params),
+        }
     }
 
     fn memory(&self, key: &SealingKey, lock: &mut dyn FnMut(Range<*const u8>)) {
@@ -70,7 +128,19 @@ impl SealingMaterial for Envelope {
     }
 }
 
-fn over_a_limit(over: LimitError) -> ProviderError {
+#[cfg(feature = "esdk")]
+fn esdk_key(
+    made: &GeneratedDataKey,
+    whole: &EncryptionContext,
+    signing: Option<esdk::SigningKey>,
+    params: &esdk::Params,
+) -> Result<SealingKey, ProviderError> {
+    esdk::SealingKey::new(made.data_key(), made.wrapped_keys(), whole, signing, params)
+        .map(SealingKey::Esdk)
+        .map_err(over_a_limit)
+}
+
+fn over_a_limit(over: impl Error + Send + Sync + 'static) -> ProviderError {
     ProviderError::new(ErrorClass::InvalidRequest, Operation::GenerateDataKey)
         .unsent()
         .with_source(over)
@@ -79,11 +149,23 @@ fn over_a_limit(over: LimitError) -> ProviderError {
 impl OpeningMaterial for Envelope {
     type Key = OpeningKey;
 
+    #[cfg(not(feature = "esdk"))]
     fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
         // A message of this format with a data key of another length was not sealed.
-        OpeningKey::new(&data_key, context).map_err(|over| {
+        let key = envelope::OpeningKey::new(&data_key, context).map_err(|over| {
             ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt).with_source(over)
-        })
+        })?;
+        Ok(key.into())
+    }
+
+    #[cfg(feature = "esdk")]
+    fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
+        // Of the native format, no message with a data key of another length was sealed.
+        let datakey = envelope::OpeningKey::new(&data_key, context).ok();
+        Ok(OpeningKey::of_either(
+            datakey,
+            esdk::OpeningKey::new(&data_key, context),
+        ))
     }
 
     fn memory(&self, key: &OpeningKey, lock: &mut dyn FnMut(Range<*const u8>)) {

@@ -1,14 +1,26 @@
 //! The opening side: needs only Decrypt.
 use std::{fmt, ops::Range};
 
-use datakey_envelope::{self as envelope, Aad, Header, Message, OpeningKey};
+use datakey_envelope::{Aad, Header, Message};
+#[cfg(feature = "esdk")]
+use datakey_esdk::own_context;
 use datakey_keyring::{Held, OpeningKeyring};
 use datakey_provider::{EncryptionContext, WrappedKey};
 use tokio::io::AsyncRead;
 
-use crate::{Envelope, OpenError, OpenReader, RecordReader, SealedHeader, StreamError};
+use crate::{
+    Envelope, MessageHeader, OpenError, OpenReader, OpeningKey, RecordReader, SealedHeader, StreamError,
+    opening,
+};
+#[cfg(feature = "esdk")]
+use crate::{Formats, Unsupported, keys::without_aad, opening_esdk::Opening};
 
 /// Opens messages with cached data keys. Cheap to clone; clones share the cache.
+///
+/// With the feature `esdk`, messages of the AWS Encryption SDK open too, recognised by their first bytes, unless
+/// the opener is told otherwise ([`OpenerBuilder::formats`](crate::OpenerBuilder)). They have no associated data and no records, and
+/// an expected pair that such a message does not store is *required*: it opens only if the pair was authenticated when it was
+/// sealed.
 ///
 /// The provider needs only its opening half: with KMS, only `Decrypt`. Which provider it is does not show in the type: a
 /// service and its test have the same.
@@ -42,13 +54,8 @@ use crate::{Envelope, OpenError, OpenReader, RecordReader, SealedHeader, StreamE
 #[derive(Clone)]
 pub struct Opener {
     keyring: OpeningKeyring<Envelope>,
-}
-
-/// What a reader expects of a message's encryption context.
-#[derive(Clone, Copy)]
-enum Expected<'a> {
-    Pairs(&'a EncryptionContext),
-    Anything,
+    #[cfg(feature = "esdk")]
+    formats: Formats,
 }
 
 impl Opener {
@@ -57,8 +64,27 @@ impl Opener {
     /// A keyring of which nothing else was set is more patient than a retry layer with the default deadline, so that the
     /// layer's own error is the one that callers see.
     #[must_use]
-    pub const fn with_keyring(keyring: OpeningKeyring<Envelope>) -> Self {
-        Self { keyring }
+    pub fn with_keyring(keyring: OpeningKeyring<Envelope>) -> Self {
+        Self {
+            keyring,
+            #[cfg(feature = "esdk")]
+            formats: Formats::default(),
+        }
+    }
+
+    /// The same opener, with the same keyring, for messages of these formats.
+    #[cfg(feature = "esdk")]
+    #[must_use]
+    pub const fn with_formats(mut self, formats: Formats) -> Self {
+        self.formats = formats;
+        self
+    }
+
+    /// Which messages it opens.
+    #[cfg(feature = "esdk")]
+    #[must_use]
+    pub const fn formats(&self) -> &Formats {
+        &self.formats
     }
 
     /// The keyring: statistics, `invalidate`, `shutdown`.
@@ -93,17 +119,27 @@ impl Opener {
         aad: Aad<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), OpenError> {
+        #[cfg(feature = "esdk")]
+        if let Some(esdk) = self.esdk_of(message, aad)? {
+            let _context = esdk.open(Some(expected), message, out).await?;
+            return Ok(());
+        }
         let message = Message::decode(message)?;
-        self.open_with(message.header(), Expected::Pairs(expected), aad, |_, key| {
-            key.open(&message, aad, out)
-        })
+        opening::open_with(
+            &self.keyring,
+            message.header(),
+            Some(expected),
+            aad,
+            |_, _, key| key.open(&message, aad, out),
+        )
         .await
     }
 
     /// Opens one message whatever its encryption context, and returns that too.
     ///
     /// The message is authentic, but may be meant for another tenant or purpose: look at the context before the
-    /// plaintext.
+    /// plaintext. Of a message of the AWS Encryption SDK, the pairs that belong to the format are not answered, and one with pairs
+    /// that it does not store does not open.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -112,19 +148,22 @@ impl Opener {
         message: &[u8],
         aad: Aad<'_>,
     ) -> Result<(EncryptionContext, Vec<u8>), OpenError> {
-        let message = Message::decode(message)?;
         let mut out = Vec::new();
-        let open = |_: &WrappedKey, key: &Held<OpeningKey>| {
+        #[cfg(feature = "esdk")]
+        if let Some(esdk) = self.esdk_of(message, aad)? {
+            let context = esdk.open(None, message, &mut out).await?;
+            return Ok((own_context(&context), out));
+        }
+        let message = Message::decode(message)?;
+        let context = opening::open_with(&self.keyring, message.header(), None, aad, |_, _, key| {
             key.open(&message, aad, &mut out)?;
             Ok(key.context().clone())
-        };
-        let context = self
-            .open_with(message.header(), Expected::Anything, aad, open)
-            .await?;
+        })
+        .await?;
         Ok((context, out))
     }
 
-    /// Opens a whole records message, all of it or nothing.
+    /// Opens a whole records message, all of it or nothing. Of the native format only.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -154,24 +193,47 @@ impl Opener {
         aad: Aad<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Vec<Range<usize>>, OpenError> {
+        #[cfg(feature = "esdk")]
+        if self.formats.recognise(message)?.is_some() {
+            return Err(Unsupported::Records.into());
+        }
         let message = Message::decode(message)?;
-        self.open_with(message.header(), Expected::Pairs(expected), aad, |_, key| {
-            key.open_records(&message, aad, out)
-        })
+        opening::open_with(
+            &self.keyring,
+            message.header(),
+            Some(expected),
+            aad,
+            |_, _, key| key.open_records(&message, aad, out),
+        )
         .await
     }
 
-    /// The key of one message, to open it piecemeal with the envelope's own interface. The commitment is checked here.
+    /// The key of one message, to open it piecemeal with its format's own interface. The commitment is checked here.
+    ///
+    /// ```
+    /// use datakey::{Aad, EncryptionContext, OpenError, Opener, envelope::{Header, RangePlan}};
+    ///
+    /// async fn first_bytes(opener: &Opener, expected: &EncryptionContext, message: &[u8]) -> Result<Vec<u8>, OpenError> {
+    ///     let header = Header::decode(message)?;
+    ///     let key = opener.key_of(expected, &header, Aad::EMPTY).await?;
+    ///     let plan = RangePlan::new(&header, message.len() as u64, 0..5)?;
+    ///     let frames = plan.frames();
+    ///     let frames = &message[frames.start as usize..frames.end as usize];
+    ///     let mut out = Vec::new();
+    ///     key.datakey()?.open_range(&plan, Aad::EMPTY, frames, &[], &mut out)?;
+    ///     Ok(out)
+    /// }
+    /// ```
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn key_of(
+    pub async fn key_of<'h>(
         &self,
         expected: &EncryptionContext,
-        header: &Header<'_>,
+        header: impl Into<MessageHeader<'h>>,
         aad: Aad<'_>,
     ) -> Result<Held<OpeningKey>, OpenError> {
-        self.key(header, Expected::Pairs(expected), aad).await
+        self.key(&header.into(), Some(expected), aad).await
     }
 
     /// As [`key_of`](Self::key_of), whatever the message's encryption context; see
@@ -179,16 +241,17 @@ impl Opener {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn danger_key_of_any_context(
+    pub async fn danger_key_of_any_context<'h>(
         &self,
-        header: &Header<'_>,
+        header: impl Into<MessageHeader<'h>>,
         aad: Aad<'_>,
     ) -> Result<Held<OpeningKey>, OpenError> {
-        self.key(header, Expected::Anything, aad).await
+        self.key(&header.into(), None, aad).await
     }
 
     /// Which of a message's wrapped keys holds its data key: the one to wrap anew, such as with KMS `ReEncrypt`. The commitment
-    /// is checked here.
+    /// is checked here. Of the native format only: the header of a message of the AWS Encryption SDK authenticates its encrypted data
+    /// keys, so that none of them can be replaced.
     ///
     /// The others may be as good, or of other messages: keep those of which you know nothing.
     ///
@@ -200,7 +263,7 @@ impl Opener {
         header: &Header<'_>,
         aad: Aad<'_>,
     ) -> Result<WrappedKey, OpenError> {
-        self.open_with(header, Expected::Pairs(expected), aad, |wrapped, key| {
+        opening::open_with(&self.keyring, header, Some(expected), aad, |wrapped, _, key| {
             key.check_header(header, aad).map(|()| wrapped.clone())
         })
         .await
@@ -219,8 +282,15 @@ impl Opener {
         aad: Aad<'_>,
         mut inner: R,
     ) -> Result<OpenReader<R>, StreamError> {
-        let header = SealedHeader::read_async(&mut inner).await?;
-        let key = self.key_of(expected, &header.header(), aad).await?;
+        let header = self.header(&mut inner).await?;
+        #[cfg(feature = "esdk")]
+        if let MessageHeader::Esdk(own) = header.header() {
+            let params = self.formats.accept_esdk()?;
+            own.check_stream(params)?;
+            let key = self.key_of(expected, own, aad).await?;
+            return OpenReader::with_esdk_params(&key, &header, aad, params, inner);
+        }
+        let key = self.key_of(expected, header.header(), aad).await?;
         OpenReader::new(&key, &header, aad, inner)
     }
 
@@ -234,53 +304,65 @@ impl Opener {
         aad: Aad<'_>,
         mut inner: R,
     ) -> Result<RecordReader<R>, StreamError> {
-        let header = SealedHeader::read_async(&mut inner).await?;
-        let key = self.key_of(expected, &header.header(), aad).await?;
+        let header = self.header(&mut inner).await?;
+        #[cfg(feature = "esdk")]
+        if let MessageHeader::Esdk(_) = header.header() {
+            let _params = self.formats.accept_esdk()?;
+            return Err(OpenError::from(Unsupported::Records).into());
+        }
+        let key = self.key_of(expected, header.header(), aad).await?;
         RecordReader::new(&key, &header, aad, inner)
+    }
+
+    /// Reads a header, of a format that is accepted.
+    async fn header<R: AsyncRead + Unpin>(&self, inner: &mut R) -> Result<SealedHeader, StreamError> {
+        #[cfg(feature = "esdk")]
+        if let Some(params) = self.formats.esdk() {
+            return SealedHeader::read_async_within(inner, params.max_encrypted_data_keys()).await;
+        }
+        SealedHeader::read_async(inner).await
+    }
+
+    /// How to open a message of the AWS Encryption SDK, if it is one; it has no associated data.
+    #[cfg(feature = "esdk")]
+    #[inline]
+    fn esdk_of(&self, message: &[u8], aad: Aad<'_>) -> Result<Option<Opening<'_>>, OpenError> {
+        let Some(params) = self.formats.recognise(message)? else {
+            return Ok(None);
+        };
+        without_aad(aad)?;
+        Ok(Some(Opening {
+            keyring: &self.keyring,
+            params,
+        }))
     }
 
     async fn key(
         &self,
-        header: &Header<'_>,
-        expected: Expected<'_>,
+        header: &MessageHeader<'_>,
+        expected: Option<&EncryptionContext>,
         aad: Aad<'_>,
     ) -> Result<Held<OpeningKey>, OpenError> {
-        self.open_with(header, expected, aad, |_, key| {
-            key.check_header(header, aad).map(|()| key.clone())
-        })
-        .await
-    }
-
-    /// Opens with the key of the message, which the commitment tells from those of others (rule K6).
-    async fn open_with<T>(
-        &self,
-        header: &Header<'_>,
-        expected: Expected<'_>,
-        aad: Aad<'_>,
-        mut open: impl FnMut(&WrappedKey, &Held<OpeningKey>) -> Result<T, envelope::OpenError>,
-    ) -> Result<T, OpenError> {
-        let decoded;
-        let context = match expected {
-            // The usual case, in which nothing has to be decoded and digested.
-            Expected::Pairs(expected) if header.has_context(expected) => expected,
-            Expected::Pairs(expected) => {
-                decoded = header.context()?;
-                decoded.check_expected(expected)?;
-                &decoded
+        match header {
+            MessageHeader::Datakey(header) => {
+                #[cfg(feature = "esdk")]
+                self.formats.accept_datakey()?;
+                opening::open_with(&self.keyring, header, expected, aad, |_, held, key| {
+                    key.check_header(header, aad).map(|()| held.clone())
+                })
+                .await
             }
-            Expected::Anything => {
-                decoded = header.context()?;
-                &decoded
+            #[cfg(feature = "esdk")]
+            MessageHeader::Esdk(header) => {
+                let params = self.formats.accept_esdk()?;
+                without_aad(aad)?;
+                let esdk = Opening {
+                    keyring: &self.keyring,
+                    params,
+                };
+                esdk.key(expected, header).await
             }
-        };
-        let unless_foreign = |wrapped: &WrappedKey, key: &Held<OpeningKey>| match open(wrapped, key) {
-            // Where the commitment holds, it is the frames that are not authentic, and no other key opens them.
-            Err(envelope::OpenError::NotAuthentic) if key.check_header(header, aad).is_err() => None,
-            opened => Some(opened),
-        };
-        let wrapped = header.wrapped_keys()?;
-        let opened = self.keyring.open_with(context, &wrapped, unless_foreign).await?;
-        Ok(opened?)
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct OpenerBuilder {
     pub(crate) layers: Layers,
     limits: OpeningLimits,
     hedge_delay: Duration,
+    #[cfg(feature = "esdk")]
+    formats: crate::Formats,
 }
 
 impl OpenerBuilder {
@@ -38,14 +40,17 @@ impl OpenerBuilder {
             layers: Layers::default(),
             limits: OpeningLimits::default(),
             hedge_delay: DEFAULT_HEDGE_DELAY,
+            #[cfg(feature = "esdk")]
+            formats: crate::Formats::default(),
         }
     }
 
     settings!();
 
-    /// Bounds age and number of the data keys that are kept, and of the refusals that are remembered.
-    pub fn limits(mut self, limits: OpeningLimits) -> Self {
-        self.limits = limits;
+    /// Bounds age and number of the data keys that are kept, and of the refusals that are remembered: [`OpeningLimits`], or
+    /// [`CachingLimits`](crate::CachingLimits) by the names of the AWS Encryption SDK.
+    pub fn limits(mut self, limits: impl Into<OpeningLimits>) -> Self {
+        self.limits = limits.into();
         self
     }
 
@@ -53,6 +58,22 @@ impl OpenerBuilder {
     /// with wrapped keys of several regions. [`Duration::MAX`] tries one after the other.
     pub fn hedge_delay(mut self, delay: Duration) -> Self {
         self.hedge_delay = delay;
+        self
+    }
+
+    /// Opens messages of these formats. By default those of both, with the defaults of the AWS Encryption SDK.
+    ///
+    /// ```
+    /// use datakey::{ConfigError, Formats, Opener, esdk::OpenParams, provider::OpeningProvider};
+    ///
+    /// fn of_java(kms: impl OpeningProvider + 'static) -> Result<Opener, ConfigError> {
+    ///     let params = OpenParams::new().with_max_encrypted_data_keys(2);
+    ///     Opener::builder(kms).formats(Formats::only_esdk(params)).build()
+    /// }
+    /// ```
+    #[cfg(feature = "esdk")]
+    pub fn formats(mut self, formats: crate::Formats) -> Self {
+        self.formats = formats;
         self
     }
 
@@ -81,7 +102,10 @@ impl OpenerBuilder {
         let keyring = self
             .keyring()
             .build(self.layers.opening(Arc::clone(&self.provider)))?;
-        Ok(Opener::with_keyring(keyring))
+        let opener = Opener::with_keyring(keyring);
+        #[cfg(feature = "esdk")]
+        let opener = opener.with_formats(self.formats);
+        Ok(opener)
     }
 
     #[expect(

@@ -1,11 +1,13 @@
 //! The sealing side: needs only GenerateDataKey.
 use std::fmt;
 
-use datakey_envelope::{Aad, SealingKey};
+use datakey_envelope::Aad;
 use datakey_keyring::{Held, SealingKeyring, Usage};
 use datakey_provider::EncryptionContext;
 
-use crate::{Envelope, RecordWriter, SealError, SealWriter, StreamError};
+use crate::{Envelope, Format, RecordWriter, SealError, SealWriter, SealingKey, StreamError};
+#[cfg(feature = "esdk")]
+use crate::{Unsupported, keys::without_aad};
 
 /// Seals messages under cached data keys. Cheap to clone; clones share the cache.
 ///
@@ -50,7 +52,8 @@ impl Sealer {
     /// Seals one message.
     ///
     /// # Errors
-    /// [`SealError`]: no data key, or the message is over a limit of the format.
+    /// [`SealError`]: no data key, the message is over a limit of the format, or it has associated data and its
+    /// [format](crate::Format) has no place for it.
     pub async fn seal(
         &self,
         context: &EncryptionContext,
@@ -74,8 +77,9 @@ impl Sealer {
         aad: Aad<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), SealError> {
+        self.has_place_for(aad)?;
         let key = self.key(context, message(plaintext)).await?;
-        Ok(key.seal(plaintext, aad, out)?)
+        key.seal(plaintext, aad, out)
     }
 
     /// Seals one message if a data key is at hand: no waiting, no KMS call. `None` if there is none, whereupon
@@ -90,8 +94,11 @@ impl Sealer {
         aad: Aad<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Result<(), SealError>> {
+        if let Err(refused) = self.has_place_for(aad) {
+            return Some(Err(refused));
+        }
         let key = self.keyring.try_key(context, message(plaintext))?;
-        Some(key.seal(plaintext, aad, out).map_err(SealError::from))
+        Some(key.seal(plaintext, aad, out))
     }
 
     /// Seals many messages, each of which opens on its own, under one data key reserved for all of them at once.
@@ -107,6 +114,9 @@ impl Sealer {
     ) -> Result<Vec<Vec<u8>>, SealError> {
         if messages.is_empty() {
             return Ok(Vec::new());
+        }
+        for (_, aad) in messages {
+            self.has_place_for(*aad)?;
         }
         let bytes = messages
             .iter()
@@ -125,7 +135,7 @@ impl Sealer {
     }
 
     /// Seals a batch of records as one message: one header and one wrapped key for all, and each record can be read
-    /// by its index.
+    /// by its index. Of the native format only.
     ///
     /// # Errors
     /// As [`seal`](Self::seal).
@@ -135,11 +145,13 @@ impl Sealer {
         records: &[R],
         aad: Aad<'_>,
     ) -> Result<Vec<u8>, SealError> {
+        self.has_records()?;
         let bytes = records
             .iter()
             .map(|record| len(record.as_ref()))
             .fold(0, u64::saturating_add);
         let key = self.key(context, Usage::message(bytes)).await?;
+        let key = key.with_records()?;
         let mut out = Vec::new();
         let plain_len = usize::try_from(bytes).unwrap_or(usize::MAX);
         out.reserve(
@@ -165,11 +177,12 @@ impl Sealer {
         at_most: Option<u64>,
         inner: W,
     ) -> Result<SealWriter<W>, StreamError> {
+        self.has_place_for(aad)?;
         let key = self.key(context, usage(at_most)).await?;
         SealWriter::new(&key, aad, at_most, inner)
     }
 
-    /// A writer of one records message, record by record. `at_most` as in [`writer`](Self::writer).
+    /// A writer of one records message, record by record. `at_most` as in [`writer`](Self::writer). Of the native format only.
     ///
     /// # Errors
     /// As [`seal`](Self::seal).
@@ -180,8 +193,43 @@ impl Sealer {
         at_most: Option<u64>,
         inner: W,
     ) -> Result<RecordWriter<W>, StreamError> {
+        self.has_records()?;
         let key = self.key(context, usage(at_most)).await?;
         RecordWriter::new(&key, aad, at_most, inner)
+    }
+
+    /// The format that it seals in.
+    #[must_use]
+    pub fn format(&self) -> &Format {
+        self.keyring.material().format()
+    }
+
+    /// Whether associated data has a place in a message: known before a data key is asked for.
+    #[inline]
+    #[cfg_attr(
+        not(feature = "esdk"),
+        expect(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            unused_variables,
+            reason = "the native format has one"
+        )
+    )]
+    fn has_place_for(&self, aad: Aad<'_>) -> Result<(), SealError> {
+        #[cfg(feature = "esdk")]
+        if let Format::Esdk(_) = self.format() {
+            without_aad(aad)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there are records: known before a data key is asked for.
+    fn has_records(&self) -> Result<(), SealError> {
+        match self.format() {
+            Format::Datakey(_) => Ok(()),
+            #[cfg(feature = "esdk")]
+            Format::Esdk(_) => Err(Unsupported::Records.into()),
+        }
     }
 
     async fn key(&self, context: &EncryptionContext, usage: Usage) -> Result<Held<SealingKey>, SealError> {

@@ -46,7 +46,17 @@ impl SealerBuilder {
 
     settings!();
 
-    /// Seals in this format. [`Params`] are the native one.
+    /// Seals in this format. [`Params`] are the native one; with the feature `esdk`, `esdk::Params` that of the AWS Encryption SDK.
+    ///
+    /// ```
+    /// # #[cfg(feature = "esdk")] {
+    /// use datakey::{ConfigError, Sealer, esdk::{Params, Suite}, provider::SealingProvider};
+    ///
+    /// fn for_java(kms: impl SealingProvider + 'static) -> Result<Sealer, ConfigError> {
+    ///     Sealer::builder(kms).format(Params::new().with_suite(Suite::Aes256GcmHkdfSha512CommitKey)).build()
+    /// }
+    /// # }
+    /// ```
     pub fn format(mut self, format: impl Into<Format>) -> Self {
         self.format = format.into();
         self
@@ -54,7 +64,7 @@ impl SealerBuilder {
 
     /// Seals in the native format, with this suite. The default is ChaCha20-Poly1305.
     pub fn suite(self, suite: Suite) -> Self {
-        let Format::Datakey(params) = self.format;
+        let params = native(&self.format);
         self.format(params.with_suite(suite))
     }
 
@@ -63,15 +73,16 @@ impl SealerBuilder {
         self.format(params)
     }
 
-    /// Bounds age and use of each data key.
-    pub fn limits(mut self, limits: SealingLimits) -> Self {
-        self.limits = limits;
+    /// Bounds age and use of each data key: [`SealingLimits`], or [`CachingLimits`](crate::CachingLimits) by the names of the AWS
+    /// Encryption SDK.
+    pub fn limits(mut self, limits: impl Into<SealingLimits>) -> Self {
+        self.limits = limits.into();
         self
     }
 
     fn keyring(&self) -> SealingKeyringBuilder<Envelope> {
         let mut keyring = SealingKeyring::builder()
-            .material(Envelope::new(self.format))
+            .material(Envelope::new(self.format.clone()))
             .limits(self.limits);
         if !self.layers.cached {
             keyring = keyring.uncached();
@@ -88,8 +99,8 @@ impl SealerBuilder {
     /// Nests the layers.
     ///
     /// # Errors
-    /// [`ConfigError`] when the limits contradict each other, or when the provider answers more wrapped keys for each data
-    /// key than a message holds.
+    /// [`ConfigError`] when the limits contradict each other, when the provider answers more wrapped keys for each data
+    /// key than a message holds, or when the format's parameters do, such as a suite that its commitment policy does not allow.
     pub fn build(self) -> Result<Sealer, ConfigError> {
         let keyring = self
             .keyring()
@@ -104,6 +115,15 @@ impl SealerBuilder {
             Envelope::new(self.format),
             provider,
         ))
+    }
+}
+
+/// The parameters of the native format; its defaults where it is another one.
+fn native(format: &Format) -> Params {
+    match format {
+        Format::Datakey(params) => *params,
+        #[cfg(feature = "esdk")]
+        Format::Esdk(_) => Params::new(),
     }
 }
 

@@ -20,12 +20,37 @@ const RESERVED: &str = "aws-crypto-";
 /// # Errors
 /// [`LimitError`] for a key that belongs to the format, or more than the format has room for.
 pub fn check_context(context: &EncryptionContext) -> Result<(), LimitError> {
-    if context.iter().any(|(key, _)| key.starts_with(RESERVED)) {
+    if context.iter().any(|(key, _)| is_reserved(key)) {
         return Err(LimitError::ReservedKey);
     }
     // A public key and its name take 93 bytes at the most, which are kept free.
     const PUBLIC_KEY_ROOM: usize = 2 + 21 + 2 + 68;
     encoded_len(context, PUBLIC_KEY_ROOM).map(|_len| ())
+}
+
+/// The caller's own pairs of the encryption context of a message: all but those that belong to the format.
+///
+/// ```
+/// use datakey_esdk::{PUBLIC_KEY, own_context};
+/// use datakey_provider::EncryptionContext;
+///
+/// let whole = EncryptionContext::new([("tenant", "acme"), (PUBLIC_KEY, "A1b2...")])?;
+/// assert_eq!(own_context(&whole), EncryptionContext::new([("tenant", "acme")])?);
+/// # Ok::<(), datakey_provider::ContextError>(())
+/// ```
+#[must_use]
+pub fn own_context(whole: &EncryptionContext) -> EncryptionContext {
+    if whole.iter().all(|(key, _)| !is_reserved(key)) {
+        return whole.clone();
+    }
+    let own = whole.iter().filter(|(key, _)| !is_reserved(key));
+    // Pairs of a context are pairs of a context.
+    EncryptionContext::new(own).unwrap_or_default()
+}
+
+/// Whether a key belongs to the format.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    key.starts_with(RESERVED)
 }
 
 /// The length of the encoding with its count; `more` bytes are to have a place behind it.

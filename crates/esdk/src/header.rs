@@ -2,10 +2,11 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::fmt;
 
-use datakey_provider::{ContextError, EncryptionContext, WrappedKey, WrappedKeys};
+use datakey_provider::{ContextError, ContextMismatch, EncryptionContext, WrappedKey, WrappedKeys};
 
 use crate::{
-    ContextPairs, EncryptedDataKeys, Fault, FormatError, Suite, context,
+    ContextPairs, EncryptedDataKeys, Fault, FormatError, OpenError, OpenParams, PUBLIC_KEY, PublicKeyProblem,
+    Suite, context,
     cursor::{Cursor, malformed},
     data_key::EncryptedDataKey,
 };
@@ -196,6 +197,80 @@ impl<'a> Header<'a> {
         EncryptionContext::new(self.context_pairs())
     }
 
+    /// The encryption context to unwrap the data key with, for a reader who expects these pairs: what the message stores, and the
+    /// expected pairs that it does not store, which are then *required*: a message for which they were not authenticated does
+    /// not open.
+    ///
+    /// Pairs of the format's own need not be expected. Expecting nothing is only met by a message that stores no other pairs.
+    ///
+    /// Source: "required encryption context" in the specification of the AWS Encryption SDK.
+    ///
+    /// # Errors
+    /// [`ContextMismatch`] for a pair that the message stores with another value, or where it stores pairs and none is expected.
+    pub fn context_expecting(
+        &self,
+        expected: &EncryptionContext,
+    ) -> Result<EncryptionContext, ContextMismatch> {
+        if self.has_context(expected) {
+            return Ok(expected.clone());
+        }
+        // Decoding has checked the pairs.
+        let stored = self.context().unwrap_or_default();
+        if expected.is_empty() {
+            let pairs = stored.iter().filter(|(key, _)| !context::is_reserved(key));
+            return match pairs.count() {
+                0 => Ok(stored),
+                pairs => Err(ContextMismatch::NothingExpected { pairs }),
+            };
+        }
+        let mut required = Vec::new();
+        for (key, value) in expected.iter() {
+            match stored.get(key) {
+                Some(own) if own == value => {}
+                Some(_) => return Err(ContextMismatch::OtherValue { key: key.into() }),
+                None if context::is_reserved(key) => {
+                    return Err(ContextMismatch::Missing { key: key.into() });
+                }
+                None => required.push((key, value)),
+            }
+        }
+        if required.is_empty() {
+            return Ok(stored);
+        }
+        Ok(EncryptionContext::new(stored.iter().chain(required)).unwrap_or_default())
+    }
+
+    /// Whether a reader would refuse the message whatever its data key: to be asked before a key service is.
+    ///
+    /// # Errors
+    /// [`OpenError::Policy`], and [`OpenError::PublicKey`] where a signed message has no public key, or one that is not signed
+    /// has one.
+    pub fn check(&self, params: &OpenParams) -> Result<(), OpenError> {
+        let (suite, policy) = (self.suite, params.commitment_policy());
+        if !policy.allows_opening(suite) {
+            return Err(OpenError::Policy { suite, policy });
+        }
+        let found = self.context_pairs().any(|(key, _)| key == PUBLIC_KEY);
+        let problem = match (found, suite.is_signed()) {
+            (true, true) | (false, false) => return Ok(()),
+            (false, true) => PublicKeyProblem::Missing,
+            (true, false) => PublicKeyProblem::Unexpected,
+        };
+        Err(OpenError::PublicKey { suite, problem })
+    }
+
+    /// As [`check`](Self::check), for a reader who opens the message as a stream.
+    ///
+    /// # Errors
+    /// As `check`, and [`OpenError::SignedStream`] for a signed message unless
+    /// [`danger_release_before_signature`](OpenParams::danger_release_before_signature) was said.
+    pub fn check_stream(&self, params: &OpenParams) -> Result<(), OpenError> {
+        if self.suite.is_signed() && !params.releases_before_signature() {
+            return Err(OpenError::SignedStream(self.suite));
+        }
+        self.check(params)
+    }
+
     /// The encrypted data keys, in order, without allocating.
     #[must_use]
     pub fn encrypted_data_keys(&self) -> EncryptedDataKeys<'a> {
@@ -206,12 +281,12 @@ impl<'a> Header<'a> {
     /// be one.
     #[must_use]
     pub fn wrapped_keys(&self) -> Option<WrappedKeys> {
-        let mut seen = BTreeSet::new();
-        let keys: Vec<WrappedKey> = self
-            .encrypted_data_keys()
-            .filter_map(|key| key.to_wrapped_key())
-            .filter(|key| seen.insert(key.digest()))
-            .collect();
+        let keys = self.encrypted_data_keys().filter_map(|key| key.to_wrapped_key());
+        let mut keys: Vec<WrappedKey> = keys.collect();
+        if keys.len() > 1 {
+            let mut seen = BTreeSet::new();
+            keys.retain(|key| seen.insert(key.digest()));
+        }
         WrappedKeys::new(keys).ok()
     }
 
@@ -251,11 +326,27 @@ fn data_keys<'a>(cursor: &mut Cursor<'a>, limit: usize) -> Result<EncryptedDataK
         return Err(FormatError::TooManyDataKeys { found, limit });
     }
     let start = cursor.0;
-    for _ in 0..found {
-        EncryptedDataKey::decode(cursor)?;
+    for left in (0..found).rev() {
+        // Told what all of them take at the least, whoever reads from a stream comes back a few times, and not for each.
+        EncryptedDataKey::decode(cursor).map_err(|error| with_more(error, left))?;
     }
     let len = start.len().saturating_sub(cursor.0.len());
     Ok(EncryptedDataKeys(Cursor(start.get(..len).unwrap_or_default())))
+}
+
+/// A truncated header lacks so many encrypted data keys too, each of three fields with a length, and what is behind them.
+fn with_more(error: FormatError, data_keys: usize) -> FormatError {
+    const LEAST_DATA_KEY: u64 = 3 * 2;
+    const LEAST_REST: u64 = 38;
+    let FormatError::Truncated { missing } = error else {
+        return error;
+    };
+    let others = u64::try_from(data_keys)
+        .unwrap_or_default()
+        .saturating_mul(LEAST_DATA_KEY);
+    FormatError::Truncated {
+        missing: missing.saturating_add(others).saturating_add(LEAST_REST),
+    }
 }
 
 impl fmt::Debug for Header<'_> {

@@ -115,7 +115,7 @@ mod sha512;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod sign;
 
-pub use context::{ContextPairs, PUBLIC_KEY, check_context};
+pub use context::{ContextPairs, PUBLIC_KEY, check_context, own_context};
 pub use data_key::{AWS_KMS, EncryptedDataKey, EncryptedDataKeys};
 #[cfg(feature = "getrandom")]
 pub use error::RandomError;

@@ -177,15 +177,22 @@ impl OpeningKey {
         opened.map(|()| needed)
     }
 
+    /// Whether a message is sealed under this data key, with this encryption context, as far as its header tells: by its
+    /// commitment and its header's tag. Nothing is said about its body.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn check_header(&self, header: &Header<'_>, params: &OpenParams) -> Result<(), OpenError> {
+        self.begin(header, params).map(|_opening| ())
+    }
+
     /// Opens a message whose body arrives in portions.
     ///
     /// # Errors
     /// [`OpenError`], for a signed message unless
     /// [`danger_release_before_signature`](OpenParams::danger_release_before_signature) was said.
     pub fn stream_opener(&self, header: &Header<'_>, params: &OpenParams) -> Result<StreamOpener, OpenError> {
-        if header.suite().is_signed() && !params.releases_before_signature() {
-            return Err(OpenError::SignedStream(header.suite()));
-        }
+        header.check_stream(params)?;
         let opening = self.begin(header, params)?;
         Ok(StreamOpener::new(
             opening.frames,

@@ -2,7 +2,9 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::num::NonZeroU32;
 
-use crate::{CommitmentPolicy, LimitError, Suite};
+use datakey_provider::EncryptionContext;
+
+use crate::{CommitmentPolicy, LimitError, Suite, context};
 
 /// The frame length of the AWS Encryption SDK where nothing else is said, in bytes.
 pub const DEFAULT_FRAME_LEN: NonZeroU32 = match NonZeroU32::new(4096) {
@@ -127,6 +129,21 @@ impl Params {
 
     pub(crate) fn required(&self) -> &[Box<str>] {
         &self.required
+    }
+
+    /// Whether messages for this encryption context, the caller's own, can be sealed in this way: to be asked before a data key
+    /// is made for them.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check) and [`check_context`](crate::check_context), and [`LimitError::RequiredKey`] for a context
+    /// without a key that is to be authenticated and not stored.
+    pub fn check_context(&self, own: &EncryptionContext) -> Result<(), LimitError> {
+        self.check()?;
+        context::check_context(own)?;
+        if self.required.iter().any(|key| own.get(key).is_none()) {
+            return Err(LimitError::RequiredKey);
+        }
+        Ok(())
     }
 
     /// Whether messages can be sealed in this way at all.

@@ -183,6 +183,17 @@ pub enum ConfigError {
         /// What the format holds.
         limit: usize,
     },
+    /// The limit on messages is over what may be sealed under one key of the message format.
+    #[error("{wanted} messages under one data key are more than the message format allows, which is {limit}")]
+    TooManyMessages {
+        /// The limit that was set.
+        wanted: u64,
+        /// What the format allows.
+        limit: u64,
+    },
+    /// The message format cannot be sealed in with its own settings.
+    #[error("nothing can be sealed with these settings of the message format: {0}")]
+    Material(&'static str),
 }
 
 pub(crate) const fn nonzero(what: &'static str, is: bool) -> Result<(), ConfigError> {

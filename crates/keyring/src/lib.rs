@@ -152,7 +152,7 @@ mod watch;
 pub use config::{ConfigError, DEFAULT_LOAD_TIMEOUT, DEFAULT_MAX_LOADS, DEFAULT_MAX_QUEUED};
 pub use error::{KeyringError, NothingKept};
 pub use kept::handle::Held;
-pub use material::{DataKeys, OpeningMaterial, SealingMaterial};
+pub use material::{DataKeys, Draft, OpeningMaterial, SealingMaterial};
 pub use opening::{
     builder::OpeningKeyringBuilder,
     entry::OpeningSnapshot,

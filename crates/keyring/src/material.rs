@@ -1,5 +1,5 @@
 //! What data keys are made into before they are kept, by each half.
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError};
 
@@ -52,6 +52,20 @@ pub trait SealingMaterial: Send + Sync + 'static {
         usize::MAX
     }
 
+    /// How many messages may be sealed under one key, at the most: the limit on messages of a keyring is no higher. No limit by
+    /// default.
+    fn max_messages(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Whether keys can be prepared with the settings of this material at all: asked when a keyring is built. They can by default.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn check_settings(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
+
     /// Whether it has a place for an encryption context: asked before any call is made for one. Any will do by default.
     ///
     /// # Errors
@@ -60,7 +74,17 @@ pub trait SealingMaterial: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Prepares a data key that the provider just made.
+    /// What has to be there before the provider is asked: see [`Draft`]. Nothing by default.
+    ///
+    /// It is asked once for each load, before the provider is, and however often that is tried again beneath.
+    ///
+    /// # Errors
+    /// Where it cannot be made; shared with every caller that waits for this load.
+    fn draft(&self, _context: &EncryptionContext) -> Result<Option<Draft<Self::Key>>, ProviderError> {
+        Ok(None)
+    }
+
+    /// Prepares a data key that the provider just made, for which there was no [draft](Self::draft).
     ///
     /// # Errors
     /// Where the key cannot be used; shared with every caller that waits for this load.
@@ -74,13 +98,84 @@ pub trait SealingMaterial: Send + Sync + 'static {
     /// feature `locked-memory` locks beside the key. Nothing is read there. Nothing is named by default.
     ///
     /// ```
-    /// # use std::ops::Range;
+    /// # use std::{fmt, ops::Range};
     /// # struct Prepared { schedule: Box<[u8; 64]> }
     /// fn memory(key: &Prepared, lock: &mut dyn FnMut(Range<*const u8>)) {
     ///     lock(key.schedule.as_ptr_range());
     /// }
     /// ```
     fn memory(&self, _key: &Self::Key, _lock: &mut dyn FnMut(Range<*const u8>)) {}
+}
+
+/// What a message format makes before it has a data key, such as a key pair whose public half belongs into the encryption
+/// context that the data key is wrapped with: that context, and what becomes of the data key.
+///
+/// The provider is asked with the draft's context. The key is kept and found under the caller's own, as before.
+///
+/// ```
+/// use datakey_keyring::{Draft, SealingMaterial};
+/// use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
+///
+/// /// Binds a number of each key to it.
+/// struct Numbered;
+///
+/// impl SealingMaterial for Numbered {
+///     type Key = (u32, DataKey);
+///
+///     fn draft(&self, context: &EncryptionContext) -> Result<Option<Draft<(u32, DataKey)>>, ProviderError> {
+///         let number = 17; // drawn at random
+///         let (key, value) = ("number", number.to_string());
+///         let pairs = context.iter().chain([(key, value.as_str())]);
+///         let whole = EncryptionContext::new(pairs).expect("one short pair more");
+///         Ok(Some(Draft::new(whole, move |made, _whole| Ok((number, made.into_parts().0)))))
+///     }
+///
+///     fn prepare(&self, made: GeneratedDataKey, _: &EncryptionContext) -> Result<(u32, DataKey), ProviderError> {
+///         Ok((0, made.into_parts().0))
+///     }
+/// }
+/// ```
+pub struct Draft<K> {
+    context: EncryptionContext,
+    prepare: Box<Prepare<K>>,
+}
+
+type Prepare<K> = dyn FnOnce(GeneratedDataKey, &EncryptionContext) -> Result<K, ProviderError> + Send;
+
+impl<K> Draft<K> {
+    /// A data key is to be made with this context, and prepared so; `prepare` is given the same context.
+    #[must_use]
+    pub fn new(
+        context: EncryptionContext,
+        prepare: impl FnOnce(GeneratedDataKey, &EncryptionContext) -> Result<K, ProviderError> + Send + 'static,
+    ) -> Self {
+        Self {
+            context,
+            prepare: Box::new(prepare),
+        }
+    }
+
+    /// What the provider is asked with.
+    #[must_use]
+    pub const fn context(&self) -> &EncryptionContext {
+        &self.context
+    }
+
+    /// Prepares the data key that the provider made with the draft's context.
+    ///
+    /// # Errors
+    /// Where the key cannot be used.
+    pub fn prepare(self, made: GeneratedDataKey) -> Result<K, ProviderError> {
+        (self.prepare)(made, &self.context)
+    }
+}
+
+impl<K> fmt::Debug for Draft<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How an unwrapped data key is prepared for opening, once per key, so that a hit hands out something ready.

@@ -2,7 +2,7 @@
 use std::{hint::black_box, ops::Deref, rc::Rc};
 
 use anyhow::Result;
-use datakey::{Opener, Sealer, local::LocalKeys};
+use datakey::{Opener, Sealer, keyring::Held, local::LocalKeys};
 use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, SealingKey, Suite};
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 
@@ -28,7 +28,7 @@ pub fn through_the_cache() -> Result<Contender> {
     let small = plaintext(SMALL);
     let sealed = runtime.block_on(sealer.seal(&context, &small, aad()))?;
     let stream = runtime.block_on(sealer.seal(&context, &plaintext(STREAM), aad()))?;
-    let opening = runtime.block_on(opener.opening_key(&context, &Header::decode(&stream)?))?;
+    let opening = runtime.block_on(opener.key_of(&context, &Header::decode(&stream)?, aad()))?;
 
     let seal: Repeat = {
         let (runtime, sealer, context) = (runtime.clone(), sealer.clone(), context.clone());
@@ -54,8 +54,19 @@ pub fn through_the_cache() -> Result<Contender> {
     Ok(Contender {
         name: "datakey, through the cache",
         commits: "yes",
-        calls: [seal, open, seal_stream(key), open_stream(opening, stream)],
+        calls: [seal, open, seal_stream(key), open_stream(Kept(opening), stream)],
     })
+}
+
+/// A key of the cache, for the native format.
+struct Kept(Held<datakey::OpeningKey>);
+
+impl Deref for Kept {
+    type Target = OpeningKey;
+
+    fn deref(&self) -> &OpeningKey {
+        self.0.datakey().unwrap()
+    }
 }
 
 /// The format alone, with keys prepared.

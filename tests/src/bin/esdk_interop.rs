@@ -2,8 +2,11 @@
 use std::{fs, num::NonZeroU32, path::Path, process::ExitCode};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use datakey_esdk::{Message, OpeningKey, RawAesKey, SealingKey, SigningKey, context_with_public_key};
-use datakey_provider::{EncryptionContext, OpeningProvider as _, SealingProvider as _};
+use datakey::{Aad, Formats, Opener, Sealer};
+use datakey_esdk::{
+    Message, OpeningKey, RawAesKey, SealingKey, SigningKey, context_with_public_key, own_context,
+};
+use datakey_provider::{EncryptionContext, OpeningProvider as _, SealingProvider as _, Several};
 use datakey_tests::esdk::{any_suite, params, sealable};
 use serde_json::{Value, json};
 
@@ -12,7 +15,10 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["open", file] => open(Path::new(file)).await,
-        ["write", folder] => write(Path::new(folder)).await,
+        ["write", folder] => {
+            write(Path::new(folder)).await;
+            batch(Path::new(folder)).await;
+        }
         _ => {
             eprintln!("usage: esdk_interop open FILE | write FOLDER");
             return ExitCode::FAILURE;
@@ -31,6 +37,11 @@ async fn open(file: &Path) {
     let text = fs::read_to_string(file).expect("the messages can be read");
     let tests: Value = serde_json::from_str(&text).expect("the messages are JSON");
     let tests = tests["tests"].as_array().expect("a list of messages");
+    let both = Several::new(keys()).expect("two keys");
+    let opener = Opener::builder(both)
+        .formats(Formats::only_esdk(any_suite()))
+        .build();
+    let opener = opener.expect("the defaults");
     for test in tests {
         let bytes = BASE64_STANDARD
             .decode(test["message"].as_str().expect("a message"))
@@ -39,6 +50,9 @@ async fn open(file: &Path) {
         let context = message.header().context().expect("a context");
         let wrapped = message.header().wrapped_keys().expect("wrapped keys");
         let mut opened = Vec::new();
+        let context_of_caller = own_context(&context);
+        let through = opener.open(&context_of_caller, &bytes, Aad::EMPTY).await;
+        let through = through.expect("it opens through the facade");
         for key in &wrapped {
             let able = keys().into_iter().find(|own| own.rank(key).is_some());
             let able = able.expect("one of the two keys");
@@ -51,8 +65,35 @@ async fn open(file: &Path) {
         let len = test["plaintext-length"].as_u64().expect("a length");
         let plaintext: Vec<u8> = (0..len).map(|at| ((7 * at + len) % 256) as u8).collect();
         assert_eq!(opened, plaintext);
+        assert_eq!(through, plaintext);
     }
     println!("{} messages of the AWS Encryption SDK opened", tests.len());
+}
+
+/// A batch of orders through the facade, with cached data keys: one for each suite.
+async fn batch(folder: &Path) {
+    let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).expect("a context");
+    let mut number = 0;
+    for suite in sealable() {
+        let [first, second] = keys();
+        let both = Several::new([first, second]).expect("two keys");
+        let sealer = Sealer::builder(both).format(params(suite)).build();
+        let sealer = sealer.expect("a suite that is sealed with");
+        for _ in 0..50 {
+            number += 1;
+            let order = format!("order {number}");
+            let sealed = sealer.seal(&context, order.as_bytes(), Aad::EMPTY).await;
+            let test = json!({
+                "plaintext": BASE64_STANDARD.encode(&order),
+                "context": {"tenant": "acme", "purpose": "orders"},
+                "message": BASE64_STANDARD.encode(sealed.expect("it seals")),
+            });
+            fs::write(folder.join(format!("order-{number:03}.json")), test.to_string()).expect("written");
+        }
+        let stats = sealer.keyring().stats();
+        assert_eq!((stats.calls_made, stats.hits), (1, 49), "one data key for all");
+    }
+    println!("{number} orders sealed under cached data keys for the AWS Encryption SDK");
 }
 
 async fn write(folder: &Path) {

@@ -1,6 +1,11 @@
 //! The message format of the AWS Encryption SDK, one idea a module.
 
+mod caching;
 mod commitment;
+mod facade;
+mod facade_opening;
+mod facade_refusals;
+mod facade_streams;
 mod net_4_0_0;
 mod properties;
 mod python;

@@ -4,7 +4,11 @@ use aes_gcm::{
     Aes256Gcm, KeyInit as _,
     aead::{Aead as _, Payload},
 };
-use datakey_esdk::{Message, OpenError, OpenParams, OpeningKey, Suite};
+use datakey::{
+    Aad, EncryptionContext, Formats, Opener, ProviderError,
+    provider::{DataKey, OpeningProvider, Rank, WrappedKey, async_trait},
+};
+use datakey_esdk::{Message, OpenError as EsdkError, OpenParams, OpeningKey, Suite};
 use datakey_tests::esdk::{any_suite, context, data_key};
 use hkdf::Hkdf;
 use sha2::{Sha256, Sha512};
@@ -60,7 +64,7 @@ fn message(suite: Suite, more: &[u8], with_id: bool) -> Vec<u8> {
     header
 }
 
-fn open(suite: Suite, sealed: &[u8], params: &OpenParams) -> Result<Vec<u8>, OpenError> {
+fn open(suite: Suite, sealed: &[u8], params: &OpenParams) -> Result<Vec<u8>, EsdkError> {
     let opening = OpeningKey::new(&data_key(suite, 7), &context(&[]));
     let mut out = Vec::new();
     let message = Message::decode(sealed).unwrap();
@@ -75,10 +79,10 @@ fn its_messages_open_unless_they_are_refused_by_setting() {
         assert_eq!(open(suite, &right, &strict).unwrap(), b"an order");
         let theirs = message(suite, &[0, 0], false);
         assert_eq!(open(suite, &theirs, &any_suite()).unwrap(), b"an order");
-        assert_eq!(open(suite, &theirs, &strict), Err(OpenError::NotAuthentic));
+        assert_eq!(open(suite, &theirs, &strict), Err(EsdkError::NotAuthentic));
         for other in [&[0][..], &[0, 1], &[0, 0, 0]] {
             let wrong = message(suite, other, false);
-            assert_eq!(open(suite, &wrong, &any_suite()), Err(OpenError::NotAuthentic));
+            assert_eq!(open(suite, &wrong, &any_suite()), Err(EsdkError::NotAuthentic));
         }
     }
 }
@@ -87,6 +91,39 @@ fn its_messages_open_unless_they_are_refused_by_setting() {
 fn its_two_faults_come_together_or_not_at_all() {
     let suite = Suite::Aes256GcmHkdfSha256;
     for half in [message(suite, &[0, 0], true), message(suite, &[], false)] {
-        assert_eq!(open(suite, &half, &any_suite()), Err(OpenError::NotAuthentic));
+        assert_eq!(open(suite, &half, &any_suite()), Err(EsdkError::NotAuthentic));
+    }
+}
+
+/// A wrapping key that holds one data key.
+struct Holds(Suite);
+
+#[async_trait]
+impl OpeningProvider for Holds {
+    fn rank(&self, _: &WrappedKey) -> Option<Rank> {
+        Some(Rank::LOCAL)
+    }
+
+    async fn decrypt(&self, _: &EncryptionContext, _: &WrappedKey) -> Result<DataKey, ProviderError> {
+        Ok(data_key(self.0, 7))
+    }
+}
+
+#[tokio::test]
+async fn an_opener_opens_them_unless_it_is_told_not_to() {
+    for suite in [Suite::Aes256GcmHkdfSha512CommitKey, Suite::Aes256GcmHkdfSha256] {
+        let bytes = message(suite, &[0, 0], suite.is_committing());
+        let opener = Opener::new(Holds(suite)).with_formats(Formats::only_esdk(any_suite()));
+        let opened = opener.open(&context(&[]), &bytes, Aad::EMPTY).await;
+        assert_eq!(opened.unwrap(), b"an order", "{suite}");
+        let strict = Formats::only_esdk(any_suite().with_net_4_0_0_messages(false));
+        let refused = opener
+            .with_formats(strict)
+            .open(&context(&[]), &bytes, Aad::EMPTY)
+            .await;
+        assert!(
+            matches!(refused, Err(datakey::OpenError::NotAuthentic)),
+            "{suite}"
+        );
     }
 }

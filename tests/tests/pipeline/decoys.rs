@@ -49,7 +49,7 @@ impl Way {
                 let plan = RangePlan::new(&header, message.len() as u64, 0..5)?;
                 let frames = plan.frames();
                 let frames = &message[frames.start as usize..frames.end as usize];
-                key.open_range(&plan, aad, frames, &[], &mut out)?;
+                key.datakey()?.open_range(&plan, aad, frames, &[], &mut out)?;
             }
             Self::Records => out = opener.open_records(&context, message, aad).await?.concat(),
             Self::RecordStream => {
@@ -65,7 +65,9 @@ impl Way {
                 let plan = EndPlan::new(&header, message.len() as u64)?;
                 let part = |range: std::ops::Range<u64>| &message[range.start as usize..range.end as usize];
                 let count = part(plan.count_bytes()).try_into().unwrap();
-                let index = key.open_index(&plan, aad, part(plan.end_bytes(count)?))?;
+                let index = key
+                    .datakey()?
+                    .open_index(&plan, aad, part(plan.end_bytes(count)?))?;
                 index.open_record(0, part(index.record_bytes(0).unwrap()), &mut out)?;
             }
         }

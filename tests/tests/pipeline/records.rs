@@ -54,14 +54,19 @@ fn opened(message: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn writer<W>(at_most: Option<u64>, inner: W) -> RecordWriter<W> {
-    RecordWriter::new(&sealing(), Aad::from(AAD), at_most, inner).unwrap()
+    RecordWriter::new(&sealing().into(), Aad::from(AAD), at_most, inner).unwrap()
 }
 
 /// A reader of the rest of a message behind its header.
 fn reader(message: &[u8], moods: &[Mood]) -> io::Result<RecordReader<Moody>> {
     let header = SealedHeader::read(&mut &*message)?;
     let rest = Moody::new(&message[header.header().len()..], moods);
-    Ok(RecordReader::new(&opening(), &header, Aad::from(AAD), rest)?)
+    Ok(RecordReader::new(
+        &opening().into(),
+        &header,
+        Aad::from(AAD),
+        rest,
+    )?)
 }
 
 fn all(reader: &mut RecordReader<Moody>) -> io::Result<Vec<Vec<u8>>> {

@@ -101,6 +101,12 @@ fn keys_and_what_is_made_of_them_hide_them() {
 fn streams_hide_what_passes_through_them() {
     let sealing = SealingKey::new(&key(), &wrapped().into(), &orders(), &Params::new()).unwrap();
     let opening = OpeningKey::new(&key(), &orders()).unwrap();
+    let (sealing, opening) = (
+        datakey::SealingKey::from(sealing),
+        datakey::OpeningKey::from(opening),
+    );
+    hides(&sealing);
+    hides(&opening);
     let mut writer = SealWriter::new(&sealing, Aad::EMPTY, None, Vec::new()).unwrap();
     io::Write::write_all(&mut writer, PLAINTEXT).unwrap();
     hides(&writer);

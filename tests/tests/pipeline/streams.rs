@@ -129,7 +129,7 @@ fn an_error_of_the_source_is_passed_on_and_reading_may_go_on() {
     let message = sealed(&text);
     let header = SealedHeader::read(&mut message.as_slice()).unwrap();
     let source = Moody::new(&message[header.header().len()..], &[Take(3000), Fail]);
-    let mut reader = OpenReader::new(&opening(), &header, Aad::from(AAD), source).unwrap();
+    let mut reader = OpenReader::new(&opening().into(), &header, Aad::from(AAD), source).unwrap();
     let (mut read, mut failed, mut buffer) = (Vec::new(), 0, [0; 999]);
     loop {
         match reader.read(&mut buffer) {

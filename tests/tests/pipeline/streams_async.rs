@@ -15,7 +15,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 async fn reader_async<R: AsyncRead + Unpin>(mut inner: R) -> io::Result<OpenReader<R>> {
     let header = SealedHeader::read_async(&mut inner).await?;
-    Ok(OpenReader::new(&opening(), &header, Aad::from(AAD), inner)?)
+    Ok(OpenReader::new(
+        &opening().into(),
+        &header,
+        Aad::from(AAD),
+        inner,
+    )?)
 }
 
 #[tokio::test]

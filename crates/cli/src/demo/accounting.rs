@@ -1,13 +1,13 @@
 //! The accounting service: takes batches over HTTP, opens each order, enters it into the books.
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use datakey::{Aad, EncryptionContext, OpenError, Opener};
+use datakey::{Aad, EncryptionContext, OpenError, Opener, esdk::is_esdk_message};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Response, StatusCode, body::Bytes, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::{books::Books, wire};
+use super::{books::Books, orders, wire};
 
 /// The largest batch that is accepted, in bytes.
 const MAX_BATCH: usize = 16 << 20;
@@ -123,11 +123,14 @@ impl Desk {
             messages.push(message);
         }
         for (number, message) in messages {
-            let opened = self
-                .opener
-                .open(&self.expected, message, Aad::new(&number.to_be_bytes()))
-                .await;
-            match opened {
+            // The messages of the AWS Encryption SDK bind no associated data: what they are is in the order itself.
+            let bound = number.to_be_bytes();
+            let is_bound = !is_esdk_message(message);
+            let aad = if is_bound { Aad::new(&bound) } else { Aad::EMPTY };
+            match self.opener.open(&self.expected, message, aad).await {
+                Ok(transaction) if !is_bound && !is_order(number, &transaction) => {
+                    self.books.note_error("another order than was posted");
+                }
                 Ok(transaction) => self.books.enter(number, transaction),
                 Err(error) => self.books.note_error(&kind(&error)),
             }
@@ -155,6 +158,11 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// Whether a transaction is that of the order with this number.
+fn is_order(number: u32, transaction: &[u8]) -> bool {
+    orders::total_of(transaction).is_some_and(|(own, _)| own == number)
 }
 
 /// The kind of an error in a word: the class of the provider's error, where it is one.

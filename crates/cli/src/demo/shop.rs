@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use datakey::{Aad, EncryptionContext, Sealer};
+use datakey::{Aad, EncryptionContext, FormatName, Sealer};
 use http_body_util::Full;
 use hyper::{Request, body::Bytes};
 use hyper_util::{
@@ -77,14 +77,12 @@ impl Shop {
             body: Vec::new(),
             taken_up: Vec::new(),
         };
+        let is_bound = self.sealer.format().name() == FormatName::Datakey;
         for order in orders {
             let taken_up = Instant::now();
-            let aad = order.number.to_be_bytes();
-            match self
-                .sealer
-                .seal(&self.context, &order.transaction(), Aad::new(&aad))
-                .await
-            {
+            let number = order.number.to_be_bytes();
+            let aad = if is_bound { Aad::new(&number) } else { Aad::EMPTY };
+            match self.sealer.seal(&self.context, &order.transaction(), aad).await {
                 Ok(message) => {
                     wire::push(&mut batch.body, order.number, &message);
                     batch.taken_up.push(taken_up);

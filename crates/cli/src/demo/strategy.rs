@@ -10,6 +10,7 @@ use aws_sdk_kms::{
 };
 use datakey::{
     ConfigError, Opener, OpenerBuilder, Sealer, SealerBuilder,
+    esdk::{Params, Suite},
     kms::{BuildError, KmsProvider},
     retry::Policy,
 };
@@ -25,6 +26,8 @@ pub(crate) struct Strategy {
     /// Whether losing an order breaks its promise.
     pub(crate) claims_delivery: bool,
     pub(crate) records: bool,
+    /// Posts messages of the AWS Encryption SDK, which an accounting service in any language opens.
+    esdk: bool,
     sdk: SdkRetry,
     retry: bool,
     cache: bool,
@@ -43,13 +46,14 @@ const ONE_CALL_PER_ORDER: Strategy = Strategy {
     all_orders: false,
     claims_delivery: false,
     records: false,
+    esdk: false,
     sdk: SdkRetry::Off,
     retry: false,
     cache: false,
 };
 
 /// All of them, from the worst to the best.
-pub(crate) const ALL: [Strategy; 6] = [
+pub(crate) const ALL: [Strategy; 7] = [
     ONE_CALL_PER_ORDER,
     Strategy {
         name: "sdk-standard",
@@ -74,6 +78,16 @@ pub(crate) const ALL: [Strategy; 6] = [
         name: "keyring",
         what: "datakey, keyring",
         all_orders: true,
+        retry: true,
+        cache: true,
+        claims_delivery: true,
+        ..ONE_CALL_PER_ORDER
+    },
+    Strategy {
+        name: "keyring-esdk",
+        what: "datakey, ESDK format",
+        all_orders: true,
+        esdk: true,
         retry: true,
         cache: true,
         claims_delivery: true,
@@ -125,6 +139,11 @@ impl Strategy {
     /// [`StackError`]
     pub(crate) fn sealer(&self, kms: &Kms) -> Result<Sealer, StackError> {
         let builder = SealerBuilder::new(self.provider(kms, Side::Shop)?);
+        let builder = if self.esdk {
+            builder.format(Params::new().with_suite(Suite::Aes256GcmHkdfSha512CommitKey))
+        } else {
+            builder
+        };
         let builder = if self.retry {
             builder
         } else {

@@ -1,4 +1,5 @@
-//! What the shop posts: a batch of sealed orders, each with its number, which is its associated data too.
+//! What the shop posts: a batch of sealed orders, each with its number, which is its associated data too where the format has a
+//! place for it.
 //!
 //! A batch is a sequence of `number (u32) | length (u32) | sealed message`. A records batch is the number of orders
 //! (u32), their numbers (u32 each), then one sealed records message. Integers are big-endian.

@@ -14,7 +14,7 @@ fn demo(arguments: &[&str]) -> Output {
 
 #[test]
 fn the_keyring_delivers_every_order_with_a_handful_of_kms_calls() {
-    let output = demo(&["--json", "--only", "keyring,keyring-records"]);
+    let output = demo(&["--json", "--only", "keyring,keyring-esdk,keyring-records"]);
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
@@ -22,7 +22,7 @@ fn the_keyring_delivers_every_order_with_a_handful_of_kms_calls() {
         (&69_659.into(), &"2500315.63".into())
     );
     let strategies = report["strategies"].as_array().unwrap();
-    assert_eq!(strategies.len(), 2);
+    assert_eq!(strategies.len(), 3);
     for outcome in strategies {
         assert_eq!(outcome["verified"], 69_659, "{outcome}");
         assert_eq!(outcome["total_usd"], "2500315.63", "{outcome}");

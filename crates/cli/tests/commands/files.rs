@@ -148,6 +148,7 @@ fn inspect_says_what_stands_in_the_header() {
         said,
         json!({
             "authenticated": false,
+            "format": "datakey",
             "format_version": 1,
             "suite": "ChaCha20-Poly1305 + HKDF-SHA-256",
             "kind": "records",

@@ -5,17 +5,17 @@ use tokio::runtime::Runtime;
 use crate::shell::Shell;
 
 /// An emulator with two keys, and a folder whose environment has credentials for it.
-struct Kms {
-    shell: Shell,
-    fake: FakeKms,
+pub(crate) struct Kms {
+    pub(crate) shell: Shell,
+    pub(crate) fake: FakeKms,
     url: String,
-    keys: [String; 2],
+    pub(crate) keys: [String; 2],
     _server: FakeKmsServer,
     _runtime: Runtime,
 }
 
 impl Kms {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let runtime = Runtime::new().unwrap();
         let fake = FakeKms::new();
         let server = runtime.block_on(FakeKmsServer::start(fake.clone())).unwrap();
@@ -36,7 +36,7 @@ impl Kms {
     }
 
     /// The arguments for these keys of the emulator.
-    fn with<'a>(&'a self, command: &'a str, keys: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn with<'a>(&'a self, command: &'a str, keys: &[&'a str]) -> Vec<&'a str> {
         let mut line = vec![
             command,
             "--json",

@@ -6,6 +6,7 @@
     reason = "that is how tests fail, in their fixtures too"
 )]
 mod demo;
+mod esdk;
 mod fake_kms;
 mod files;
 mod keys;

@@ -6,12 +6,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use datakey_envelope::{Aad, OpeningKey, StreamOpener};
+use datakey_envelope::Aad;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{header::SealedHeader, pending::Pending};
-use crate::{OpenError, StreamError};
+use super::{
+    header::SealedHeader,
+    opener::{Params, StreamOpener},
+    pending::Pending,
+};
+use crate::{OpenError, OpeningKey, StreamError};
 
 /// How many sealed bytes are read at a time.
 pub(super) const PORTION: usize = 64 << 10;
@@ -19,7 +23,8 @@ pub(super) const PORTION: usize = 64 << 10;
 pin_project! {
     /// Opens what it reads, in constant memory: [`Read`] around a `Read`, [`AsyncRead`] around an `AsyncRead`.
     ///
-    /// Only authenticated plaintext comes out. That the message is whole is known at the end of file: a message that is cut
+    /// Only authenticated plaintext comes out. That the message is whole, and its signature valid where it is signed, is known at
+    /// the end of file: a message that is cut
     /// short ends in [`io::ErrorKind::InvalidData`] with an [`OpenError`] inside, never in a plain end of file. After such
     /// an error every further read fails in the same way; errors of the inner reader are passed on, and reading may be
     /// tried again.
@@ -42,10 +47,39 @@ struct State {
 impl<R> OpenReader<R> {
     /// Opens the rest of `inner`, whose header was read off it. The commitment is checked here.
     ///
+    /// A message of the AWS Encryption SDK is opened with the defaults of its parameters, which refuse those that are signed:
+    /// `with_esdk_params` has others.
+    ///
     /// # Errors
     /// [`StreamError::Open`].
     pub fn new(key: &OpeningKey, header: &SealedHeader, aad: Aad<'_>, inner: R) -> Result<Self, StreamError> {
-        let opener = key.stream_opener(&header.header(), aad)?;
+        Self::begin(key, header, aad, &Params::default(), inner)
+    }
+
+    /// As [`new`](Self::new), with these parameters for a message of the AWS Encryption SDK: commitment policy, what is kept in
+    /// memory, signed messages.
+    ///
+    /// # Errors
+    /// [`StreamError::Open`].
+    #[cfg(feature = "esdk")]
+    pub fn with_esdk_params(
+        key: &OpeningKey,
+        header: &SealedHeader,
+        aad: Aad<'_>,
+        params: &datakey_esdk::OpenParams,
+        inner: R,
+    ) -> Result<Self, StreamError> {
+        Self::begin(key, header, aad, params, inner)
+    }
+
+    fn begin(
+        key: &OpeningKey,
+        header: &SealedHeader,
+        aad: Aad<'_>,
+        params: &Params,
+        inner: R,
+    ) -> Result<Self, StreamError> {
+        let opener = StreamOpener::begin(key, &header.header(), aad, params)?;
         let state = State {
             opener: Some(opener),
             opened: Pending::default(),
@@ -83,7 +117,7 @@ impl State {
         });
         if let Err(error) = opened {
             self.opener = None;
-            self.failed = Some(error.into());
+            self.failed = Some(error);
         }
     }
 }

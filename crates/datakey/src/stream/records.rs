@@ -4,11 +4,11 @@ use std::{
     io::{self, Read, Write},
 };
 
-use datakey_envelope::{Aad, OpeningKey, RecordOpener, RecordSealer, SealingKey};
+use datakey_envelope::{Aad, RecordOpener, RecordSealer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::{header::SealedHeader, pending::Pending, read::PORTION, write::take};
-use crate::{OpenError, StreamError};
+use crate::{OpenError, OpeningKey, SealingKey, StreamError, Unsupported};
 
 /// Writes one records message, record by record, with the methods of its side: `push` and `finish` on a `Write`,
 /// `push_async` and `finish_async` on an `AsyncWrite`.
@@ -36,8 +36,9 @@ impl<W> RecordWriter<W> {
     /// Seals to `inner` under a key; `at_most` bounds the plaintext of all records in bytes, as it was reserved.
     ///
     /// # Errors
-    /// When the message cannot be begun, for want of random bytes.
+    /// When the message cannot be begun, for want of random bytes, or as its format has no records.
     pub fn new(key: &SealingKey, aad: Aad<'_>, at_most: Option<u64>, inner: W) -> Result<Self, StreamError> {
+        let key = key.with_records()?;
         let mut pending = Pending::default();
         let sealer = pending.fill(|out| key.record_sealer(aad, out))?;
         Ok(Self {
@@ -167,7 +168,11 @@ impl<R> RecordReader<R> {
     /// # Errors
     /// [`StreamError::Open`].
     pub fn new(key: &OpeningKey, header: &SealedHeader, aad: Aad<'_>, inner: R) -> Result<Self, StreamError> {
-        let opener = key.record_opener(&header.header(), aad)?;
+        let header = header.header();
+        let header = header
+            .datakey()
+            .ok_or(OpenError::Unsupported(Unsupported::Records))?;
+        let opener = key.datakey()?.record_opener(header, aad)?;
         let sealed = vec![0; PORTION].into();
         Ok(Self {
             inner,

@@ -6,12 +6,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use datakey_envelope::{Aad, SealingKey, StreamSealer};
+use datakey_envelope::Aad;
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
-use super::pending::Pending;
-use crate::{SealError, StreamError};
+use super::{pending::Pending, sealer::StreamSealer};
+use crate::{SealError, SealingKey, StreamError};
 
 /// The most plaintext that one write takes: bounds what is sealed before it is written.
 const PORTION: usize = 256 << 10;
@@ -52,10 +52,10 @@ impl<W> SealWriter<W> {
     /// Seals to `inner` under a key; `at_most` bounds the plaintext in bytes, as it was reserved.
     ///
     /// # Errors
-    /// When the message cannot be begun, for want of random bytes.
+    /// When the message cannot be begun, for want of random bytes, or as its format has no place for associated data.
     pub fn new(key: &SealingKey, aad: Aad<'_>, at_most: Option<u64>, inner: W) -> Result<Self, StreamError> {
         let mut pending = Pending::default();
-        let sealer = pending.fill(|out| key.stream_sealer(aad, out))?;
+        let sealer = pending.fill(|out| StreamSealer::begin(key, aad, out))?;
         Ok(Self {
             inner,
             sealer: Some(sealer),
@@ -113,10 +113,7 @@ fn seal_last(
     failed: &mut Option<SealError>,
 ) -> Result<(), StreamError> {
     if let Some(last) = sealer.take() {
-        *failed = pending
-            .fill(|out| last.finish(out))
-            .map_err(SealError::Envelope)
-            .err();
+        *failed = pending.fill(|out| last.finish(out)).err();
     }
     failed.clone().map_or(Ok(()), |error| Err(error.into()))
 }

@@ -179,6 +179,23 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
         }
     }
 
+    /// As [`open_with`](Self::open_with), without the cache: no kept key is looked for, and none is kept. For formats that use
+    /// a data key for one message only, so that keeping it serves nobody.
+    ///
+    /// Each request is a provider call, a miss of the reason [`Uncached`](MissReason::Uncached), and shared with nobody.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    pub async fn open_uncached_with<T>(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+        mut open: impl FnMut(&WrappedKey, &Held<M::Key>) -> Option<T>,
+    ) -> Result<T, KeyringError> {
+        let take = |wrapped: &WrappedKey, held: Held<M::Key>| open(wrapped, &held);
+        Box::pin(self.load(context, wrapped, MissReason::Uncached, take)).await
+    }
+
     async fn load<T>(
         &self,
         context: &EncryptionContext,
@@ -198,7 +215,7 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
             });
         }
         core.counters.misses.add(reason);
-        let opened = if core.uncached {
+        let opened = if reason == MissReason::Uncached {
             let ask = |wrapped: &WrappedKey| {
                 let alone = Arc::clone(core).alone(OpeningId::new(wrapped, context));
                 let since = Instant::now();

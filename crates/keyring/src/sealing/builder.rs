@@ -105,8 +105,9 @@ impl<M: SealingMaterial> SealingKeyringBuilder<M> {
     /// Builds the keyring around a provider.
     ///
     /// # Errors
-    /// [`ConfigError`] when a limit is zero or limits contradict each other, or when the provider answers more wrapped
-    /// keys than the [material](SealingMaterial::max_wrapped_keys) has a place for.
+    /// [`ConfigError`] when a limit is zero or limits contradict each other, when the provider answers more wrapped
+    /// keys than the [material](SealingMaterial::max_wrapped_keys) has a place for, and when the material allows fewer messages
+    /// or [cannot be used](SealingMaterial::check_settings) at all.
     pub fn build(self, provider: impl SealingProvider + 'static) -> Result<SealingKeyring<M>, ConfigError> {
         self.limits.check()?;
         self.settings.check()?;
@@ -114,6 +115,11 @@ impl<M: SealingMaterial> SealingKeyringBuilder<M> {
         if each > limit {
             return Err(ConfigError::TooManyWrappedKeys { each, limit });
         }
+        let (wanted, limit) = (self.limits.max_messages(), self.material.max_messages());
+        if wanted > limit && !self.uncached {
+            return Err(ConfigError::TooManyMessages { wanted, limit });
+        }
+        self.material.check_settings().map_err(ConfigError::Material)?;
         Ok(self.assemble(provider))
     }
 

@@ -26,7 +26,7 @@ use crate::{
         secret::{Locker, Range, Secret},
         store::Store,
     },
-    material::SealingMaterial,
+    material::{Draft, SealingMaterial},
     revocation::{self, Gone, Half},
     watch::{
         miss::MissReason,
@@ -155,7 +155,8 @@ impl<M: SealingMaterial> Core<M> {
         if let Some(because) = stale {
             self.stale.add(class(because));
         }
-        let refresh = due || (reserved == Reserved::Low && entry.life.may_refresh(now));
+        let low = reserved == Reserved::Low && self.limits.refreshes_by_use();
+        let refresh = due || (low && entry.life.may_refresh(now));
         if now < entry.life.refresh() {
             let digest = context.digest();
             let until = entry.life.refresh().min(self.slept.trusted_until());
@@ -279,14 +280,19 @@ impl<M: SealingMaterial> Core<M> {
             return Err(refused.with_source(ConfigError::TooManyWrappedKeys { each, limit }));
         }
         let length = self.material.data_key_length();
-        let generate = || self.provider.generate_data_key(context, length);
+        let draft = self.material.draft(context)?;
+        let asked = draft.as_ref().map_or(context, Draft::context);
+        let generate = || self.provider.generate_data_key(asked, length);
         let made = self.slept.through(generate).await?;
         let found = made.data_key().length();
         if found != length {
             return Err(other_length(length, found));
         }
         let wrapped = made.wrapped_keys().clone();
-        let key = self.material.prepare(made, context)?;
+        let key = match draft {
+            Some(draft) => draft.prepare(made),
+            None => self.material.prepare(made, context),
+        }?;
         let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.memory(key, lock);
         Ok((Secret::new(key, &self.locker, elsewhere), wrapped))
     }

@@ -55,6 +55,7 @@ pub struct SealingLimits {
     max_messages: u64,
     max_bytes: u64,
     max_contexts: usize,
+    refresh_by_use: bool,
 }
 
 impl Default for SealingLimits {
@@ -65,6 +66,7 @@ impl Default for SealingLimits {
             max_messages: DEFAULT_MAX_MESSAGES,
             max_bytes: DEFAULT_MAX_BYTES,
             max_contexts: DEFAULT_MAX_CONTEXTS,
+            refresh_by_use: true,
         }
     }
 }
@@ -106,6 +108,15 @@ impl SealingLimits {
         self
     }
 
+    /// Sets whether a key of which little is left, an eighth of its messages or bytes, is replaced in the background before
+    /// callers have to wait for the next one. On by default. Off, each key is used up to its limits, and the last caller of a key
+    /// is followed by one that waits: for limits so small that an eighth matters, where each call counts.
+    #[must_use]
+    pub const fn with_refresh_by_use(mut self, on: bool) -> Self {
+        self.refresh_by_use = on;
+        self
+    }
+
     /// The age at which a key is replaced.
     #[must_use]
     pub const fn soft_age(&self) -> Duration {
@@ -134,6 +145,12 @@ impl SealingLimits {
     #[must_use]
     pub const fn max_contexts(&self) -> usize {
         self.max_contexts
+    }
+
+    /// Whether a key of which little is left is replaced in the background.
+    #[must_use]
+    pub const fn refreshes_by_use(&self) -> bool {
+        self.refresh_by_use
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {

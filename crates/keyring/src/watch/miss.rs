@@ -30,7 +30,7 @@ pub enum MissReason {
     Oversize,
     /// The usage has no bound on its length, and got a data key of its own.
     UnknownLength,
-    /// The keyring keeps no keys: it was built uncached.
+    /// The keyring keeps no keys, as it was built uncached, or the request was for a key that serves one message only.
     Uncached,
     /// A key was kept, and was not the message's: there is a wrapped key of another message among its own, or it was to be
     /// opened with other associated data than it was sealed with.
