@@ -11,6 +11,8 @@ use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError,
 };
 
+#[cfg(feature = "esdk")]
+use crate::Formats;
 use crate::{Format, OpeningKey, SealingKey};
 
 /// Prepares data keys for a message format, once per key: what a [`Sealer`](crate::Sealer) and an
@@ -24,19 +26,37 @@ use crate::{Format, OpeningKey, SealingKey};
 /// }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Envelope(Format);
+pub struct Envelope {
+    format: Format,
+    /// Opening keys are for messages of the native format alone, and do not hold the data key.
+    #[cfg(feature = "esdk")]
+    opens_only_datakey: bool,
+}
 
 impl Envelope {
     /// Seals in this format. Opening takes it from each message.
     #[must_use]
     pub fn new(format: impl Into<Format>) -> Self {
-        Self(format.into())
+        Self {
+            format: format.into(),
+            #[cfg(feature = "esdk")]
+            opens_only_datakey: false,
+        }
+    }
+
+    /// For an opener of these formats.
+    #[cfg(feature = "esdk")]
+    pub(crate) fn for_formats(formats: &Formats) -> Self {
+        Self {
+            opens_only_datakey: formats.esdk().is_none(),
+            ..Self::default()
+        }
     }
 
     /// The format that it seals in.
     #[must_use]
     pub const fn format(&self) -> &Format {
-        &self.0
+        &self.format
     }
 }
 
@@ -44,7 +64,7 @@ impl SealingMaterial for Envelope {
     type Key = SealingKey;
 
     fn data_key_length(&self) -> DataKeyLength {
-        match &self.0 {
+        match &self.format {
             Format::Datakey(_) => DATA_KEY_LENGTH,
             #[cfg(feature = "esdk")]
             Format::Esdk(params) => params.suite().data_key_length(),
@@ -52,7 +72,7 @@ impl SealingMaterial for Envelope {
     }
 
     fn max_wrapped_keys(&self) -> usize {
-        match &self.0 {
+        match &self.format {
             Format::Datakey(_) => MAX_WRAPPED_KEYS,
             #[cfg(feature = "esdk")]
             Format::Esdk(params) => params.max_encrypted_data_keys().min(usize::from(u16::MAX)),
@@ -62,7 +82,7 @@ impl SealingMaterial for Envelope {
     /// What the specification of the AWS Encryption SDK sets for caches. The native format sets nothing that could be reached.
     #[cfg(feature = "esdk")]
     fn max_messages(&self) -> u64 {
-        match &self.0 {
+        match &self.format {
             Format::Datakey(_) => u64::MAX,
             Format::Esdk(_) => 1 << 32,
         }
@@ -70,7 +90,7 @@ impl SealingMaterial for Envelope {
 
     #[cfg(feature = "esdk")]
     fn check_settings(&self) -> Result<(), &'static str> {
-        match &self.0 {
+        match &self.format {
             Format::Esdk(params) if params.check().is_err() => Err(
                 "its commitment policy does not allow its suite, or its suite derives no keys and is not written",
             ),
@@ -79,7 +99,7 @@ impl SealingMaterial for Envelope {
     }
 
     fn check_context(&self, context: &EncryptionContext) -> Result<(), ProviderError> {
-        match &self.0 {
+        match &self.format {
             Format::Datakey(_) => envelope::check_context(context).map_err(over_a_limit),
             #[cfg(feature = "esdk")]
             Format::Esdk(params) => params.check_context(context).map_err(over_a_limit),
@@ -89,7 +109,7 @@ impl SealingMaterial for Envelope {
     /// The public key of a suite that signs is part of the encryption context, so its key pair is made before the data key is.
     #[cfg(feature = "esdk")]
     fn draft(&self, context: &EncryptionContext) -> Result<Option<Draft<SealingKey>>, ProviderError> {
-        let Format::Esdk(params) = &self.0 else {
+        let Format::Esdk(params) = &self.format else {
             return Ok(None);
         };
         let internal = |error: esdk::SealError| {
@@ -112,7 +132,7 @@ impl SealingMaterial for Envelope {
         made: GeneratedDataKey,
         context: &EncryptionContext,
     ) -> Result<SealingKey, ProviderError> {
-        match &self.0 {
+        match &self.format {
             Format::Datakey(params) => {
                 envelope::SealingKey::new(made.data_key(), made.wrapped_keys(), context, params)
                     .map(SealingKey::Datakey)
@@ -149,23 +169,18 @@ fn over_a_limit(over: impl Error + Send + Sync + 'static) -> ProviderError {
 impl OpeningMaterial for Envelope {
     type Key = OpeningKey;
 
-    #[cfg(not(feature = "esdk"))]
     fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
-        // A message of this format with a data key of another length was not sealed.
-        let key = envelope::OpeningKey::new(&data_key, context).map_err(|over| {
+        let datakey = envelope::OpeningKey::new(&data_key, context);
+        #[cfg(feature = "esdk")]
+        if !self.opens_only_datakey {
+            let esdk = esdk::OpeningKey::new(&data_key, context);
+            return Ok(OpeningKey::of_either(datakey.ok(), esdk));
+        }
+        // A message of the native format with a data key of another length was not sealed.
+        let key = datakey.map_err(|over| {
             ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt).with_source(over)
         })?;
         Ok(key.into())
-    }
-
-    #[cfg(feature = "esdk")]
-    fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
-        // Of the native format, no message with a data key of another length was sealed.
-        let datakey = envelope::OpeningKey::new(&data_key, context).ok();
-        Ok(OpeningKey::of_either(
-            datakey,
-            esdk::OpeningKey::new(&data_key, context),
-        ))
     }
 
     fn memory(&self, key: &OpeningKey, lock: &mut dyn FnMut(Range<*const u8>)) {

@@ -72,7 +72,8 @@ impl Opener {
         }
     }
 
-    /// The same opener, with the same keyring, for messages of these formats.
+    /// The same opener, with the same keyring, for messages of these formats. A keyring that was
+    /// [built](crate::OpenerBuilder::formats) for the native format alone opens no others.
     #[cfg(feature = "esdk")]
     #[must_use]
     pub const fn with_formats(mut self, formats: Formats) -> Self {

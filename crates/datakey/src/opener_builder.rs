@@ -78,8 +78,12 @@ impl OpenerBuilder {
     }
 
     fn keyring(&self) -> OpeningKeyringBuilder<Envelope> {
+        #[cfg(feature = "esdk")]
+        let material = Envelope::for_formats(&self.formats);
+        #[cfg(not(feature = "esdk"))]
+        let material = Envelope::default();
         let mut keyring = OpeningKeyring::builder()
-            .material(Envelope::default())
+            .material(material)
             .limits(self.limits)
             .hedge_delay(self.hedge_delay);
         if !self.layers.cached {

@@ -2,5 +2,6 @@
 //! thread, so that the modules do not disturb each other.
 
 mod envelope;
+mod facade;
 mod keyring;
 mod retry;

@@ -119,6 +119,24 @@ async fn an_opener_of_one_format_refuses_the_other_without_a_call_however_it_is_
         assert!(is_other(&key.unwrap_err()));
     }
     assert_eq!(kms.fake().ledger().calls(), before);
+    for (formats, message, is_esdk) in [
+        (Formats::only_datakey(), &ours, false),
+        (Formats::only_esdk(OpenParams::new()), &theirs, true),
+    ] {
+        let opener = Opener::builder(kms.clone()).formats(formats).build().unwrap();
+        let opened = opener.open(&orders(), message, Aad::EMPTY).await;
+        assert_eq!(opened.unwrap(), b"order");
+        let header = datakey::SealedHeader::read(&mut &**message).unwrap();
+        let key = opener
+            .key_of(&orders(), header.header(), Aad::EMPTY)
+            .await
+            .unwrap();
+        assert_eq!(
+            key.esdk().is_ok(),
+            is_esdk,
+            "one for the native format alone holds no data key"
+        );
+    }
 }
 
 #[tokio::test]

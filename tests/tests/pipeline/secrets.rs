@@ -5,6 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datakey::{
     Aad, OpenReader, Opener, Params, RecordReader, RecordWriter, SealWriter, SealedHeader, Sealer, Suite,
     envelope::{Message, OpeningKey, Salt, SealingKey},
+    esdk,
     keyring::Usage,
     local::{KeyFile, LocalKeys},
     provider::{
@@ -95,6 +96,30 @@ fn keys_and_what_is_made_of_them_hide_them() {
             .unwrap();
         hides(&opener);
     }
+}
+
+#[test]
+fn keys_and_streams_of_the_aws_encryption_sdks_format_hide_them() {
+    let params = esdk::Params::new().with_suite(esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    let wrapped = WrappedKey::new("arn:aws:kms:planted", b"opaque".to_vec()).unwrap();
+    let sealing = esdk::SealingKey::new(&key(), &wrapped.into(), &orders(), None, &params).unwrap();
+    let opening = esdk::OpeningKey::new(&key(), &orders());
+    let (sealing, opening) = (
+        datakey::SealingKey::from(sealing),
+        datakey::OpeningKey::from(opening),
+    );
+    hides(&sealing);
+    hides(&opening);
+    let mut writer = SealWriter::new(&sealing, Aad::EMPTY, None, Vec::new()).unwrap();
+    io::Write::write_all(&mut writer, PLAINTEXT).unwrap();
+    hides(&writer);
+    let sealed = writer.finish().unwrap();
+    let mut rest = sealed.as_slice();
+    let header = SealedHeader::read(&mut rest).unwrap();
+    hides(&header.header());
+    let mut reader = OpenReader::new(&opening, &header, Aad::EMPTY, rest).unwrap();
+    io::Read::read_exact(&mut reader, &mut [0; 3]).unwrap();
+    hides(&reader);
 }
 
 #[test]
