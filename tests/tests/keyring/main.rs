@@ -2,6 +2,7 @@
 
 mod control;
 mod crowds;
+mod draft;
 mod explain;
 mod flight;
 mod janitor;
