@@ -4,6 +4,7 @@
 //! cargo bench -p datakey-retry --features experiments --bench governor [-- NAME ...]
 //! cargo bench -p datakey-retry --features experiments --bench governor -- chosen     what the numbers chosen make, and no more
 //! cargo bench -p datakey-retry --features experiments --bench governor -- windows    small quotas, counted by the second
+//! cargo bench -p datakey-retry --features experiments --bench governor -- prune NAME ...  which of these can be done without, together
 //! ```
 //!
 //! A figure counts as moved if its change over the seeds is more than five times what chance makes of it, and more than
@@ -57,7 +58,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if named.first().is_some_and(|word| word == "chosen") {
-        told(run(&[None]).first().unwrap());
+        told(run(&[Setting::new()]).first().unwrap());
+        return ExitCode::SUCCESS;
+    }
+    if let Some(("prune", names)) = named.split_first().map(|(word, names)| (word.as_str(), names)) {
+        prune(names);
         return ExitCode::SUCCESS;
     }
     let constants: Vec<_> = AdaptiveRate::constants()
@@ -68,9 +73,9 @@ fn main() -> ExitCode {
         eprintln!("the governor has no such number");
         return ExitCode::FAILURE;
     }
-    let mut settings: Vec<Setting> = vec![None];
+    let mut settings: Vec<Setting> = vec![Setting::new()];
     for (name, chosen, off) in &constants {
-        settings.extend([0.5 * chosen, 2.0 * chosen, *off].map(|value| Some((*name, value))));
+        settings.extend([0.5 * chosen, 2.0 * chosen, *off].map(|value| vec![(*name, value)]));
     }
     let runs = run(&settings);
     let (chosen, others) = runs.split_first().unwrap();
@@ -78,7 +83,7 @@ fn main() -> ExitCode {
     let mut idle = Vec::new();
     println!("| number | chosen | halved | doubled | without |\n|---|---|---|---|---|");
     for ((name, value, _), runs) in constants.iter().zip(others.chunks(3)) {
-        let cells: Vec<String> = runs.iter().map(|run| moved(chosen, run)).collect();
+        let cells: Vec<String> = runs.iter().map(|run| moved(chosen, run, false)).collect();
         println!("| `{name}` | {value} | {} |", cells.join(" | "));
         if cells.iter().all(String::is_empty) {
             idle.push(*name);
@@ -90,22 +95,49 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Takes the numbers away one after the other, and leaves away each without which, and without those already gone, no figure
+/// becomes surely worse than with the numbers chosen.
+fn prune(names: &[String]) {
+    let chosen = run(&[Setting::new()]).pop().unwrap();
+    let mut gone = Setting::new();
+    for (name, _, off) in AdaptiveRate::constants() {
+        if !names.iter().any(|named| named == name) {
+            continue;
+        }
+        let mut without = gone.clone();
+        without.push((*name, *off));
+        let worse = moved(&chosen, &run(&[without.clone()]).pop().unwrap(), true);
+        if worse.is_empty() {
+            gone = without;
+            println!("{name} can go");
+        } else {
+            println!("{name} stays: {worse}");
+        }
+    }
+    let gone: Vec<&str> = gone.iter().map(|(name, _)| *name).collect();
+    println!("\ncan go together: {}", gone.join(", "));
+}
+
 /// The figures of each seed.
 type Run = Vec<Vec<Figure>>;
 
-/// Runs all settings, two at a time.
+/// Runs all settings with each seed, two at a time.
 fn run(settings: &[Setting]) -> Vec<Run> {
-    let (next, runs) = (AtomicUsize::new(0), Mutex::new(vec![Run::new(); settings.len()]));
+    let seeds = SEEDS as usize;
+    let (next, runs) = (
+        AtomicUsize::new(0),
+        Mutex::new(vec![vec![Vec::new(); seeds]; settings.len()]),
+    );
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some((index, setting)) = {
+                loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    settings.get(index).map(|setting| (index, setting))
-                } {
-                    let run: Run = (1..=SEEDS).map(|seed| all(*setting, seed)).collect();
-                    if let Some(own) = runs.lock().unwrap().get_mut(index) {
-                        *own = run;
+                    let (of, seed) = (index / seeds, index % seeds);
+                    let Some(setting) = settings.get(of) else { break };
+                    let figures = all(setting, seed as u64 + 1);
+                    if let Some(own) = runs.lock().unwrap().get_mut(of).and_then(|run| run.get_mut(seed)) {
+                        *own = figures;
                     }
                 }
             });
@@ -131,8 +163,8 @@ fn told(run: &Run) {
     println!();
 }
 
-/// The two figures that moved most surely, with their means.
-fn moved(chosen: &Run, run: &Run) -> String {
+/// The two figures that moved most, with their means; or only those that became worse.
+fn moved(chosen: &Run, run: &Run, only_worse: bool) -> String {
     let mut moves = Vec::new();
     for (index, figure) in chosen.first().unwrap().iter().enumerate() {
         let before: Vec<f64> = chosen.iter().map(|figures| value(figures, index)).collect();
@@ -146,7 +178,7 @@ fn moved(chosen: &Run, run: &Run) -> String {
         let spread = changes.iter().map(|one| (one - change).powi(2)).sum::<f64>();
         let error = (spread / changes.len() as f64 / (changes.len() - 1) as f64).sqrt();
         let sure = change.abs() / error.max(1e-9);
-        if change.abs() > figure.matters && sure > SURELY {
+        if change.abs() > figure.matters && sure > SURELY && (change > 0.0 || !only_worse) {
             let weight = change.abs() / figure.matters;
             moves.push((weight, figure, mean(&before), mean(&after)));
         }

@@ -9,8 +9,8 @@ use tokio::{
 
 use crate::retry::{Counting, Report, Service, crowd, seeded};
 
-/// A number with another value than the one chosen.
-pub(crate) type Setting = Option<(&'static str, f64)>;
+/// Numbers with other values than those chosen.
+pub(crate) type Setting = Vec<(&'static str, f64)>;
 
 /// What a scenario came to.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ const LATENCY: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_secs(600);
 
 /// All scenarios under one setting.
-pub(crate) fn all(setting: Setting, seed: u64) -> Vec<Figure> {
+pub(crate) fn all(setting: &[(&'static str, f64)], seed: u64) -> Vec<Figure> {
     let world = World { setting, seed };
     let mut figures = Vec::new();
     figures.extend(world.run("bucket-10", world.quota(100.0, 10.0, 5, 32, 1000)));
@@ -49,12 +49,13 @@ pub(crate) fn all(setting: Setting, seed: u64) -> Vec<Figure> {
     figures.extend(world.run("shared-3", world.shared(3, 20, 100.0, 30)));
     figures.extend(world.run("fleet-1-each", world.shared(100, 1, 100.0, 40)));
     figures.extend(world.run("fleet-0.1-each", world.shared(100, 1, 10.0, 60)));
+    figures.extend(world.run("fleet-1000", world.shared(1000, 1, 1000.0, 60)));
     figures
 }
 
 #[derive(Debug, Clone, Copy)]
-struct World {
-    setting: Setting,
+struct World<'a> {
+    setting: &'a [(&'static str, f64)],
     seed: u64,
 }
 
@@ -77,7 +78,7 @@ const fn unused(name: &'static str, share: f64) -> Told {
     (name, share, 0.005, 3)
 }
 
-impl World {
+impl World<'_> {
     /// Runs one scenario on a clock of its own.
     fn run(self, scenario: &'static str, told: impl Future<Output = Vec<Told>>) -> Vec<Figure> {
         let runtime = Builder::new_current_thread()
@@ -97,9 +98,7 @@ impl World {
     }
 
     fn policy(self, client: u64) -> Policy {
-        let rate = self.setting.map_or_else(AdaptiveRate::new, |(name, value)| {
-            AdaptiveRate::with_constant(name, value).unwrap()
-        });
+        let rate = AdaptiveRate::with_constants(self.setting).unwrap();
         seeded(self.seed * 1_000_003 + client).with_adaptive_rate(rate)
     }
 

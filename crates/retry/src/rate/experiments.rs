@@ -11,10 +11,10 @@ impl AdaptiveRate {
         Constants::ALL
     }
 
-    /// One with another value for a number; `None` if there is none of this name. What it is made of is never freed.
+    /// One with other values for some numbers; `None` if there is none of a name. What it is made of is never freed.
     #[must_use]
-    pub fn with_constant(name: &str, value: f64) -> Option<Self> {
-        let constants = Box::leak(Box::new(Constants::with(name, value)?));
+    pub fn with_constants(values: &[(&str, f64)]) -> Option<Self> {
+        let constants = Box::leak(Box::new(Constants::with(values)?));
         Some(Self(Arc::new(Quotas::new(constants))))
     }
 }

@@ -133,8 +133,7 @@ impl Governor {
             Phase::Following => {
                 let doubt = self.measured.doubt.powf(self.by.growth_doubt_power) * self.by.growth_doubt;
                 let alone = doubt.min(self.by.growth_doubt_max);
-                let shared =
-                    self.brisk(now) * (self.by.growth_company + self.by.growth_company_calls / self.rate);
+                let shared = self.by.growth_company + self.by.growth_company_calls / self.rate;
                 let own = shared
                     .min(self.by.growth_answer * self.rate)
                     .mul_add(self.company, alone);
@@ -151,10 +150,6 @@ impl Governor {
         let singly = self.by.hold_part / self.latency;
         let short = singly >= self.by.hold_min && self.epoch.successes < self.by.hold_calls;
         short && self.rate >= singly.max(self.burst)
-    }
-
-    fn brisk(&self, now: f64) -> f64 {
-        (self.by.brisk * ((self.following_since - now) / self.by.settles).exp()).max(1.0)
     }
 
     /// Accrues tokens up to `now`. The rate grows only while somebody waits for it: growth without demand proves nothing.
@@ -397,9 +392,9 @@ impl Governor {
     fn correct(&mut self, now: f64, measured: Measured, delivered: f64) {
         self.judge_company(now);
         let lower = if self.in_company() {
-            self.rate * (1.0 - self.by.cut_company * self.brisk(now).sqrt() * self.company)
+            self.rate * (1.0 - self.by.cut_company * self.company)
         } else {
-            let under = measured.under(self.by.margin_following, self.by.margin);
+            let under = measured.under(0.0, self.by.margin);
             under.max(self.level(now)).min(self.rate)
         };
         self.rate = lower.max(self.floor(delivered));
@@ -413,12 +408,10 @@ impl Governor {
     }
 
     /// The quota, told from how the rate grew up to this throttle: what it asked above the quota used up the burst
-    /// allowance. The least that it may be, if the throttle came too soon after the last one for that.
+    /// allowance. One throttle does not bring the rate down further than to a part of it.
     fn level(&self, now: f64) -> f64 {
-        if now - self.throttled_at < self.by.isolated {
-            return self.rate * self.by.cut_max;
-        }
-        self.rate - (2.0 * self.burst * self.growth(now) * self.rate).sqrt()
+        let told = self.rate - (2.0 * self.burst * self.growth(now) * self.rate).sqrt();
+        told.max(self.rate * self.by.cut_max)
     }
 
     fn floor(&self, delivered: f64) -> f64 {

@@ -20,12 +20,14 @@ macro_rules! constants {
                 $((stringify!($name), $chosen, $off),)*
             ];
 
-            /// The numbers chosen, with another value for one of them.
-            pub(in crate::rate) fn with(name: &str, value: f64) -> Option<Self> {
+            /// The numbers chosen, with other values for some of them.
+            pub(in crate::rate) fn with(values: &[(&str, f64)]) -> Option<Self> {
                 let mut constants = CHOSEN;
-                match name {
-                    $(stringify!($name) => constants.$name = value,)*
-                    _ => return None,
+                for (name, value) in values {
+                    match *name {
+                        $(stringify!($name) => constants.$name = *value,)*
+                        _ => return None,
+                    }
                 }
                 Some(constants)
             }
@@ -65,16 +67,14 @@ constants! {
     /// The time between the throttles of a measurement, in round trips, is at least this.
     measured_round_trips = 8.0, off 0.0;
 
-    /// After so many seconds so few calls are enough, and the rate is not thought to be more wrong than by this part.
+    /// After so many seconds so few calls are enough.
     long = 5.0, off 1e9;
     few = 2.0, off 1e9;
-    doubt_max = 0.2, off 1.0;
 
-    /// How far below a measured quota following starts: so much, and this part of what the measurement may be wrong by. The
-    /// first is known least, and worth a few seconds at a percent or two less to be spared the next throttle.
+    /// How far below a measured quota following starts: so much, and after a climb this part of what the measurement may be
+    /// wrong by. That one is known least, and worth a few seconds at a percent or two less to be spared the next throttle.
     margin = 0.004, off 0.0;
     margin_climb = 1.5, off 0.0;
-    margin_following = 0.2, off 0.0;
 
     /// A climb that lost more than this part of what was served measured the quota too loosely to follow it.
     loss_much = 0.25, off 1e9;
@@ -87,9 +87,6 @@ constants! {
     growth_doubt_power = 1.5, off 1.0;
     growth_doubt_max = 0.06, off 1e9;
 
-    /// A throttle this long after the last one was brought about by the growth of the rate, not by a change of the quota.
-    isolated = 2.0, off 0.0;
-
     /// The lowest share of the rate that a measurement brings it down to at once.
     cut_max = 0.6, off 0.0;
 
@@ -100,10 +97,6 @@ constants! {
     growth_company_calls = 2.5, off 0.0;
     growth_answer = 0.08, off 1e9;
     cut_company = 0.15, off 0.0;
-
-    /// In company both are greater by this factor (the cut by its root) when following starts, and settle in this time.
-    brisk = 2.0, off 1.0;
-    settles = 8.0, off 1e-9;
 
     /// A throttle is early if it comes within so many calls, or within this time, of the last one. Each changes the
     /// judgement of whether the client is alone by this much.

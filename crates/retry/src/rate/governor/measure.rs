@@ -71,7 +71,7 @@ impl Epoch {
         };
         (self.successes >= enough && long).then(|| Measured {
             rate: (self.successes + 1.0) / span,
-            doubt: (1.0 / (self.successes + 1.0)).min(by.doubt_max),
+            doubt: 1.0 / (self.successes + 1.0),
         })
     }
 
