@@ -1,27 +1,68 @@
 //! Each crate builds and tests alone with no, default and all features.
 use anyhow::Result;
+use cargo_metadata::Package;
 
 use crate::cargo;
 
-const SETS: [&[&str]; 3] = [&["--no-default-features"], &[], &["--all-features"]];
+const NONE: &[&str] = &["--no-default-features"];
+const DEFAULT: &[&str] = &[];
+const ALL: &[&str] = &["--all-features"];
 
-/// Runs each crate's own tests three times; arguments, if any, name the crates to run.
+/// Runs each crate's own tests with each set; arguments, if any, name the crates to run.
 pub fn run(only: &[String]) -> Result<()> {
+    each(|package, set| {
+        let name = package.name.as_str();
+        if only.is_empty() || only.iter().any(|chosen| chosen == name) {
+            alone(&["test", "--quiet"], name, set)?;
+        }
+        Ok(())
+    })
+}
+
+/// The short form: the tests run with the set that users get, and the other sets are checked, tests included; `test` runs
+/// those of all features.
+pub fn ci(_: &[String]) -> Result<()> {
+    each(|package, set| {
+        let first = sets(package).first() == Some(&set);
+        let what: &[&str] = if set == DEFAULT || (first && !has_default(package)) {
+            &["test", "--quiet"]
+        } else {
+            &["check", "--quiet", "--all-targets"]
+        };
+        alone(what, package.name.as_str(), set)
+    })
+}
+
+fn each(mut one: impl FnMut(&Package, &'static [&'static str]) -> Result<()>) -> Result<()> {
     let metadata = cargo::metadata()?;
     for package in cargo::crates(&metadata) {
-        let name = package.name.to_string();
-        if !only.is_empty() && !only.contains(&name) {
-            continue;
-        }
-        let mut sets: Vec<&[&str]> = SETS.to_vec();
-        if package.features.is_empty() {
-            sets.truncate(1);
-        }
-        for set in sets {
-            let mut arguments = vec!["test", "--quiet", "--locked", "-p", &name];
-            arguments.extend(set);
-            cargo::cargo(&arguments)?;
+        for set in sets(package) {
+            one(package, set)?;
         }
     }
     Ok(())
+}
+
+/// Without those that are the same as one before.
+fn sets(package: &Package) -> Vec<&'static [&'static str]> {
+    let mut sets = vec![NONE];
+    if has_default(package) {
+        sets.push(DEFAULT);
+    }
+    if !package.features.is_empty() {
+        sets.push(ALL);
+    }
+    sets
+}
+
+fn has_default(package: &Package) -> bool {
+    package
+        .features
+        .get("default")
+        .is_some_and(|features| !features.is_empty())
+}
+
+fn alone(what: &[&str], name: &str, set: &[&str]) -> Result<()> {
+    let arguments: Vec<&str> = [what, &["--locked", "-p", name], set].concat();
+    cargo::cargo(&arguments)
 }

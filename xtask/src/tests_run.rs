@@ -1,12 +1,37 @@
 //! Every test of the workspace, and one line at the end that says how many.
+//!
+//! Cargo runs one test binary after the other, and a processor rests while a test waits; here two run at once.
 use std::{
-    io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
+    collections::VecDeque,
+    io::{BufReader, Write as _},
+    num::NonZero,
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
 };
 
 use anyhow::{Context as _, Result, bail};
+use cargo_metadata::{Artifact, Message};
 
 use crate::cargo;
+
+/// How many test binaries run at once where there are at least as many processors.
+const AT_ONCE: usize = 2;
+
+/// What chooses targets, so that documentation tests are not asked for unless named.
+const TARGETS: [&str; 10] = [
+    "--lib",
+    "--bin",
+    "--bins",
+    "--test",
+    "--tests",
+    "--example",
+    "--examples",
+    "--bench",
+    "--benches",
+    "--all-targets",
+];
 
 /// Passed, failed and ignored tests.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,33 +41,262 @@ struct Count {
     ignored: u64,
 }
 
-/// Runs `cargo test` over the workspace; further arguments go to it.
+/// What was typed: what goes to cargo, and what goes to each test binary.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    cargo: Vec<String>,
+    binaries: Vec<String>,
+    units: bool,
+    docs: bool,
+}
+
+/// A test binary, where it runs, and a name for people.
+struct Binary {
+    name: String,
+    program: PathBuf,
+    folder: PathBuf,
+    bytes: u64,
+}
+
+/// One of them has run.
+struct Ran {
+    output: Vec<u8>,
+    status: ExitStatus,
+}
+
+/// Runs every test; arguments before `--` go to cargo, those after it to each test binary.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let mut all = vec!["test", "--workspace", "--all-features", "--no-fail-fast"];
-    all.extend(arguments.iter().map(String::as_str));
-    println!("$ cargo {}", all.join(" "));
-    let mut child = Command::new(cargo::program())
-        .args(&all)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cargo cannot be started")?;
-    let output = child.stdout.take().context("cargo has no output")?;
+    let asked = Asked::read(arguments);
     let mut count = Count::default();
-    for line in BufReader::new(output).lines() {
-        let line = line.context("cargo printed something that is not UTF-8")?;
-        println!("{line}");
-        count.add(&line);
+    let mut ended_badly = Vec::new();
+    if asked.units {
+        let (binaries, built) = build(&asked.cargo)?;
+        if !built.success() {
+            bail!("the tests do not build ({built})");
+        }
+        run_all(binaries, &asked.binaries, &mut count, &mut ended_badly)?;
     }
-    let status = child.wait().context("cargo was lost")?;
+    if asked.docs {
+        docs(&asked, &mut count, &mut ended_badly)?;
+    }
     println!(
         "{} passed, {} failed, {} skipped",
         count.passed, count.failed, count.ignored
     );
-    if !status.success() || count.failed > 0 {
-        bail!("tests failed ({status})");
+    if count.failed > 0 || !ended_badly.is_empty() {
+        bail!("tests failed in {}", ended_badly.join(", "));
     }
     if count.passed == 0 {
         bail!("no test ran");
+    }
+    Ok(())
+}
+
+impl Asked {
+    fn read(arguments: &[String]) -> Self {
+        let mut parts = arguments.splitn(2, |argument| argument == "--");
+        let typed = parts.next().unwrap_or_default();
+        let mut binaries = parts.next().unwrap_or_default().to_vec();
+        let only_docs = typed.iter().any(|argument| argument == "--doc");
+        let targets = typed
+            .iter()
+            .any(|argument| TARGETS.iter().any(|target| is_option(argument, target)));
+        let mut cargo: Vec<String> = Vec::new();
+        // As with `cargo test`, a word of its own is a filter for the binaries; what follows an option may be its value.
+        let mut of_an_option = false;
+        for argument in typed {
+            if argument.starts_with('-') || of_an_option {
+                of_an_option = argument.starts_with('-') && !argument.contains('=') && takes_value(argument);
+                if argument != "--doc" {
+                    cargo.push(argument.clone());
+                }
+            } else {
+                binaries.push(argument.clone());
+            }
+        }
+        Self {
+            cargo,
+            binaries,
+            units: !only_docs,
+            docs: only_docs || !targets,
+        }
+    }
+}
+
+fn is_option(argument: &str, option: &str) -> bool {
+    argument
+        .strip_prefix(option)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+}
+
+/// The options of `cargo test` whose value is the next word.
+fn takes_value(option: &str) -> bool {
+    matches!(
+        option,
+        "-p" | "--package"
+            | "--exclude"
+            | "--test"
+            | "--bin"
+            | "--example"
+            | "--bench"
+            | "-F"
+            | "--features"
+            | "-j"
+            | "--jobs"
+            | "--profile"
+            | "--target"
+            | "--target-dir"
+            | "--config"
+            | "-Z"
+            | "--color"
+            | "--manifest-path"
+    )
+}
+
+/// `-p` chooses packages; without it they are all meant.
+fn selection(typed: &[String]) -> Vec<&str> {
+    let chosen = typed
+        .iter()
+        .any(|argument| argument.starts_with("-p") || is_option(argument, "--package"));
+    let mut all = vec!["--all-features"];
+    if !chosen {
+        all.push("--workspace");
+    }
+    all.extend(typed.iter().map(String::as_str));
+    all
+}
+
+/// Builds the test binaries and lists them, the largest first: what is large takes longest, and should not be the last to begin.
+fn build(typed: &[String]) -> Result<(Vec<Binary>, ExitStatus)> {
+    let chosen = selection(typed);
+    println!("$ cargo test --no-run {}", chosen.join(" "));
+    let mut child = Command::new(cargo::program())
+        .args(["test", "--no-run", "--message-format=json-render-diagnostics"])
+        .args(chosen)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo cannot be started")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut binaries = Vec::new();
+    for message in Message::parse_stream(BufReader::new(output)) {
+        match message.context("cargo printed something that is no message")? {
+            Message::CompilerArtifact(artifact) if artifact.profile.test => {
+                binaries.extend(binary(artifact)?)
+            }
+            Message::TextLine(line) => println!("{line}"),
+            _ => {}
+        }
+    }
+    let status = child.wait().context("cargo was lost")?;
+    binaries.sort_by_key(|binary| std::cmp::Reverse(binary.bytes));
+    Ok((binaries, status))
+}
+
+fn binary(artifact: Artifact) -> Result<Option<Binary>> {
+    let Some(program) = artifact.executable else {
+        return Ok(None);
+    };
+    let folder = artifact
+        .manifest_path
+        .parent()
+        .context("a manifest lies in no folder")?;
+    let kind = if artifact.target.is_test() {
+        ""
+    } else {
+        "unit tests of "
+    };
+    let package = folder.file_name().unwrap_or("the workspace");
+    Ok(Some(Binary {
+        name: format!("{kind}{} ({package})", artifact.target.name),
+        bytes: program.metadata().map_or(0, |found| found.len()),
+        folder: folder.into(),
+        program: program.into(),
+    }))
+}
+
+/// Runs the binaries, [`AT_ONCE`] at a time; the output of each is printed when it has ended.
+fn run_all(
+    binaries: Vec<Binary>,
+    arguments: &[String],
+    count: &mut Count,
+    ended_badly: &mut Vec<String>,
+) -> Result<()> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let left = Mutex::new(VecDeque::from(binaries));
+    let seen = Mutex::new((count, ended_badly));
+    let work = || -> Result<()> {
+        loop {
+            let next = left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(binary) = next else { return Ok(()) };
+            let ran = run_one(&binary, arguments)?;
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            println!("     Ran {}", binary.name);
+            std::io::stdout().write_all(&ran.output)?;
+            String::from_utf8_lossy(&ran.output)
+                .lines()
+                .for_each(|line| seen.0.add(line));
+            if !ran.status.success() {
+                println!("{} ended badly: {}", binary.name, ran.status);
+                seen.1.push(binary.name);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE.min(processors)).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            worker
+                .join()
+                .map_err(|_| anyhow::anyhow!("a runner of tests panicked"))??;
+        }
+        Ok(())
+    })
+}
+
+/// As cargo runs it: in the folder of its package. Both outputs, in the order in which they came.
+fn run_one(binary: &Binary, arguments: &[String]) -> Result<Ran> {
+    let (mut ours, theirs) = std::io::pipe().context("no pipe can be made")?;
+    let mut command = Command::new(&binary.program);
+    command
+        .args(arguments)
+        .current_dir(&binary.folder)
+        .env("CARGO_MANIFEST_DIR", &binary.folder)
+        .env("CARGO", cargo::program())
+        .stdin(Stdio::null())
+        .stderr(theirs.try_clone().context("a pipe cannot be shared")?)
+        .stdout(theirs);
+    let child = command.spawn();
+    // It holds the writing end, which would keep the pipe open for ever.
+    drop(command);
+    let mut child = child.with_context(|| format!("{} cannot be started", binary.program.display()))?;
+    let mut output = Vec::new();
+    std::io::copy(&mut ours, &mut output).context("a test's output was lost")?;
+    let status = child.wait().context("a test was lost")?;
+    Ok(Ran { output, status })
+}
+
+/// The examples of the documentation, which cargo itself builds and runs.
+fn docs(asked: &Asked, count: &mut Count, ended_badly: &mut Vec<String>) -> Result<()> {
+    let mut command = Command::new(cargo::program());
+    command
+        .args(["test", "--doc", "--no-fail-fast"])
+        .args(selection(&asked.cargo));
+    if !asked.binaries.is_empty() {
+        command.arg("--").args(&asked.binaries);
+    }
+    println!(
+        "$ cargo test --doc --no-fail-fast {}",
+        selection(&asked.cargo).join(" ")
+    );
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo cannot be started")?;
+    std::io::stdout().write_all(&output.stdout)?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .for_each(|line| count.add(line));
+    if !output.status.success() {
+        ended_badly.push("the documentation".into());
     }
     Ok(())
 }
@@ -75,6 +329,28 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn asked(arguments: &[&str]) -> Asked {
+        Asked::read(&arguments.iter().map(|&one| one.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_is_typed_goes_to_cargo_and_filters_go_to_the_tests() {
+        let all = asked(&[]);
+        assert_eq!((all.units, all.docs), (true, true));
+        assert_eq!((all.cargo.len(), all.binaries.len()), (0, 0));
+
+        let one = asked(&["-p", "datakey-tests", "--test", "retry", "quota", "--", "--exact"]);
+        assert_eq!(one.cargo, ["-p", "datakey-tests", "--test", "retry"]);
+        assert_eq!(one.binaries, ["--exact", "quota"]);
+        assert_eq!((one.units, one.docs), (true, false));
+
+        let docs = asked(&["--doc", "--package=datakey"]);
+        assert_eq!(docs.cargo, ["--package=datakey"]);
+        assert_eq!((docs.units, docs.docs), (false, true));
+        assert_eq!(selection(&docs.cargo), ["--all-features", "--package=datakey"]);
+        assert_eq!(selection(&all.cargo), ["--all-features", "--workspace"]);
+    }
 
     #[test]
     fn closing_lines_are_added_up_and_others_are_not() {

@@ -1,4 +1,6 @@
-//! A day of 500 contexts with faults in turn, in virtual time: sealing, opening, calls and memory.
+//! A day of many contexts with faults in turn, in virtual time: sealing, opening, calls and memory.
+//!
+//! `DATAKEY_SOAK_CONTEXTS=500` and more make it a long test.
 use std::time::Duration;
 
 use datakey_keyring::{OpeningLimits, SealingLimits, Usage};
@@ -8,7 +10,8 @@ use datakey_tests::keyrings::Keyrings;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tokio::{runtime::Runtime, time};
 
-const CONTEXTS: usize = 500;
+/// Unless the environment says otherwise.
+const CONTEXTS: usize = 200;
 const TICK: Duration = Duration::from_secs(60);
 const HOUR: u32 = 60;
 const DAY: u32 = 24 * HOUR;
@@ -16,8 +19,8 @@ const DAY: u32 = 24 * HOUR;
 const SOFT: u32 = 30;
 const HARD: u32 = 90;
 const TTL: u32 = 60;
-/// A few times what is live at once, so that the memory of why keys went is full within hours.
-const MAX_KEYS: usize = 4_000;
+/// For each context, a few times what is live at once, so that the memory of why keys went is full within hours.
+const MAX_KEYS_EACH: usize = 8;
 
 /// Twenty minutes of each hour go wrong, another way each time; no longer than a key past its soft age can bridge.
 fn fault(minute: u32) -> Does {
@@ -26,6 +29,13 @@ fn fault(minute: u32) -> Does {
         (20..40, 1) => Does::Fail(ErrorClass::Transient),
         (20..40, _) => Does::Fail(ErrorClass::Timeout),
         _ => Does::Work,
+    }
+}
+
+fn contexts() -> usize {
+    match std::env::var("DATAKEY_SOAK_CONTEXTS") {
+        Ok(contexts) => contexts.parse().expect("DATAKEY_SOAK_CONTEXTS is a number"),
+        Err(_) => CONTEXTS,
     }
 }
 
@@ -38,7 +48,7 @@ fn predicted(does: fn(u32) -> Does) -> (f64, f64) {
     let mut random = SmallRng::seed_from_u64(7);
     let mut due_after = |limit: u32| f64::from(limit) * random.random_range(0.70..0.95);
     let (mut asked, mut unwrapped) = (0, 0);
-    for _ in 0..CONTEXTS {
+    for _ in 0..contexts() {
         // The minute in which the live key was made, and the one in which it is due.
         let mut due = -1.0;
         let (mut opened, mut open_due, mut uses) = (None, 0.0, 0);
@@ -96,7 +106,7 @@ impl Soak {
             .opening(
                 OpeningLimits::default()
                     .with_ttl(minutes(TTL))
-                    .with_max_keys(MAX_KEYS),
+                    .with_max_keys(MAX_KEYS_EACH * contexts()),
             )
             .seed(1)
             .build(provider.clone())
@@ -109,7 +119,7 @@ impl Soak {
             runtime: runtime.unwrap(),
             provider,
             keyring,
-            contexts: (0..CONTEXTS).map(|n| context(format!("t{n}"))).collect(),
+            contexts: (0..contexts()).map(|n| context(format!("t{n}"))).collect(),
         }
     }
 
@@ -133,7 +143,7 @@ impl Soak {
         }
         time::sleep(TICK).await;
         assert_eq!(self.keyring.stats().in_flight, 0);
-        assert_eq!(self.keyring.sealing.stats().live, CONTEXTS as u64);
+        assert_eq!(self.keyring.sealing.stats().live, self.contexts.len() as u64);
     }
 
     /// A day; answers by how many bytes the heap grew in each hour.
@@ -154,18 +164,18 @@ impl Soak {
         let calls = (self.provider.generated() as f64, self.provider.decrypted() as f64);
         let of = (calls.0 / asked, calls.1 / unwrapped);
         println!("{calls:?} calls, {:?} predicted", (asked, unwrapped));
-        // Both draw 30,000 times and more; their means differ by a tenth of a percent.
+        // Both draw 10,000 times and more; their means differ by a few tenths of a percent.
         assert!(
-            (of.0 - 1.0).abs() < 0.01,
+            (of.0 - 1.0).abs() < 0.02,
             "{calls:?}, {asked} asked for as predicted"
         );
         assert!(
-            (of.1 - 1.0).abs() < 0.02,
+            (of.1 - 1.0).abs() < 0.03,
             "{calls:?}, {unwrapped} unwrapped as predicted"
         );
         let stats = self.keyring.stats();
         assert_eq!(stats.calls_made as f64, calls.0 + calls.1);
-        let requests = 2 * u64::from(DAY) * CONTEXTS as u64;
+        let requests = 2 * u64::from(DAY) * self.contexts.len() as u64;
         assert_eq!(stats.calls_avoided, requests - stats.calls_made);
         assert_eq!((stats.sealing.evicted, stats.opening.evicted), (0, 0));
     }
@@ -175,7 +185,11 @@ impl Soak {
         let (began, since) = growth.split_at(18);
         let (most, after): (i64, i64) = (began.iter().sum(), since.iter().sum());
         println!("{most} bytes after eighteen hours, {after} more in the last six: {growth:?}");
-        assert!(most > 100_000, "500 contexts take more than {most} bytes");
+        let contexts = self.contexts.len();
+        assert!(
+            most > 200 * contexts as i64,
+            "{contexts} contexts take more than {most} bytes"
+        );
         assert!(after < most / 100, "{after} bytes more than {most}: {growth:?}");
         self.runtime
             .block_on(async { time::sleep(minutes(HARD + 1)).await });
@@ -194,7 +208,11 @@ fn on_a_quiet_day_calls_are_what_the_limits_predict_and_memory_is_flat() {
     let growth = soak.day(quiet);
     soak.calls_are_as_predicted(quiet);
     let misses = soak.keyring.sealing.stats().misses.total();
-    assert_eq!(misses, CONTEXTS as u64, "only the first of each waited");
+    assert_eq!(
+        misses,
+        soak.contexts.len() as u64,
+        "only the first of each waited"
+    );
     soak.memory_is_flat(&growth);
 }
 
