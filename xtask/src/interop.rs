@@ -80,7 +80,7 @@ pub fn ci_esdk(_: &[String]) -> Result<()> {
     esdk()
 }
 
-/// Messages of the AWS Encryption SDK open here, and messages from here open there.
+/// Messages of the AWS Encryption SDK open here, messages from here open there, and caching takes as many data keys.
 fn esdk() -> Result<()> {
     let interpreter = python::environment(&format!("{WORK}/esdk-venv"), ESDK_REQUIREMENTS)?;
     let (theirs, ours) = (format!("{WORK}/esdk.json"), format!("{WORK}/esdk"));
@@ -90,7 +90,10 @@ fn esdk() -> Result<()> {
     python::call(&interpreter, &[ESDK_SCRIPT, "write", &theirs])?;
     program("esdk_interop", &["open", &theirs])?;
     program("esdk_interop", &["write", &ours])?;
-    python::call(&interpreter, &[ESDK_SCRIPT, "open", &ours])
+    python::call(&interpreter, &[ESDK_SCRIPT, "open", &ours])?;
+    let counts = format!("{WORK}/esdk-cached.json");
+    python::call(&interpreter, &[ESDK_SCRIPT, "cached", &counts])?;
+    program("esdk_interop", &["cached", &counts])
 }
 
 fn rust(arguments: &[&str]) -> Result<()> {

@@ -4,6 +4,7 @@ Run with the packages of requirements.txt beside it:
 
     python vectors.py write FILE     writes the vectors as JSON
     python vectors.py open FOLDER    opens what another writer left in a folder, and compares
+    python vectors.py cached FILE    counts the data keys of the caching CMM with several limits, and writes them as JSON
 
 The wrapping keys are raw AES keys of this script, so that no service is needed. Randomness is the SDK's own: each run writes
 other messages.
@@ -16,6 +17,7 @@ import struct
 import sys
 
 import aws_encryption_sdk
+from aws_encryption_sdk.caches.local import LocalCryptoMaterialsCache
 from aws_encryption_sdk.identifiers import (
     Algorithm,
     CommitmentPolicy,
@@ -24,6 +26,7 @@ from aws_encryption_sdk.identifiers import (
 )
 from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
 from aws_encryption_sdk.key_providers.raw import RawMasterKeyProvider
+from aws_encryption_sdk.materials_managers.caching import CachingCryptoMaterialsManager
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 WRAPPING_KEY = bytes(range(32))
@@ -151,12 +154,57 @@ def open_all(folder):
     print(f"{opened} messages opened by the AWS Encryption SDK for Python {aws_encryption_sdk.__version__}")
 
 
+LONG = 10**15
+
+
+def cached(path):
+    """How many data keys the caching CMM takes for messages of one length, by its limits."""
+    counted = []
+    for limit, limit_bytes, length, count in (
+        (100, LONG, 30, 1000),
+        (7, LONG, 30, 50),
+        (1, LONG, 30, 5),
+        (2**32, 3000, 30, 1000),
+        (2**32, 100, 60, 20),
+        (100, 2000, 30, 500),
+    ):
+        manager = CachingCryptoMaterialsManager(
+            master_key_provider=keys(NAMES[:1]),
+            cache=LocalCryptoMaterialsCache(capacity=10),
+            max_age=600.0,
+            max_messages_encrypted=limit,
+            max_bytes_encrypted=limit_bytes,
+        )
+        data_keys = set()
+        for _ in range(count):
+            _, header = client(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT).encrypt(
+                source=bytes(length),
+                materials_manager=manager,
+                algorithm=Algorithm[COMMITTING[0]],
+                encryption_context={"tenant": "acme"},
+            )
+            data_keys |= {key.encrypted_data_key for key in header.encrypted_data_keys}
+        counted.append(
+            {
+                "max-messages": limit,
+                "max-bytes": limit_bytes,
+                "length": length,
+                "messages": count,
+                "data-keys": len(data_keys),
+            }
+        )
+    pathlib.Path(path).write_text(json.dumps(counted, indent=1) + "\n", encoding="utf-8")
+    print(f"{len(counted)} settings of the caching CMM counted")
+
+
 def main():
     match sys.argv[1:]:
         case ["write", path]:
             write(path)
         case ["open", folder]:
             open_all(folder)
+        case ["cached", path]:
+            cached(path)
         case _:
             sys.exit(__doc__)
 

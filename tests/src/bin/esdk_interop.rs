@@ -1,10 +1,11 @@
 //! The exchange with the AWS Encryption SDK: opens what it wrote, and writes what it is to open.
-use std::{fs, num::NonZeroU32, path::Path, process::ExitCode};
+use std::{fs, num::NonZeroU32, path::Path, process::ExitCode, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use datakey::{Aad, Formats, Opener, Sealer};
+use datakey::{Aad, CachingLimits, Formats, Opener, Sealer, keyring::SealingLimits};
 use datakey_esdk::{
-    Message, OpeningKey, RawAesKey, SealingKey, SigningKey, context_with_public_key, own_context,
+    Message, OpeningKey, Params, RawAesKey, SealingKey, SigningKey, Suite, context_with_public_key,
+    own_context,
 };
 use datakey_provider::{EncryptionContext, OpeningProvider as _, SealingProvider as _, Several};
 use datakey_tests::esdk::{any_suite, params, sealable};
@@ -15,12 +16,13 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["open", file] => open(Path::new(file)).await,
+        ["cached", file] => cached(Path::new(file)).await,
         ["write", folder] => {
             write(Path::new(folder)).await;
             batch(Path::new(folder)).await;
         }
         _ => {
-            eprintln!("usage: esdk_interop open FILE | write FOLDER");
+            eprintln!("usage: esdk_interop open FILE | cached FILE | write FOLDER");
             return ExitCode::FAILURE;
         }
     }
@@ -68,6 +70,34 @@ async fn open(file: &Path) {
         assert_eq!(through, plaintext);
     }
     println!("{} messages of the AWS Encryption SDK opened", tests.len());
+}
+
+/// Takes as many data keys as the caching of the AWS Encryption SDK did with the same limits, without refresh by use.
+async fn cached(file: &Path) {
+    let text = fs::read_to_string(file).expect("the counts can be read");
+    let counts: Value = serde_json::from_str(&text).expect("the counts are JSON");
+    let counts = counts.as_array().expect("a list of counts");
+    for count in counts {
+        let of = |name: &str| count[name].as_u64().expect("a number");
+        let limits = CachingLimits::new(Duration::from_secs(600))
+            .with_max_messages_encrypted(of("max-messages"))
+            .with_max_bytes_encrypted(of("max-bytes"));
+        let [first, _] = keys();
+        let params = Params::new().with_suite(Suite::Aes256GcmHkdfSha512CommitKey);
+        let sealer = Sealer::builder(first)
+            .format(params)
+            .limits(SealingLimits::from(limits).with_refresh_by_use(false))
+            .build()
+            .expect("limits");
+        let context = EncryptionContext::new([("tenant", "acme")]).expect("a context");
+        let plaintext = vec![0; usize::try_from(of("length")).expect("short")];
+        for _ in 0..of("messages") {
+            let sealed = sealer.seal(&context, &plaintext, Aad::EMPTY).await;
+            drop(sealed.expect("it seals"));
+        }
+        assert_eq!(sealer.keyring().stats().calls_made, of("data-keys"), "{count}");
+    }
+    println!("{} settings of caching take as many data keys here", counts.len());
 }
 
 /// A batch of orders through the facade, with cached data keys: one for each suite.
