@@ -3,9 +3,9 @@
 use datakey::{
     Aad, ErrorClass, Formats, KeyringError, OpenError, Opener, SealedHeader, Sealer,
     keyring::MissReason,
-    provider::{OpeningProvider as _, Several, WrappedKeys},
+    provider::{OpeningProvider as _, SealingProvider as _, Several, WrappedKeys},
 };
-use datakey_esdk::{Header, Params, RawAesKey, Suite};
+use datakey_esdk::{Header, Params, RawAesKey, SealingKey, SigningKey, Suite, context_with_public_key};
 use datakey_fake_kms::{FakeKmsProvider, KmsOperation};
 use datakey_tests::{
     esdk::{any_suite, context, opener, params, sealable, sealer},
@@ -148,6 +148,39 @@ async fn a_wrapped_key_of_another_message_is_passed_over_and_a_message_with_one_
         };
         assert_eq!(expected, Some(ErrorClass::NotAuthentic), "{suite}");
         assert_eq!(opener.open(&orders(), &one, Aad::EMPTY).await.unwrap(), b"one");
+    }
+}
+
+#[tokio::test]
+async fn wrapped_keys_that_open_to_another_data_key_are_passed_over_whatever_is_kept() {
+    for suite in sealable() {
+        let kms = in_process();
+        let signing = SigningKey::generate(suite).unwrap();
+        let whole = context_with_public_key(&orders(), signing.as_ref()).unwrap();
+        let length = suite.data_key_length();
+        let own = kms.generate_data_key(&whole, length).await.unwrap();
+        let foreign = kms.generate_data_key(&whole, length).await.unwrap();
+        let keys = foreign.wrapped_keys().join(own.wrapped_keys()).unwrap();
+        let sealing = SealingKey::new(own.data_key(), &keys, &whole, signing, &params(suite)).unwrap();
+        let mut message = Vec::new();
+        sealing.seal(b"order", &mut message).unwrap();
+        let opener = opener(&kms);
+        for _ in 0..2 {
+            let opened = opener.open(&orders(), &message, Aad::EMPTY).await;
+            assert_eq!(opened.unwrap(), b"order", "{suite}");
+            assert_eq!(decrypts(&kms), 2, "{suite}: one call for each wrapped key");
+        }
+        let header = SealedHeader::read(&mut &*message).unwrap();
+        assert!(
+            opener
+                .key_of(&orders(), header.header(), Aad::EMPTY)
+                .await
+                .is_ok()
+        );
+        let last = message.len() - 1;
+        message[last] ^= 1;
+        let refused = opener.open(&orders(), &message, Aad::EMPTY).await.unwrap_err();
+        assert!(matches!(refused, OpenError::NotAuthentic), "{suite}: {refused}");
     }
 }
 
