@@ -8,7 +8,7 @@ use aws_sdk_kms::{
 use bytes::Bytes;
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -267,6 +267,15 @@ impl OpeningProvider for KmsProvider {
         opened.map_err(|error| error.with_quota(self.opening_scope(wrapped).quota))
     }
 
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        _: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
+        self.decrypt(context, wrapped).await
+    }
+
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
         let asked = || Some(self.recognise(wrapped)?.ask.into());
         Scope {
@@ -279,6 +288,10 @@ impl OpeningProvider for KmsProvider {
         let by_alias = |alias| names::alias(name, alias, key_id, &self.inner.region);
         let opening = self.inner.opening.as_ref();
         names::key(name, key_id) || opening.and_then(Opening::alias).is_some_and(by_alias)
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, _: &dyn Traffic) -> Scope<'a> {
+        self.opening_scope(wrapped)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

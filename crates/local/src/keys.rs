@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    ProviderError, Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
 };
 
 use crate::{
@@ -259,12 +259,25 @@ impl OpeningProvider for LocalKeys {
             .map_err(|error| refused(ErrorClass::NotAuthentic).with_source(error))
     }
 
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        _: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
+        self.decrypt(context, wrapped).await
+    }
+
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
         is_named(name, key_id)
     }
 
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
         Scope::of_key(wrapped.key_id())
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, _: &dyn Traffic) -> Scope<'a> {
+        self.opening_scope(wrapped)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

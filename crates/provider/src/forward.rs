@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, ProviderError, Rank, Scope,
-    SealingProvider, WrappedKey, WrappedKeys,
+    SealingProvider, Traffic, WrappedKey, WrappedKeys,
 };
 
 macro_rules! forward {
@@ -62,12 +62,29 @@ macro_rules! forward {
                 (**self).decrypt(context, wrapped).await
             }
 
+            async fn decrypt_amid(
+                &self,
+                context: &EncryptionContext,
+                wrapped: &WrappedKey,
+                traffic: &dyn Traffic,
+            ) -> Result<DataKey, ProviderError> {
+                (**self).decrypt_amid(context, wrapped, traffic).await
+            }
+
             fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
                 (**self).opening_key_is(name, key_id)
             }
 
             fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
                 (**self).opening_scope(wrapped)
+            }
+
+            fn opening_scope_amid<'a>(
+                &'a self,
+                wrapped: &'a WrappedKey,
+                traffic: &dyn Traffic,
+            ) -> Scope<'a> {
+                (**self).opening_scope_amid(wrapped, traffic)
             }
 
             fn opening_time_limit(&self) -> Option<Duration> {

@@ -114,6 +114,7 @@ mod forward;
 mod provider;
 mod scope;
 mod several;
+mod traffic;
 mod verdict;
 mod wrapped_key;
 
@@ -128,5 +129,6 @@ pub use error::{Operation, ProviderError};
 pub use provider::{KeyProvider, OpeningProvider, Rank, SealingProvider};
 pub use scope::Scope;
 pub use several::{NoProviders, Several, SeveralError};
+pub use traffic::{NoTraffic, Traffic};
 pub use verdict::Verdict;
 pub use wrapped_key::{WrappedKey, WrappedKeyError, WrappedKeys, WrappedKeysError};

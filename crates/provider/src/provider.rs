@@ -1,11 +1,11 @@
 //! The trait in its two halves.
 use alloc::boxed::Box;
-use core::time::Duration;
+use core::{pin::Pin, time::Duration};
 
 use async_trait::async_trait;
 
 use crate::{
-    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError, Scope, WrappedKey,
+    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, ProviderError, Scope, Traffic, WrappedKey,
     WrappedKeys,
 };
 
@@ -94,6 +94,8 @@ pub trait SealingProvider: Send + Sync {
 ///   this provider was configured with: the key id that travels with a message is a hint, never an authority.
 /// - What is not authentic (altered blob, other context, other key) is [`NotAuthentic`](crate::ErrorClass::NotAuthentic).
 /// - One call is one attempt, and cancelling it is harmless, as for [`SealingProvider`].
+/// - A provider around others passes on what they say of themselves, and passes down what is said to them:
+///   [`decrypt_amid`](Self::decrypt_amid) and [`opening_scope_amid`](Self::opening_scope_amid) too.
 #[async_trait]
 pub trait OpeningProvider: Send + Sync {
     /// Whether this provider is able to unwrap `wrapped`, judged from its key id alone and without a call.
@@ -113,6 +115,31 @@ pub trait OpeningProvider: Send + Sync {
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError>;
 
+    /// As [`decrypt`](Self::decrypt), for a layer above that paces calls. Of several providers that are able to, those whose calls
+    /// would wait are asked last, and the layer is told of those that failed before another one answered.
+    ///
+    /// A provider around others passes it on, as it does [`opening_scope_amid`](Self::opening_scope_amid); for any other the
+    /// default is right.
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt).
+    // Written out, as an `async fn` would put a box around the box of `decrypt`.
+    fn decrypt_amid<'life0, 'life1, 'life2, 'life3, 'async_trait>(
+        &'life0 self,
+        context: &'life1 EncryptionContext,
+        wrapped: &'life2 WrappedKey,
+        _traffic: &'life3 dyn Traffic,
+    ) -> Pin<Box<dyn Future<Output = Result<DataKey, ProviderError>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        'life2: 'async_trait,
+        'life3: 'async_trait,
+        Self: 'async_trait,
+    {
+        self.decrypt(context, wrapped)
+    }
+
     /// As [`SealingProvider::sealing_key_is`], for wrapped keys that this provider opens.
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
         name == key_id
@@ -124,6 +151,11 @@ pub trait OpeningProvider: Send + Sync {
     /// By default, a quota without a name, and the key that the wrapped key names.
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
         Scope::of_key(wrapped.key_id())
+    }
+
+    /// As [`opening_scope`](Self::opening_scope), of the one that [`decrypt_amid`](Self::decrypt_amid) asks first.
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, _traffic: &dyn Traffic) -> Scope<'a> {
+        self.opening_scope(wrapped)
     }
 
     /// As [`SealingProvider::sealing_time_limit`], for [`decrypt`](Self::decrypt).

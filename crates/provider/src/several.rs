@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, Scope, SealingProvider, Verdict, WrappedKey, WrappedKeys,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, NoTraffic, OpeningProvider,
+    Operation, ProviderError, Rank, Scope, SealingProvider, Traffic, Verdict, WrappedKey, WrappedKeys,
 };
 
 /// Several providers as one.
@@ -21,7 +21,8 @@ use crate::{
 /// [`wrapped_keys_each`](SealingProvider::wrapped_keys_each), and refuse too many when they are built.
 ///
 /// Opening: of the providers that recognise the wrapped key, the one with the lowest [`Rank`] is asked first, then
-/// the next; a provider that knows itself to be unwell ranks last. The answer is the first success; failing all, the failure of
+/// the next; a provider that knows itself to be unwell ranks last, and before it one whose quota is busy, as a layer above may know
+/// ([`Traffic`]). The answer is the first success; failing all, the failure of
 /// which most can be hoped: a throttle, as that service answers; then one that may pass; then any other. The delay is the
 /// shortest after which one of them may be asked again: none, if one that may pass asks for none. [`SeveralError`] has all of them,
 /// each with the quota that it counts against.
@@ -103,8 +104,17 @@ impl<P> Several<P> {
 }
 
 impl<P: OpeningProvider> Several<P> {
-    fn able<'a>(&'a self, wrapped: &'a WrappedKey) -> impl Iterator<Item = (Rank, &'a P)> {
-        let ranked = move |provider: &'a P| Some((provider.rank(wrapped)?, provider));
+    /// Those that are able to open it, in the order of their ranks and not yet sorted; what is busy ranks behind.
+    fn able<'a>(
+        &'a self,
+        wrapped: &'a WrappedKey,
+        traffic: &dyn Traffic,
+    ) -> impl Iterator<Item = (Rank, &'a P)> {
+        let ranked = move |provider: &'a P| {
+            let rank = provider.rank(wrapped)?;
+            let busy = traffic.is_busy(provider.opening_scope_amid(wrapped, traffic));
+            Some((if busy { rank.busy() } else { rank }, provider))
+        };
         self.providers.iter().filter_map(ranked)
     }
 }
@@ -204,12 +214,26 @@ impl<P: OpeningProvider> OpeningProvider for Several<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        let mut able: Vec<(Rank, &P)> = self.able(wrapped).collect();
+        self.decrypt_amid(context, wrapped, &NoTraffic).await
+    }
+
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        traffic: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
+        let mut able: Vec<(Rank, &P)> = self.able(wrapped, traffic).collect();
         able.sort_by_key(|(rank, _)| *rank);
         let mut failures = Vec::new();
-        for (_, provider) in able {
-            match provider.decrypt(context, wrapped).await {
-                Ok(data_key) => return Ok(data_key),
+        for (_, provider) in &able {
+            match provider.decrypt_amid(context, wrapped, traffic).await {
+                Ok(data_key) => {
+                    for ((_, failed), error) in able.iter().zip(&failures) {
+                        traffic.passed_by(failed.opening_scope(wrapped), error);
+                    }
+                    return Ok(data_key);
+                }
                 Err(error) => failures.push(error),
             }
         }
@@ -222,10 +246,14 @@ impl<P: OpeningProvider> OpeningProvider for Several<P> {
     }
 
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
-        let first = self.able(wrapped).min_by_key(|(rank, _)| *rank);
+        self.opening_scope_amid(wrapped, &NoTraffic)
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, traffic: &dyn Traffic) -> Scope<'a> {
+        let first = self.able(wrapped, traffic).min_by_key(|(rank, _)| *rank);
         first.map_or_else(
             || Scope::of_key(wrapped.key_id()),
-            |(_, provider)| provider.opening_scope(wrapped),
+            |(_, provider)| provider.opening_scope_amid(wrapped, traffic),
         )
     }
 

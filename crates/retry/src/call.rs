@@ -12,6 +12,7 @@ use crate::{
     draws::Draws,
     gates::{Gates, Span, Turns},
     target::Target,
+    ways::Ways,
 };
 
 /// How long after its limit an attempt may be found to have ended: what is read later was left lying, and says nothing of
@@ -25,6 +26,7 @@ pub(crate) struct Call<'a> {
     side: Side,
     name: &'a str,
     gates: Gates<'a>,
+    ways: Option<&'a Ways<'a>>,
     withdrawals: Withdrawals<'a>,
     progress: Progress,
     started: Instant,
@@ -56,6 +58,7 @@ impl<'a> Call<'a> {
             side: policy.scope().map_or(target.side, |_| Side::Whole),
             name: policy.scope().unwrap_or(target.name),
             gates: Gates::none(),
+            ways: target.ways,
             withdrawals: Withdrawals::new(policy.budget()),
             progress: Progress::default(),
             started,
@@ -73,9 +76,15 @@ impl<'a> Call<'a> {
     /// Waits for the adaptive rate of each quota that the next attempt counts against; `None` if the deadline came first.
     pub(crate) async fn turns(&mut self, scopes: impl FnOnce(&mut dyn FnMut(Scope<'a>))) -> Option<Turns> {
         self.informs = false;
+        if let Some(ways) = self.ways {
+            ways.begin();
+        }
         self.gates = Gates::of(self.policy, Draws::told_by(scopes), self.pressing.take());
         if !self.gates.hold() {
             return Some(Turns::free());
+        }
+        if let Some(ways) = self.ways {
+            ways.choose(self.gates.first_quota());
         }
         let attempt = self.next();
         self.tell(Event::Turn { attempt });
@@ -187,7 +196,13 @@ impl<'a> Call<'a> {
             passage.answered();
         }
         if self.informs {
-            self.gates.answered(self.span());
+            match self.ways.and_then(Ways::take) {
+                None => self.gates.answered(self.span()),
+                Some(passed_by) => {
+                    let cap = self.rules.server_delay_cap;
+                    passed_by.tell(self.policy, cap, self.span());
+                }
+            }
         }
         self.tell(Event::Succeeded {
             attempt: self.next(),

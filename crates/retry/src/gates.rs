@@ -169,7 +169,8 @@ impl<'a> Gates<'a> {
     }
 }
 
-const fn sent(key: &str, span: Span) -> Sent<'_> {
+/// An attempt under a key.
+pub(crate) const fn sent(key: &str, span: Span) -> Sent<'_> {
     Sent {
         key,
         admitted: span.admitted,

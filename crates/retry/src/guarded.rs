@@ -2,8 +2,8 @@
 use std::{sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, NoTraffic, OpeningProvider,
+    Operation, ProviderError, Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
 };
 
 use crate::{
@@ -241,10 +241,19 @@ impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
+        self.decrypt_amid(context, wrapped, &NoTraffic).await
+    }
+
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        traffic: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
         let key_id = wrapped.key_id();
         let scope = self.named(Side::Whole, key_id);
         let passage = self.enter(scope, Operation::Decrypt, Some(key_id))?;
-        let opened = self.inner.decrypt(context, wrapped).await;
+        let opened = self.inner.decrypt_amid(context, wrapped, traffic).await;
         self.ended(passage, scope.1, self.opening_scope(wrapped).quota, &opened);
         opened
     }
@@ -255,6 +264,10 @@ impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
 
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
         self.inner.opening_scope(wrapped)
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, traffic: &dyn Traffic) -> Scope<'a> {
+        self.inner.opening_scope_amid(wrapped, traffic)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

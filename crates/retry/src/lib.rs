@@ -142,6 +142,7 @@ mod target;
 mod timeouts;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod ways;
 
 pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerBuilder, BreakerPhase, BreakerState, CircuitOpen};

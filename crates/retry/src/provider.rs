@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, Scope, SealingProvider, WrappedKey, WrappedKeys, async_trait,
+    Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
 };
 
-use crate::{Policy, Priority, breaker::Side, draws::sealing_name, run::retry_as, target::Target};
+use crate::{
+    Policy, Priority, breaker::Side, draws::sealing_name, run::retry_as, target::Target, ways::Ways,
+};
 
 /// A provider around another one, each of whose calls follows a [`Policy`].
 ///
@@ -91,18 +93,24 @@ impl<P: SealingProvider> Retry<P> {
             },
             name,
             scopes: |tell: &mut dyn FnMut(Scope<'a>)| self.inner.sealing_scopes(tell),
+            ways: None,
         }
     }
 }
 
 impl<P: OpeningProvider> Retry<P> {
-    fn opening<'a>(&'a self, wrapped: &'a WrappedKey) -> Target<'a, impl Fn(&mut dyn FnMut(Scope<'a>))> {
+    fn opening<'a>(
+        &'a self,
+        wrapped: &'a WrappedKey,
+        ways: &'a Ways<'a>,
+    ) -> Target<'a, impl Fn(&mut dyn FnMut(Scope<'a>))> {
         Target {
             operation: Some(Operation::Decrypt),
             priority: Priority::Urgent,
             side: Side::Whole,
             name: wrapped.key_id(),
-            scopes: |tell: &mut dyn FnMut(Scope<'a>)| tell(self.inner.opening_scope(wrapped)),
+            scopes: |tell: &mut dyn FnMut(Scope<'a>)| tell(self.inner.opening_scope_amid(wrapped, ways)),
+            ways: Some(ways),
         }
     }
 
@@ -118,7 +126,7 @@ impl<P: OpeningProvider> Retry<P> {
         let Some(rate) = self.policy.adaptive_rate() else {
             return false;
         };
-        let own = self.inner.opening_scope(wrapped);
+        let own = self.inner.opening_scope_amid(wrapped, &Ways::new(&self.policy));
         let quota = self.policy.quota().unwrap_or(own.quota);
         rate.is_busy(Scope { quota, key: own.key })
     }
@@ -192,16 +200,31 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        let opened = retry_as(&self.policy, self.opening(wrapped), || {
-            self.inner.decrypt(context, wrapped)
+        let ways = Ways::new(&self.policy);
+        let opened = retry_as(&self.policy, self.opening(wrapped, &ways), || {
+            self.inner.decrypt_amid(context, wrapped, &ways)
         });
         opened
             .await
             .map_err(|gave_up| gave_up.into_provider_error(Operation::Decrypt, Some(wrapped.key_id())))
     }
 
+    /// The layer above has nothing to say here: this one knows which quotas are busy.
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        _: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
+        self.decrypt(context, wrapped).await
+    }
+
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
         self.inner.opening_scope(wrapped)
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, traffic: &dyn Traffic) -> Scope<'a> {
+        self.inner.opening_scope_amid(wrapped, traffic)
     }
 
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {

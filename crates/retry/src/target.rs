@@ -1,7 +1,7 @@
 //! What a call is for.
 use datakey_provider::{Operation, Scope};
 
-use crate::{Priority, breaker::Side};
+use crate::{Priority, breaker::Side, ways::Ways};
 
 /// What is called: how urgent it is, under whose rules, and what it counts against.
 pub(crate) struct Target<'a, Scopes> {
@@ -12,6 +12,8 @@ pub(crate) struct Target<'a, Scopes> {
     pub(crate) name: &'a str,
     /// Asked before each attempt, as another provider may be the first by then.
     pub(crate) scopes: Scopes,
+    /// Where there may be several ways to go.
+    pub(crate) ways: Option<&'a Ways<'a>>,
 }
 
 /// A call that is none of a provider's.
@@ -22,6 +24,7 @@ pub(crate) const fn plain<'a>() -> Target<'a, impl Fn(&mut dyn FnMut(Scope<'a>))
         side: Side::Whole,
         name: "",
         scopes: unnamed,
+        ways: None,
     }
 }
 

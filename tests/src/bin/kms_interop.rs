@@ -7,7 +7,8 @@ use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode, P
 use datakey_kms::{DiscoveryFilter, KmsProvider, KmsProviderBuilder};
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider,
-    ProviderError, Rank, Scope, SealingProvider, Several, WrappedKey, WrappedKeys, async_trait, conformance,
+    ProviderError, Rank, Scope, SealingProvider, Several, Traffic, WrappedKey, WrappedKeys, async_trait,
+    conformance,
 };
 use datakey_tests::kms::{REGION, client, config, context};
 
@@ -242,12 +243,25 @@ impl<P: OpeningProvider> OpeningProvider for AsDocumented<P> {
         })
     }
 
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        _: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
+        self.decrypt(context, wrapped).await
+    }
+
     fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
         self.0.opening_key_is(name, key_id)
     }
 
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
         self.0.opening_scope(wrapped)
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, _: &dyn Traffic) -> Scope<'a> {
+        self.opening_scope(wrapped)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

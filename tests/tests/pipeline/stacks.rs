@@ -14,7 +14,7 @@ use datakey::{
     keyring::{OpeningKeyring, SealingKeyring},
     provider::{
         DataKey, DataKeyLength, GeneratedDataKey, KeyProvider, OpeningProvider, Rank, Scope, SealingProvider,
-        Several, WrappedKey, WrappedKeys, async_trait,
+        Several, Traffic, WrappedKey, WrappedKeys, async_trait,
     },
     retry::{Budget, Policy, Retry, defaults},
 };
@@ -111,6 +111,19 @@ impl<P: OpeningProvider> OpeningProvider for Counted<P> {
 
     fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
         self.inner.opening_scope(wrapped)
+    }
+
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        traffic: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
+        self.counts().decrypt_amid(context, wrapped, traffic).await
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, traffic: &dyn Traffic) -> Scope<'a> {
+        self.inner.opening_scope_amid(wrapped, traffic)
     }
 
     fn opening_time_limit(&self) -> Option<Duration> {

@@ -6,4 +6,5 @@ mod local_key_file;
 mod local_keys;
 mod scopes;
 mod several;
+mod traffic;
 mod verdict;

@@ -21,4 +21,5 @@ mod tower;
 mod unnamed;
 mod unsent;
 mod watched;
+mod ways;
 mod windows;

@@ -45,7 +45,8 @@ pub(crate) use quota::{Quota, Sent};
 /// it, and the order stays.
 ///
 /// Where a call would wait for more than 100 ms, its provider [ranks](datakey_provider::OpeningProvider::rank) behind those
-/// that are not busy, so that another Region's wrapped key is tried first.
+/// that are not busy, so that another Region's wrapped key is tried first, and so is another Region that opens the same one. A
+/// throttle that another Region made good is told to its quota too.
 ///
 /// Nobody waits for a call that is not polled, because its runtime is not driven, its worker computes, or it was forgotten:
 /// such a call loses its place, and its turn if it does not take it, within 300 ms to the next that is awake. When it is
