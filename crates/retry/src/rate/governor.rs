@@ -133,7 +133,8 @@ impl Governor {
             Phase::Following => {
                 let doubt = self.measured.doubt.powf(self.by.growth_doubt_power) * self.by.growth_doubt;
                 let alone = doubt.min(self.by.growth_doubt_max);
-                let shared = self.by.growth_company + self.by.growth_company_calls / self.rate;
+                let shared =
+                    self.brisk(now) * (self.by.growth_company + self.by.growth_company_calls / self.rate);
                 let own = shared
                     .min(self.by.growth_answer * self.rate)
                     .mul_add(self.company, alone);
@@ -150,6 +151,10 @@ impl Governor {
         let singly = self.by.hold_part / self.latency;
         let short = singly >= self.by.hold_min && self.epoch.successes < self.by.hold_calls;
         short && self.rate >= singly.max(self.burst)
+    }
+
+    fn brisk(&self, now: f64) -> f64 {
+        (self.by.brisk * ((self.following_since - now) / self.by.settles).exp()).max(1.0)
     }
 
     /// Accrues tokens up to `now`. The rate grows only while somebody waits for it: growth without demand proves nothing.
@@ -392,7 +397,7 @@ impl Governor {
     fn correct(&mut self, now: f64, measured: Measured, delivered: f64) {
         self.judge_company(now);
         let lower = if self.in_company() {
-            self.rate * (1.0 - self.by.cut_company * self.company)
+            self.rate * (1.0 - self.by.cut_company * self.brisk(now).sqrt() * self.company)
         } else {
             let under = measured.under(0.0, self.by.margin);
             under.max(self.level(now)).min(self.rate)

@@ -98,6 +98,10 @@ constants! {
     growth_answer = 0.08, off 1e9;
     cut_company = 0.15, off 0.0;
 
+    /// In company both are greater by this factor (the cut by its root) when following starts, and settle in this time.
+    brisk = 2.0, off 1.0;
+    settles = 8.0, off 1e-9;
+
     /// A throttle is early if it comes within so many calls, or within this time, of the last one. Each changes the
     /// judgement of whether the client is alone by this much.
     early_calls = 50.0, off 0.0;
