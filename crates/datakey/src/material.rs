@@ -1,7 +1,9 @@
 //! What the keyrings keep for us: key schedules and the header bytes that repeat.
 use std::{error::Error, ops::Range};
 
-use datakey_envelope::{self as envelope, DATA_KEY_LENGTH, MAX_WRAPPED_KEYS};
+use datakey_envelope::{
+    self as envelope, DATA_KEY_LENGTH, MAX_DATA_KEY_BYTES, MAX_DATA_KEY_MESSAGES, MAX_WRAPPED_KEYS,
+};
 #[cfg(feature = "esdk")]
 use datakey_esdk as esdk;
 #[cfg(feature = "esdk")]
@@ -79,12 +81,21 @@ impl SealingMaterial for Envelope {
         }
     }
 
-    /// What the specification of the AWS Encryption SDK sets for caches. The native format sets nothing that could be reached.
-    #[cfg(feature = "esdk")]
+    /// Rule L2 of the native format, and what the specification of the AWS Encryption SDK sets for caches.
     fn max_messages(&self) -> u64 {
         match &self.format {
-            Format::Datakey(_) => u64::MAX,
+            Format::Datakey(_) => MAX_DATA_KEY_MESSAGES,
+            #[cfg(feature = "esdk")]
             Format::Esdk(_) => 1 << 32,
+        }
+    }
+
+    /// Likewise; that specification's limit for bytes is one of its integers.
+    fn max_bytes(&self) -> u64 {
+        match &self.format {
+            Format::Datakey(_) => MAX_DATA_KEY_BYTES,
+            #[cfg(feature = "esdk")]
+            Format::Esdk(_) => u64::MAX,
         }
     }
 

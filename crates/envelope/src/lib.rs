@@ -146,7 +146,8 @@ pub use geometry::{MAX_MESSAGE_LEN, MAX_RECORDS, RECORD_OVERHEAD};
 pub use header::{Header, MAX_HEADER_LEN, Message, is_datakey_message};
 pub use limits::{
     DATA_KEY_LENGTH, LimitError, MAX_BLOB_LEN, MAX_CONTEXT_LEN, MAX_CONTEXT_PAIRS, MAX_CONTEXT_TEXT_LEN,
-    MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS, check_context, check_wrapped_keys,
+    MAX_DATA_KEY_BYTES, MAX_DATA_KEY_MESSAGES, MAX_KEY_ID_LEN, MAX_WRAPPED_KEYS, check_context,
+    check_wrapped_keys,
 };
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};

@@ -23,6 +23,13 @@ pub const MAX_KEY_ID_LEN: usize = 255;
 /// The longest blob of a wrapped key in a message, in bytes: the most that KMS `Decrypt` accepts as a ciphertext.
 pub const MAX_BLOB_LEN: usize = 6144;
 
+/// The most messages that one data key seals: rule L2 of `docs/format.md`. Whoever hands out data keys keeps it.
+pub const MAX_DATA_KEY_MESSAGES: u64 = 1 << 48;
+
+/// The most bytes of plaintext that one data key seals, in all messages together: rule L2 of `docs/format.md`, which bounds
+/// AES-256-GCM. Whoever hands out data keys keeps it.
+pub const MAX_DATA_KEY_BYTES: u64 = 1 << 56;
+
 /// Why something cannot be used with this format: a limit of `docs/format.md`. Nothing was sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

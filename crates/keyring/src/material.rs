@@ -58,6 +58,12 @@ pub trait SealingMaterial: Send + Sync + 'static {
         u64::MAX
     }
 
+    /// How many bytes of plaintext may be sealed under one key, at the most: a keyring's limit on bytes that is higher counts as
+    /// this one. No limit by default.
+    fn max_bytes(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Whether keys can be prepared with the settings of this material at all: asked when a keyring is built. They can by default.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! What Opener and Sealer refuse, and as what: another context, other associated data, another key, altered bytes.
 use datakey::{
-    Aad, ErrorClass, KeyringError, Kind, OpenError, Opener, Sealer, envelope::FormatError, local::LocalKeys,
+    Aad, ConfigError, ErrorClass, KeyringError, Kind, OpenError, Opener, Sealer,
+    envelope::{FormatError, MAX_DATA_KEY_BYTES, MAX_DATA_KEY_MESSAGES},
+    keyring::{SealingLimits, Usage},
+    local::LocalKeys,
 };
 use datakey_fake_kms::{FaultRule, KmsErrorCode, KmsOperation};
 use datakey_tests::pipeline::{context, in_process, orders};
@@ -276,4 +279,35 @@ fn what_is_over_a_limit_has_no_class_and_what_fails_on_this_side_is_internal() {
     ] {
         assert_eq!(SealError::from(over).class(), None);
     }
+}
+
+/// Rule L2 of the format: 2^48 messages, 2^56 bytes.
+#[tokio::test]
+async fn no_data_key_is_asked_to_seal_more_than_the_format_allows() {
+    let build = |limits: SealingLimits| Sealer::builder(in_process()).limits(limits).build();
+    let limits = SealingLimits::default().with_max_messages(MAX_DATA_KEY_MESSAGES);
+    assert!(build(limits).is_ok());
+    for messages in [MAX_DATA_KEY_MESSAGES + 1, u64::MAX] {
+        let refused = build(limits.with_max_messages(messages)).unwrap_err();
+        assert!(
+            matches!(refused, ConfigError::TooManyMessages { wanted, limit: MAX_DATA_KEY_MESSAGES } if wanted == messages),
+            "{refused}"
+        );
+    }
+
+    // More bytes than the format allows count as what it allows: the key that has sealed so many is replaced.
+    let provider = in_process();
+    let sealer = Sealer::builder(provider.clone())
+        .limits(
+            SealingLimits::default()
+                .with_max_bytes(u64::MAX)
+                .with_refresh_by_use(false),
+        )
+        .build()
+        .unwrap();
+    for bytes in [MAX_DATA_KEY_BYTES, 1] {
+        let key = sealer.keyring().key(&orders(), Usage::message(bytes)).await;
+        assert!(key.is_ok());
+    }
+    assert_eq!(provider.fake().ledger().calls(), 2);
 }

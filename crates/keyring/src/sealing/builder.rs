@@ -124,10 +124,12 @@ impl<M: SealingMaterial> SealingKeyringBuilder<M> {
     }
 
     pub(crate) fn assemble(self, provider: impl SealingProvider + 'static) -> SealingKeyring<M> {
+        let bytes = self.limits.max_bytes().min(self.material.max_bytes());
+        let limits = self.limits.with_max_bytes(bytes);
         SealingKeyring::around(Core::new(
             Arc::new(provider),
             self.material,
-            self.limits,
+            limits,
             &self.settings,
             self.uncached,
         ))
