@@ -399,7 +399,7 @@ impl Governor {
         let lower = if self.in_company() {
             self.rate * (1.0 - self.by.cut_company * self.brisk(now).sqrt() * self.company)
         } else {
-            let under = measured.under(0.0, self.by.margin);
+            let under = measured.rate * (1.0 - self.by.margin);
             under.max(self.level(now)).min(self.rate)
         };
         self.rate = lower.max(self.floor(delivered));
