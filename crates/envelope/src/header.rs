@@ -118,7 +118,9 @@ impl<'a> Header<'a> {
     /// Whether the message claims this encryption context, by comparison of the encodings.
     #[must_use]
     pub fn has_context(&self, context: &EncryptionContext) -> bool {
-        self.context == context.encoded()
+        // Not left to the comparison of bytes: that of two slices that are empty reads under an empty mask where no memory
+        // is, which takes some processors as long as a hash.
+        (self.context.is_empty() && context.is_empty()) || self.context == context.encoded()
     }
 
     /// The encryption context as an object, for a provider.

@@ -20,7 +20,7 @@ pub(crate) fn context<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatErr
         return Err(broken(Rule::ContextLength));
     }
     let encoded = cursor.take(len)?;
-    let (mut rest, mut pairs, mut previous) = (Cursor(encoded), 0_usize, "");
+    let (mut rest, mut pairs, mut previous) = (Cursor(encoded), 0_usize, None);
     while !rest.0.is_empty() {
         pairs = pairs.saturating_add(1);
         if pairs > MAX_CONTEXT_PAIRS {
@@ -31,11 +31,10 @@ pub(crate) fn context<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FormatErr
         if key.is_empty() {
             return Err(broken(Rule::ContextText));
         }
-        // The empty text stands before every key, which is not empty.
-        if previous.as_bytes() >= key.as_bytes() {
+        if previous.is_some_and(|previous: &str| previous.as_bytes() >= key.as_bytes()) {
             return Err(broken(Rule::ContextOrder));
         }
-        previous = key;
+        previous = Some(key);
     }
     Ok(encoded)
 }

@@ -1,6 +1,6 @@
 //! The encryption context as it stands in messages, and as it is authenticated.
 use alloc::vec::Vec;
-use core::fmt;
+use core::{cmp::Ordering, fmt};
 
 use datakey_provider::EncryptionContext;
 
@@ -96,7 +96,7 @@ pub(crate) fn decode<'a>(cursor: &mut Cursor<'a>) -> Result<ContextPairs<'a>, Fo
         return Err(malformed(Fault::ContextLength));
     }
     let pairs = rest;
-    let (mut previous, mut sorted) = (&[][..], true);
+    let (mut previous, mut sorted) = (None, true);
     for _ in 0..count {
         let key = rest.field().map_err(wrong)?;
         let value = rest.field().map_err(wrong)?;
@@ -106,11 +106,12 @@ pub(crate) fn decode<'a>(cursor: &mut Cursor<'a>) -> Result<ContextPairs<'a>, Fo
         if key.is_empty() {
             return Err(malformed(Fault::ContextKey));
         }
-        if key == previous {
-            return Err(malformed(Fault::ContextDuplicate));
+        match previous.map(|previous: &[u8]| previous.cmp(key)) {
+            None | Some(Ordering::Less) => {}
+            Some(Ordering::Equal) => return Err(malformed(Fault::ContextDuplicate)),
+            Some(Ordering::Greater) => sorted = false,
         }
-        sorted &= previous < key;
-        previous = key;
+        previous = Some(key);
     }
     if !rest.0.is_empty() {
         return Err(malformed(Fault::ContextLength));
@@ -135,7 +136,8 @@ pub struct ContextPairs<'a>(Cursor<'a>);
 
 impl ContextPairs<'_> {
     pub(crate) fn is_encoding_of(&self, context: &EncryptionContext) -> bool {
-        self.0.0 == context.encoded()
+        // As in the native format: no comparison of two slices that are empty.
+        (self.0.0.is_empty() && context.is_empty()) || self.0.0 == context.encoded()
     }
 }
 

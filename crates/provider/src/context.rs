@@ -219,7 +219,10 @@ fn digest(encoded: &[u8]) -> [u8; 32] {
 
 impl PartialEq for EncryptionContext {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.encoded == other.0.encoded
+        // Two slices that are empty are dear to compare: their bytes are looked for where no memory is.
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.is_empty() && other.is_empty())
+            || self.0.encoded == other.0.encoded
     }
 }
 
