@@ -11,9 +11,7 @@ use std::{
 };
 
 use datakey_provider::{ErrorClass, Operation, ProviderError};
-use datakey_retry::{
-    Backoff, BreakerPhase, Budget, Classify as _, Failure, Policy, Reason, tower::RetryLayer,
-};
+use datakey_retry::{Backoff, BreakerPhase, Budget, Classify, Failure, Policy, Reason, tower::RetryLayer};
 use datakey_tests::retry::seeded;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -398,4 +396,48 @@ async fn a_dropped_request_is_not_sent_again() {
     let calls = service.inner().calls();
     sleep(Duration::from_secs(60)).await;
     assert_eq!(service.inner().calls(), calls);
+}
+
+/// What comes through a buffer of `tower`, which puts every error into a box.
+#[derive(Debug)]
+struct Boxed(tower::BoxError);
+
+impl Classify for Boxed {
+    fn class(&self) -> ErrorClass {
+        let own = self.0.downcast_ref::<ProviderError>();
+        own.map_or(ErrorClass::Internal, ProviderError::class)
+    }
+}
+
+/// A stack of `tower`'s own: a retry over a buffer of two slots over a limit of one call at a time.
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_hold_no_slot_of_a_buffer_and_no_permit_of_a_concurrency_limit() {
+    let policy = throttled().await;
+    let rate = policy.adaptive_rate().unwrap().clone();
+    let limited = tower::limit::ConcurrencyLimit::new(Doubles::failing(vec![ErrorClass::Transient]), 1);
+    let shared = Arc::clone(&limited.get_ref().shared);
+    let buffer = tower::buffer::Buffer::new(limited, 2);
+    let of_others = buffer.clone();
+    let service = RetryLayer::new(policy).layer(tower::util::MapErr::new(buffer, Boxed));
+    let calls: Vec<_> = (0..40)
+        .map(|number| tokio::spawn(service.clone().call(number)))
+        .collect();
+    tokio::task::yield_now().await;
+    assert_eq!(rate.state().waiting, 40);
+    // Whoever shares the buffer finds both slots free.
+    let mut others = [of_others.clone(), of_others];
+    for other in &mut others {
+        let free = tokio::time::timeout(Duration::ZERO, ready(other)).await;
+        assert!(free.is_ok(), "a call that waits for its turn keeps a slot");
+    }
+    drop(others);
+    for (number, call) in (0..).zip(calls) {
+        assert_eq!(call.await.unwrap().unwrap(), 2 * number);
+    }
+    assert_eq!(
+        shared.calls.load(Ordering::Relaxed),
+        41,
+        "each once, and the one that failed twice"
+    );
+    assert!(shared.failures.lock().unwrap().is_empty());
 }
