@@ -3,7 +3,7 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,6 +15,7 @@ use aws_sdk_kms::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datakey_kms::KmsProvider;
 use datakey_provider::{EncryptionContext, WrappedKey};
+use rand::{Rng as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
@@ -173,12 +174,19 @@ pub fn data_key_len(body: &Value) -> usize {
 #[derive(Debug, Default)]
 pub struct SmallKms {
     wrapped: Mutex<HashMap<String, (Value, Value)>>,
-    next: AtomicU8,
+    next: AtomicU64,
 }
 
 impl SmallKms {
+    fn random(&self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        let seed = self.next.fetch_add(1, Ordering::Relaxed);
+        Xoshiro256PlusPlus::seed_from_u64(seed).fill_bytes(&mut bytes);
+        bytes
+    }
+
     fn wrap(&self, plaintext: Value, context: Value) -> Value {
-        let ticket = STANDARD.encode(format!("ticket {:03}", self.next.fetch_add(1, Ordering::Relaxed)));
+        let ticket = STANDARD.encode(self.random(48));
         let mut wrapped = self.wrapped.lock().expect("not poisoned");
         wrapped.insert(ticket.clone(), (plaintext.clone(), context));
         json!({"CiphertextBlob": ticket, "KeyId": KEY, "Plaintext": plaintext})
@@ -198,7 +206,7 @@ impl Respond for SmallKms {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let Seen { operation, body } = see(request);
         let context = body["EncryptionContext"].clone();
-        let fresh = vec![self.next.load(Ordering::Relaxed).wrapping_add(1); data_key_len(&body)];
+        let fresh = self.random(data_key_len(&body));
         match operation.as_str() {
             "GenerateDataKey" => json_answer(&self.wrap(STANDARD.encode(fresh).into(), context)),
             "Encrypt" => json_answer(&self.wrap(body["Plaintext"].clone(), context)),

@@ -292,8 +292,8 @@ impl Scripted {
     }
 
     fn wrap(&self, context: &EncryptionContext, ticket: u64, key: &DataKey) -> WrappedKeys {
-        let mut blob = [0x5A; 16];
-        blob[..8].copy_from_slice(&(ticket | 1 << 63).to_be_bytes());
+        let mut blob = [0; 16];
+        Xoshiro256PlusPlus::seed_from_u64(!ticket).fill_bytes(&mut blob);
         self.safe
             .lock()
             .unwrap()
@@ -311,10 +311,7 @@ impl SealingProvider for Scripted {
     ) -> Result<GeneratedDataKey, ProviderError> {
         let ticket = self.next().await?;
         let key = DataKey::init(length, |bytes| {
-            bytes.fill(0x42);
-            if let Some(start) = bytes.first_chunk_mut() {
-                *start = ticket.to_be_bytes();
-            }
+            Xoshiro256PlusPlus::seed_from_u64(ticket).fill_bytes(bytes);
         });
         let wrapped = self.wrap(context, ticket, &key);
         Ok(GeneratedDataKey::new(key, wrapped))

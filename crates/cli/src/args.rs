@@ -212,6 +212,9 @@ pub(crate) struct KeygenArgs {
     /// Keep the keys of this file too, so that what they sealed still opens; the new key seals from then on.
     #[arg(long, value_name = "FILE")]
     pub(crate) rotate: Option<PathBuf>,
+    /// How many keys the rotated file has; asked for where the file is of version 1, which does not say so itself.
+    #[arg(long, value_name = "N", requires = "rotate")]
+    pub(crate) keys: Option<usize>,
     /// The new key file; an existing one is never overwritten.
     pub(crate) output: PathBuf,
 }

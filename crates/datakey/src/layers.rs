@@ -11,6 +11,7 @@ pub(crate) struct Layers {
     pub(crate) cached: bool,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) max_loads: Option<usize>,
+    pub(crate) tells_values: bool,
 }
 
 impl Default for Layers {
@@ -20,6 +21,7 @@ impl Default for Layers {
             cached: true,
             load_timeout: None,
             max_loads: None,
+            tells_values: false,
         }
     }
 }
@@ -73,6 +75,12 @@ macro_rules! settings {
         /// say, [`DEFAULT_LOAD_TIMEOUT`](crate::keyring::DEFAULT_LOAD_TIMEOUT).
         pub fn load_timeout(mut self, timeout: std::time::Duration) -> Self {
             self.layers.load_timeout = Some(timeout);
+            self
+        }
+
+        /// Has the events of the feature `tracing` tell the values of encryption contexts, and not their keys alone.
+        pub fn tell_context_values(mut self) -> Self {
+            self.layers.tells_values = true;
             self
         }
 

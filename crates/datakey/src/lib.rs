@@ -102,6 +102,8 @@
 //! | `aws-config` | yes | `KmsProvider::from_env` |
 //! | `aws-lc` | yes | ciphers of aws-lc-rs, which the AWS SDK links anyway |
 //! | `locked-memory` | no | locks cached keys into memory: best effort, see [`keyring::SealingStats::locked_bytes`] |
+//! | `metrics` | no | `sealer.keyring().stats().publish()` and the like: the statistics through the `metrics` facade |
+//! | `tracing` | no | events of retry, with operation and key, in the span of the caller; and what keyrings tell no caller |
 //! | `esdk` | no | `esdk`: messages of the AWS Encryption SDK, written and read beside those of the native format |
 //! | `local` | no | `local`: wrapping keys in memory or a key file |
 //! | `fake-kms`, `fake-kms-http` | no | `fake_kms`: the KMS emulator, in process and over HTTP |

@@ -7,6 +7,7 @@ use datakey_esdk::own_context;
 use datakey_keyring::{Held, OpeningKeyring};
 use datakey_provider::{EncryptionContext, WrappedKey};
 use tokio::io::AsyncRead;
+use zeroize::Zeroizing;
 
 use crate::{
     Envelope, MessageHeader, OpenError, OpenReader, OpeningKey, RecordReader, SealedHeader, StreamError,
@@ -174,7 +175,7 @@ impl Opener {
         message: &[u8],
         aad: Aad<'_>,
     ) -> Result<Vec<Vec<u8>>, OpenError> {
-        let mut out = Vec::new();
+        let mut out = Zeroizing::new(Vec::new());
         let records = self.open_records_into(expected, message, aad, &mut out).await?;
         Ok(records
             .into_iter()

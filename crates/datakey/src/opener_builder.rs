@@ -95,6 +95,9 @@ impl OpenerBuilder {
         if let Some(loads) = self.layers.max_loads {
             keyring = keyring.max_loads(loads);
         }
+        if self.layers.tells_values {
+            keyring = keyring.tell_context_values();
+        }
         keyring
     }
 

@@ -93,6 +93,9 @@ impl SealerBuilder {
         if let Some(loads) = self.layers.max_loads {
             keyring = keyring.max_loads(loads);
         }
+        if self.layers.tells_values {
+            keyring = keyring.tell_context_values();
+        }
         keyring
     }
 

@@ -8,6 +8,8 @@ use std::{
 use datakey_loads::{GateLimits, Slept};
 use thiserror::Error;
 
+use crate::watch::record::Voice;
+
 /// How many loads are in flight at once: 64.
 ///
 /// At 20 ms a call that is 3,200 loads a second, below the smallest KMS quota of 10,000 requests a second.
@@ -42,6 +44,8 @@ pub(crate) struct LoadSettings {
     pub(crate) seed: Option<u64>,
     /// By default the system's.
     pub(crate) wall_clock: Option<WallClock>,
+    /// Whether events tell the values of contexts.
+    pub(crate) tells_values: bool,
 }
 
 /// A wall clock that is not the system's.
@@ -62,6 +66,7 @@ impl Default for LoadSettings {
             max_queued: DEFAULT_MAX_QUEUED,
             seed: None,
             wall_clock: None,
+            tells_values: false,
         }
     }
 }
@@ -80,6 +85,14 @@ impl LoadSettings {
             in_lane,
             queued: self.max_queued,
             deadline: self.timeout.or_else(by_provider).unwrap_or(DEFAULT_LOAD_TIMEOUT),
+        }
+    }
+
+    /// How a half speaks of its keys.
+    pub(crate) const fn voice(&self, half: &'static str) -> Voice {
+        Voice {
+            half,
+            values: self.tells_values,
         }
     }
 
@@ -138,6 +151,14 @@ macro_rules! load_settings {
         #[must_use]
         pub fn seed(mut self, seed: u64) -> Self {
             self.settings.seed = Some(seed);
+            self
+        }
+
+        /// Has the events of the feature `tracing` tell the values of encryption contexts, and not their keys alone. Contexts are
+        /// no secrets; whether whoever reads the logs may know them is for you to say.
+        #[must_use]
+        pub fn tell_context_values(mut self) -> Self {
+            self.settings.tells_values = true;
             self
         }
 

@@ -35,20 +35,22 @@
 //!     opening.shutdown();
 //!     Ok(())
 //! }
-//! # use std::{collections::HashMap, sync::Mutex};
+//! # use std::{collections::HashMap, sync::{Arc, Mutex}};
 //! # use datakey_provider::*;
+//! # type Kept = HashMap<Vec<u8>, (EncryptionContext, Vec<u8>)>;
 //! # #[derive(Clone, Default)]
-//! # struct Safe(std::sync::Arc<Mutex<HashMap<Vec<u8>, Vec<u8>>>>);
+//! # struct Safe(Arc<Mutex<Kept>>);
 //! # #[async_trait]
 //! # impl SealingProvider for Safe {
 //! #     async fn generate_data_key(&self, context: &EncryptionContext, length: DataKeyLength) -> Result<GeneratedDataKey, ProviderError> {
-//! #         let data_key = DataKey::init(length, |bytes| bytes.fill(7));
+//! #         let data_key = DataKey::try_init(length, getrandom::fill).unwrap();
 //! #         let wrapped = self.encrypt(context, &data_key).await?;
 //! #         Ok(GeneratedDataKey::new(data_key, wrapped))
 //! #     }
 //! #     async fn encrypt(&self, context: &EncryptionContext, key: &DataKey) -> Result<WrappedKeys, ProviderError> {
-//! #         let ticket = context.digest().to_vec();
-//! #         self.0.lock().unwrap().insert(ticket.clone(), key.expose_secret().to_vec());
+//! #         let mut ticket = vec![0; 32];
+//! #         getrandom::fill(&mut ticket).unwrap();
+//! #         self.0.lock().unwrap().insert(ticket.clone(), (context.clone(), key.expose_secret().to_vec()));
 //! #         Ok(WrappedKey::new("safe:1", ticket).unwrap().into())
 //! #     }
 //! # }
@@ -57,13 +59,21 @@
 //! #     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
 //! #         (wrapped.key_id() == "safe:1").then_some(Rank::LOCAL)
 //! #     }
-//! #     async fn decrypt(&self, _: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
-//! #         let found = self.0.lock().unwrap().get(wrapped.blob()).cloned();
-//! #         Ok(DataKey::from_slice(&found.unwrap()).unwrap())
+//! #     async fn decrypt(&self, context: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
+//! #         if self.rank(wrapped).is_none() {
+//! #             return Err(ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt).unsent());
+//! #         }
+//! #         match self.0.lock().unwrap().get(wrapped.blob()) {
+//! #             Some((bound, key)) if bound == context => Ok(DataKey::from_slice(key).unwrap()),
+//! #             _ => Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt)),
+//! #         }
 //! #     }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() { seal_and_open(Safe::default()).await.unwrap(); }
+//! # async fn main() {
+//! #     conformance::check(&Safe::default()).await.unwrap();
+//! #     seal_and_open(Safe::default()).await.unwrap();
+//! # }
 //! ```
 //!
 //! # Defaults
@@ -93,8 +103,8 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `locked-memory` | keys are locked into memory, so that they are not swapped out: best effort, never an error; `locked_bytes` and `lock_failures` of the statistics say how far it went |
-//! | `metrics` | `publish` on the statistics: a snapshot of the statistics through the `metrics` facade, twenty-one names |
-//! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told |
+//! | `metrics` | `publish` on the statistics: a snapshot of the statistics through the `metrics` facade, twenty-four names |
+//! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told. They name a context by its keys, and with `tell_context_values` of the builder by its values; and what a load does stands in the span of the caller who began it |
 //!
 //! # What holds
 //!

@@ -28,9 +28,9 @@ use crate::{
     pulse::{BEAT, Pulse},
     roster::Roster,
     rt::{Home, Instant, Runtime, Timer},
-    source::{Loaded, Source, SourceOutcome},
+    source::{Attempt, Loaded, Source, SourceOutcome},
     sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, Weak},
-    work::{Aftermath, Attempt, Work},
+    work::{Aftermath, Work},
 };
 
 /// Where the loads in flight are written down.
@@ -79,6 +79,17 @@ pub(crate) struct Claim<S: Source> {
     work: Arc<Work<S>>,
     old: Option<Arc<Work<S>>>,
     old_driver: Option<Waker>,
+}
+
+impl<S: Source> Claim<S> {
+    /// Puts something around the attempt, unless somebody polls it already.
+    pub(crate) fn wrap(&self, around: impl FnOnce(Attempt<S>) -> Attempt<S>) {
+        if let Ok(mut future) = self.work.future.try_lock()
+            && let Some(attempt) = future.take()
+        {
+            *future = Some(around(attempt));
+        }
+    }
 }
 
 /// Of the attempts of one load, so many may keep their threads at once: with more, a source that computes where it should wait

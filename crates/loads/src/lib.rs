@@ -89,7 +89,7 @@ pub use outcome::{Ending, Landed, LoadError, Outcome};
 pub use pulse::{ASLEEP, BEAT, Pulse};
 pub use rt::until;
 pub use slept::{LOOK, Slept};
-pub use source::Source;
+pub use source::{Attempt, Source};
 pub use wait::Wait;
 
 #[cfg(doctest)]

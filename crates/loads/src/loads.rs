@@ -128,6 +128,7 @@ impl<S: Source> Loads<S> {
             pulse: flight.pulse(),
         });
         drop(open);
+        claim.wrap(|attempt| source.around(attempt));
         flight.start(claim, &runtime);
         Ok(Joined::Leads(wait))
     }

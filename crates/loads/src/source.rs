@@ -1,5 +1,5 @@
 //! What is loaded, and what becomes of it.
-use std::hash::Hash;
+use std::{hash::Hash, pin::Pin};
 
 use crate::{
     outcome::{Landed, LoadError, Outcome},
@@ -10,6 +10,10 @@ use crate::{
 
 /// What an attempt of a source answers.
 pub(crate) type Loaded<S> = Result<<S as Source>::Loaded, LoadError<<S as Source>::Error>>;
+
+/// One attempt of a source, its wait for a turn included.
+pub type Attempt<S> =
+    Pin<Box<dyn Future<Output = Result<<S as Source>::Loaded, LoadError<<S as Source>::Error>>> + Send>>;
 
 /// How a load of a source ended.
 pub(crate) type SourceOutcome<S> = Outcome<<S as Source>::Value, <S as Source>::Error>;
@@ -89,6 +93,15 @@ pub trait Source: Send + Sync + 'static {
     /// replaces something that is in use. Runs under the lock as well.
     fn is_wanted(&self, _key: &Self::Key) -> bool {
         false
+    }
+
+    /// What goes around an attempt that somebody begins who waits for it, asked in the course of that call: for what goes by whose
+    /// call it is, as spans of `tracing` do. It may be polled by others.
+    fn around(&self, attempt: Attempt<Self>) -> Attempt<Self>
+    where
+        Self: Sized,
+    {
+        attempt
     }
 
     /// An attempt that slept was begun anew elsewhere, by somebody who waits.

@@ -1,14 +1,12 @@
 //! The work of one attempt, and what is left to do with it when a load has ended.
-use std::{pin::Pin, task::Waker};
+use std::task::Waker;
 
 use crate::{
     caught,
     pulse::Pulse,
-    source::{Loaded, Source},
+    source::{Attempt, Source},
     sync::{Arc, Mutex, TryLockError},
 };
-
-pub(crate) type Attempt<S> = Pin<Box<dyn Future<Output = Loaded<S>> + Send>>;
 
 /// One attempt.
 pub(crate) struct Work<S: Source> {

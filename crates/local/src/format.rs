@@ -1,14 +1,18 @@
 //! The text of a key file.
 //!
 //! ```text
-//! datakey-local-keys v1
-//! # blank lines and lines that start with '#' are skipped
+//! datakey-local-keys v2
+//! # blank lines and lines that start with '#' are skipped; words are any number of blanks apart
 //! active orders-2027
 //! key orders-2026 <32 bytes in base64> <check, 16 hex digits>
 //! key orders-2027 <32 bytes in base64> <check, 16 hex digits>
+//! end 2 <check, 16 hex digits>
 //! ```
 //!
-//! The check is the start of a SHA-256 over name and key. It tells a damaged line from a key that opens nothing.
+//! The check of a key is the start of a SHA-256 over name and key. It tells a damaged line from a key that opens nothing. The
+//! last line has the number of keys, and a check over those of all of them, in the order of their names: a file that was cut
+//! between two lines lacks it, and one that lost a line in the middle does not fit it. Files of version 1 have no such line, and
+//! are read as far as they go.
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -20,7 +24,8 @@ use crate::{
 };
 
 const FORMAT: &str = "datakey-local-keys";
-const VERSION: &str = "v1";
+const VERSION: &str = "v2";
+const VERSION_WITHOUT_END: &str = "v1";
 const NOTE: &str =
     "# Secret: whoever reads this file can open what was sealed with it. Keep a copy in a safe place.";
 const SECRET_TEXT_LEN: usize = 44;
@@ -48,10 +53,17 @@ pub enum Problem {
     #[error("a key file starts with the line \"{FORMAT} {VERSION}\"")]
     Header,
     /// The header names another version.
-    #[error("the file has a version other than {VERSION}; a newer release may have written it")]
+    #[error(
+        "the file has a version other than {VERSION_WITHOUT_END} and {VERSION}; a newer release may have written it"
+    )]
     Version,
-    /// Neither `active` nor `key`.
-    #[error("a line is \"active <name>\", \"key <name> <base64> <check>\", empty, or a comment")]
+    /// A carriage return without a line feed behind it.
+    #[error("lines end with carriage returns alone; save the file with line feeds")]
+    LineEnd,
+    /// Neither `active` nor `key` nor `end`.
+    #[error(
+        "a line is \"active <name>\", \"key <name> <base64> <check>\", \"end <number> <check>\", empty, or a comment"
+    )]
     Entry,
     /// Not the name of a key.
     #[error("the second word is not the name of a key")]
@@ -71,6 +83,15 @@ pub enum Problem {
     /// More than [`MAX_KEYS`].
     #[error("a key file has at most {MAX_KEYS} keys")]
     TooManyKeys,
+    /// No `end` line, in a file of a version that has one.
+    #[error("the file ends before its line \"end <number> <check>\"; it was cut, restore it from a copy")]
+    Cut,
+    /// The `end` line is not that of the keys above it.
+    #[error("the keys above are not those that the file was written with; restore it from a copy")]
+    OtherKeys,
+    /// An entry behind the `end` line.
+    #[error("nothing but comments stands behind the line \"end <number> <check>\"")]
+    BehindEnd,
     /// No `active` line.
     #[error("no line \"active <name>\" says which key seals")]
     NoActive,
@@ -81,7 +102,7 @@ pub enum Problem {
 
 /// Writes the text of a key file. The buffer is made in its full length at once, so that growing leaves no copies.
 pub(crate) fn render(keys: &LocalKeys) -> Zeroizing<String> {
-    let lines = keys.iter().len().saturating_add(4);
+    let lines = keys.iter().len().saturating_add(5);
     let mut text = Zeroizing::new(String::with_capacity(lines.saturating_mul(LINE_LEN)));
     let mut push = |words: &[&str]| {
         for (index, word) in words.iter().enumerate() {
@@ -106,11 +127,19 @@ pub(crate) fn render(keys: &LocalKeys) -> Zeroizing<String> {
         let secret = core::str::from_utf8(secret.as_slice()).unwrap_or_default();
         push(&["key", key.name(), secret, &check(key.name(), key.secret())]);
     }
+    push(&["end", &keys.iter().len().to_string(), &check_of_all(keys)]);
     text
 }
 
+/// What a key file holds.
+pub(crate) struct Parsed {
+    pub(crate) keys: LocalKeys,
+    /// Whether the file has a last line that says so.
+    pub(crate) is_whole: bool,
+}
+
 /// Reads the text of a key file.
-pub(crate) fn parse(bytes: &[u8]) -> Result<LocalKeys, FormatError> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, FormatError> {
     let text = core::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         FormatError {
@@ -120,79 +149,81 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<LocalKeys, FormatError> {
     })?;
     let mut reader = Reader::default();
     let mut last = 1;
-    for (number, line) in (1..).zip(text.lines()) {
-        last = number;
-        let read = if number == 1 {
-            header(line)
-        } else {
-            reader.line(number, line)
-        };
-        read.map_err(|problem| FormatError {
-            line: number,
-            problem,
-        })?;
+    for (line, words) in (1..).zip(text.lines()) {
+        last = line;
+        let read = reader.line(line, words);
+        read.map_err(|problem| FormatError { line, problem })?;
     }
-    if text.is_empty() {
-        return Err(FormatError {
-            line: 1,
-            problem: Problem::Header,
-        });
-    }
-    let Some((line, active)) = reader.active else {
-        return Err(FormatError {
-            line: last,
-            problem: Problem::NoActive,
-        });
-    };
-    let unknown = FormatError {
-        line,
-        problem: Problem::UnknownActive,
-    };
-    reader
-        .keys
-        .ok_or(unknown)?
-        .with_active(active)
-        .map_err(|_only_unknown| unknown)
-}
-
-fn header(line: &str) -> Result<(), Problem> {
-    match line.trim_end().split_once(' ') {
-        Some((FORMAT, VERSION)) => Ok(()),
-        Some((FORMAT, _)) => Err(Problem::Version),
-        _ => Err(Problem::Header),
-    }
+    reader.finish().map_err(|(line, problem)| FormatError {
+        line: line.unwrap_or(last),
+        problem,
+    })
 }
 
 #[derive(Default)]
 struct Reader<'a> {
+    /// Whether the version has an `end` line; nothing before the header was read.
+    has_end: Option<bool>,
     active: Option<(usize, &'a str)>,
     keys: Option<LocalKeys>,
+    ended: bool,
 }
+
+/// A problem of the whole file, and its line where it has one.
+type Unfinished = (Option<usize>, Problem);
 
 impl<'a> Reader<'a> {
     fn line(&mut self, number: usize, line: &'a str) -> Result<(), Problem> {
         let line = line.trim();
+        if line.contains('\r') {
+            return Err(Problem::LineEnd);
+        }
+        let mut words = line.split_ascii_whitespace();
+        let words = [(); 5].map(|()| words.next());
+        let Some(has_end) = self.has_end else {
+            self.has_end = Some(header(words)?);
+            return Ok(());
+        };
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
         }
-        let mut words = line.split_ascii_whitespace();
-        let entry = (
-            words.next(),
-            words.next(),
-            words.next(),
-            words.next(),
-            words.next(),
-        );
-        match entry {
-            (Some("active"), Some(name), None, None, None) => {
+        if self.ended {
+            return Err(Problem::BehindEnd);
+        }
+        match words {
+            [Some("active"), Some(name), None, ..] => {
                 if self.active.replace((number, name)).is_some() {
                     return Err(Problem::DuplicateActive);
                 }
                 Ok(())
             }
-            (Some("key"), Some(name), Some(secret), Some(given), None) => self.key(name, secret, given),
+            [Some("key"), Some(name), Some(secret), Some(given), None] => self.key(name, secret, given),
+            [Some("end"), Some(count), Some(given), None, _] if has_end => self.end(count, given),
             _ => Err(Problem::Entry),
         }
+    }
+
+    fn end(&mut self, count: &str, given: &str) -> Result<(), Problem> {
+        self.ended = true;
+        let fits = |keys: &LocalKeys| keys.iter().len().to_string() == count && check_of_all(keys) == given;
+        if self.keys.as_ref().is_some_and(fits) {
+            Ok(())
+        } else {
+            Err(Problem::OtherKeys)
+        }
+    }
+
+    fn finish(self) -> Result<Parsed, Unfinished> {
+        if self.has_end.ok_or((None, Problem::Header))? && !self.ended {
+            return Err((None, Problem::Cut));
+        }
+        let (line, active) = self.active.ok_or((None, Problem::NoActive))?;
+        let unknown = (Some(line), Problem::UnknownActive);
+        let keys = self.keys.ok_or(unknown)?.with_active(active);
+        Ok(Parsed {
+            keys: keys.map_err(|_only_unknown| unknown)?,
+            is_whole: self.ended,
+        })
     }
 
     fn key(&mut self, name: &str, secret: &str, given: &str) -> Result<(), Problem> {
@@ -210,6 +241,20 @@ impl<'a> Reader<'a> {
         };
         self.keys = Some(keys);
         Ok(())
+    }
+}
+
+/// Whether files of this version have an `end` line.
+fn header(words: [Option<&str>; 5]) -> Result<bool, Problem> {
+    let is_version = |word: &str| {
+        let digits = word.strip_prefix('v').unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match words {
+        [Some(FORMAT), Some(VERSION), None, ..] => Ok(true),
+        [Some(FORMAT), Some(VERSION_WITHOUT_END), None, ..] => Ok(false),
+        [Some(FORMAT), Some(version), None, ..] if is_version(version) => Err(Problem::Version),
+        _ => Err(Problem::Header),
     }
 }
 
@@ -236,9 +281,21 @@ fn check(name: &str, secret: &[u8; WRAPPING_KEY_LEN]) -> String {
     hash.update((name.len() as u64).to_be_bytes());
     hash.update(name);
     hash.update(secret);
-    hash.finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    start_of(hash)
+}
+
+/// Over the checks of all keys, in the order of their names.
+fn check_of_all(keys: &LocalKeys) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"datakey local keys check v2\0");
+    for key in keys.iter() {
+        hash.update(check(key.name(), key.secret()));
+    }
+    start_of(hash)
+}
+
+fn start_of(hash: Sha256) -> String {
+    let digest = hash.finalize();
+    let bytes = digest.iter().take(8);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,12 +8,16 @@ use std::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::{FormatError, LocalKeys, format, place};
+use crate::{
+    FormatError, LocalKeys,
+    format::{self, Parsed},
+    place,
+};
 
 /// The longest key file, in bytes.
 pub const MAX_KEY_FILE_LEN: usize = 64 * 1024;
 
-/// A set of wrapping keys in a file: one line of plain text for each.
+/// A set of wrapping keys in a file: one line of plain text for each, and one that proves that none is missing.
 ///
 /// A key file is created whole, with mode 0600, and is never written again: a rotation writes a new file, and whoever
 /// deploys it replaces the old one when the new one is in a safe place. It is refused when group or others have any
@@ -37,6 +41,7 @@ pub const MAX_KEY_FILE_LEN: usize = 64 * 1024;
 pub struct KeyFile {
     path: PathBuf,
     keys: LocalKeys,
+    is_whole: bool,
 }
 
 /// Why a key file cannot be created or used. Never holds key bytes.
@@ -107,7 +112,11 @@ impl KeyFile {
         let path = path.into();
         let text = format::render(&keys);
         match place::create_whole(&path, text.as_bytes()) {
-            Ok(()) => Ok(Self { path, keys }),
+            Ok(()) => Ok(Self {
+                path,
+                keys,
+                is_whole: true,
+            }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyFileError::Exists { path }),
             Err(source) => Err(KeyFileError::Io {
                 doing: "create",
@@ -135,9 +144,18 @@ impl KeyFile {
             return Err(KeyFileError::TooLarge { path });
         }
         match format::parse(buffer.get(..len).unwrap_or_default()) {
-            Ok(keys) => Ok(Self { path, keys }),
+            Ok(Parsed { keys, is_whole }) => Ok(Self { path, keys, is_whole }),
             Err(source) => Err(KeyFileError::Format { path, source }),
         }
+    }
+
+    /// Whether the file proves that it has all the keys that it was written with.
+    ///
+    /// Files of version 1 have no line for that: one that was cut between two lines looks like a whole one with fewer keys. Who
+    /// writes a new file from such a set loses what the missing keys sealed, and asks somebody first.
+    #[must_use]
+    pub fn proves_its_end(&self) -> bool {
+        self.is_whole
     }
 
     /// Where the file is.

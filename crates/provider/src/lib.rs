@@ -28,14 +28,20 @@
 //!
 //! # Thirty lines that work
 //!
-//! A provider that "wraps" by looking keys up in memory, and a round trip through it:
+//! A provider that keeps data keys in memory under random tickets, which are its wrapped keys. The last line of the example
+//! proves it: the [conformance suite](#what-every-provider-must-pass) tries it with other contexts, altered blobs, foreign key ids, many calls at once.
 //!
 //! ```
 //! use std::{collections::HashMap, sync::Mutex};
 //! use datakey_provider::*;
 //!
+//! /// What each ticket stands for, and the context that it is bound to.
 //! #[derive(Default)]
-//! struct Safe(Mutex<HashMap<Vec<u8>, Vec<u8>>>);
+//! struct Safe(Mutex<HashMap<Vec<u8>, (EncryptionContext, Vec<u8>)>>);
+//!
+//! fn random<T>(made: Result<T, getrandom::Error>, operation: Operation) -> Result<T, ProviderError> {
+//!     made.map_err(|error| ProviderError::new(ErrorClass::Internal, operation).with_source(error))
+//! }
 //!
 //! #[async_trait]
 //! impl SealingProvider for Safe {
@@ -44,13 +50,17 @@
 //!         context: &EncryptionContext,
 //!         length: DataKeyLength,
 //!     ) -> Result<GeneratedDataKey, ProviderError> {
-//!         let data_key = DataKey::init(length, |bytes| bytes.fill(7)); // a real provider draws random bytes
+//!         let made = DataKey::try_init(length, getrandom::fill); // written in place, wiped when dropped
+//!         let data_key = random(made, Operation::GenerateDataKey)?;
 //!         let wrapped = self.encrypt(context, &data_key).await?;
 //!         Ok(GeneratedDataKey::new(data_key, wrapped))
 //!     }
+//!
 //!     async fn encrypt(&self, context: &EncryptionContext, key: &DataKey) -> Result<WrappedKeys, ProviderError> {
-//!         let ticket = context.digest().to_vec();
-//!         self.0.lock().unwrap().insert(ticket.clone(), key.expose_secret().to_vec());
+//!         let mut ticket = vec![0; 32];
+//!         random(getrandom::fill(&mut ticket), Operation::Encrypt)?;
+//!         let bound = (context.clone(), key.expose_secret().to_vec());
+//!         self.0.lock().unwrap().insert(ticket.clone(), bound);
 //!         Ok(WrappedKey::new("safe:1", ticket).unwrap().into())
 //!     }
 //! }
@@ -60,26 +70,47 @@
 //!     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
 //!         (wrapped.key_id() == "safe:1").then_some(Rank::LOCAL)
 //!     }
+//!
 //!     async fn decrypt(&self, context: &EncryptionContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
-//!         if wrapped.blob() != context.digest() {
-//!             return Err(ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt));
+//!         let refused = |class| ProviderError::new(class, Operation::Decrypt).with_key_id(wrapped.key_id());
+//!         if self.rank(wrapped).is_none() {
+//!             return Err(refused(ErrorClass::InvalidRequest).unsent()); // not one of ours: no call
 //!         }
-//!         let found = self.0.lock().unwrap().get(wrapped.blob()).and_then(|bytes| DataKey::from_slice(bytes));
-//!         found.ok_or_else(|| ProviderError::new(ErrorClass::UnavailableKey, Operation::Decrypt))
+//!         match self.0.lock().unwrap().get(wrapped.blob()) {
+//!             Some((bound, key)) if bound == context => Ok(DataKey::from_slice(key).unwrap()),
+//!             _ => Err(refused(ErrorClass::NotAuthentic)), // altered, or wrapped with another context
+//!         }
 //!     }
 //! }
 //!
+//! # #[cfg(feature = "test-util")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let safe = Safe::default();
 //! let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?;
 //! let made = safe.generate_data_key(&context, DataKeyLength::Bytes32).await?;
 //! let again = safe.decrypt(&context, made.wrapped_keys().first()).await?;
 //! assert!(again.ct_eq(made.data_key()));
+//!
+//! conformance::check(&safe).await?; // in a test of the provider's: the feature `test-util`
 //! # Ok(()) }
+//! # use std::{future::Future as _, task::{Context, Poll, Waker}};
 //! # let mut task = std::pin::pin!(run());
-//! # let waker = std::task::Waker::noop();
-//! # assert!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready());
-//! # use std::future::Future as _;
+//! # let Poll::Ready(done) = task.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { panic!("nothing here waits") };
+//! # done
+//! # }
+//! # #[cfg(not(feature = "test-util"))]
+//! # fn main() {}
+//! ```
+//!
+//! # What every provider must pass
+//!
+//! `conformance::check`, with the feature `test-util`. It takes whatever is both halves, a wrapper around another provider too, and
+//! says which rule is broken and by what:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! datakey-provider = { version = "0.1", features = ["test-util"] }
 //! ```
 //!
 //! # Limits

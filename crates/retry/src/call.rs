@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     Breaker, Budget, CircuitOpen, Classify, Decision, Event, Failure, GaveUp, LastFailure, Outcome, Policy,
-    Priority, Progress, Reason, Rules,
+    Priority, Progress, Reason, Rules, Subject,
     breaker::{Passage, Side},
     budget::Withdrawals,
     draws::Draws,
@@ -25,6 +25,7 @@ pub(crate) struct Call<'a> {
     priority: Priority,
     side: Side,
     name: &'a str,
+    subject: Subject<'a>,
     gates: Gates<'a>,
     ways: Option<&'a Ways<'a>>,
     withdrawals: Withdrawals<'a>,
@@ -51,12 +52,18 @@ impl<'a> Call<'a> {
         let rules = target
             .operation
             .map_or(policy.rules(), |operation| policy.rules_for(operation));
+        let name = policy.scope().unwrap_or(target.name);
         Self {
             policy,
             rules,
             priority: policy.priority_or(target.priority),
             side: policy.scope().map_or(target.side, |_| Side::Whole),
-            name: policy.scope().unwrap_or(target.name),
+            name,
+            subject: Subject {
+                scope: name,
+                operation: target.operation,
+                key_id: target.name,
+            },
             gates: Gates::none(),
             ways: target.ways,
             withdrawals: Withdrawals::new(policy.budget()),
@@ -127,7 +134,7 @@ impl<'a> Call<'a> {
     }
 
     fn tell(&self, event: Event) {
-        self.policy.observed().tell(self.name, event);
+        self.policy.observed().tell(self.subject, event);
     }
 
     /// What the time that attempts take is kept under: calls to several providers take longer.
@@ -207,6 +214,7 @@ impl<'a> Call<'a> {
         self.tell(Event::Succeeded {
             attempt: self.next(),
             waited: self.waited,
+            took: self.answered.saturating_duration_since(self.now),
         });
     }
 
@@ -221,7 +229,8 @@ impl<'a> Call<'a> {
         };
         self.sent |= sent;
         let (attempt, class) = (self.next(), outcome.class);
-        self.tell(Event::Failed { attempt, class });
+        let took = Instant::now().saturating_duration_since(self.now);
+        self.tell(Event::Failed { attempt, class, took });
         // What the rate was not told of it does not space.
         let mut paced = false;
         if let Failure::Returned(error) = failure
@@ -270,6 +279,7 @@ impl<'a> Call<'a> {
             waited: gave_up.waited,
             reason,
             class: gave_up.class(),
+            took: Instant::now().saturating_duration_since(self.started),
         });
         gave_up
     }

@@ -10,8 +10,7 @@ use crate::last_failure::LastFailure;
 /// Retrying looks at nothing else: not at types, messages or codes.
 ///
 /// ```
-/// use datakey_provider::ErrorClass;
-/// use datakey_retry::Classify;
+/// use datakey_retry::{Classify, ErrorClass};
 ///
 /// enum HttpError { Status(u16), Disconnected }
 ///
@@ -64,8 +63,7 @@ pub trait Classify {
     /// that can be cloned is worth keeping whole.
     ///
     /// ```
-    /// # use datakey_provider::ErrorClass;
-    /// use datakey_retry::{Classify, LastFailure};
+    /// use datakey_retry::{Classify, ErrorClass, LastFailure};
     ///
     /// #[derive(Debug, Clone)]
     /// struct Unavailable { host: String }

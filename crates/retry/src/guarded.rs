@@ -7,7 +7,7 @@ use datakey_provider::{
 };
 
 use crate::{
-    Breaker, Classify, Event, Observer,
+    Breaker, Classify, Event, Observer, Subject,
     breaker::{Passage, Side},
     busy::Busy,
     classify::is_answer,
@@ -166,7 +166,13 @@ impl<P> Guarded<P> {
             Err(error) => {
                 if passage.returned(error) {
                     let class = error.class();
-                    self.observed.tell(scope, Event::Opened { class });
+                    let operation = Some(error.operation());
+                    let call = Subject {
+                        scope,
+                        operation,
+                        key_id: scope,
+                    };
+                    self.observed.tell(call, Event::Opened { class });
                 }
             }
         }

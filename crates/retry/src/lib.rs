@@ -33,8 +33,7 @@
 //!
 //! ```
 //! use std::{sync::{Arc, Mutex}, time::Duration};
-//! use datakey_provider::ErrorClass;
-//! use datakey_retry::{Classify, Policy, retry};
+//! use datakey_retry::{Classify, ErrorClass, Policy, retry};
 //! use tokio::time::{Instant, sleep};
 //!
 //! #[derive(Debug)]
@@ -148,11 +147,14 @@ pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerBuilder, BreakerPhase, BreakerState, CircuitOpen};
 pub use budget::{Budget, BudgetBuilder, BudgetState};
 pub use classify::{Classify, Part};
+/// The kinds of failures, in which [`Classify`] speaks.
+#[doc(no_inline)]
+pub use datakey_provider::ErrorClass;
 pub use decision::{Decision, Outcome, Progress, Rules};
 pub use gave_up::{Failure, GaveUp, Reason};
 pub use guarded::Guarded;
 pub use last_failure::LastFailure;
-pub use observer::{Event, Observer};
+pub use observer::{Event, Observer, Subject};
 pub use policy::Policy;
 pub use provider::Retry;
 pub use rate::{AdaptiveRate, Priority, RateState};

@@ -1,7 +1,7 @@
 //! What happens to calls, told as it happens: to an observer, and with the feature `tracing` to subscribers.
 use std::{fmt, sync::Arc, time::Duration};
 
-use datakey_provider::ErrorClass;
+use datakey_provider::{ErrorClass, Operation};
 
 use crate::Reason;
 
@@ -14,13 +14,13 @@ use crate::Reason;
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
 /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
 /// use datakey_provider::{ErrorClass, Operation, ProviderError};
-/// use datakey_retry::{Event, Observer, Policy, retry};
+/// use datakey_retry::{Event, Observer, Policy, Subject, retry};
 ///
 /// #[derive(Default)]
 /// struct Attempts(AtomicU64);
 ///
 /// impl Observer for Attempts {
-///     fn observe(&self, _scope: &str, event: Event) {
+///     fn observe(&self, _call: Subject<'_>, event: Event) {
 ///         if let Event::Attempt { .. } = event {
 ///             self.0.fetch_add(1, Ordering::Relaxed);
 ///         }
@@ -35,20 +35,33 @@ use crate::Reason;
 /// # }
 /// ```
 pub trait Observer: Send + Sync {
-    /// Something happened to a call of this scope; without a name the scope is `""`.
-    fn observe(&self, scope: &str, event: Event);
+    /// Something happened to this call.
+    fn observe(&self, call: Subject<'_>, event: Event);
 }
 
 impl<T: Observer + ?Sized> Observer for Arc<T> {
-    fn observe(&self, scope: &str, event: Event) {
-        T::observe(self, scope, event);
+    fn observe(&self, call: Subject<'_>, event: Event) {
+        T::observe(self, call, event);
     }
+}
+
+/// Which call something happened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subject<'a> {
+    /// What is judged together: the name that the policy was [given](crate::Policy::with_scope), or else the key; `""` where there is
+    /// neither.
+    pub scope: &'a str,
+    /// What is done; `None` for a call that is none of a provider's.
+    pub operation: Option<Operation>,
+    /// The key that it is done under, as the provider names it, several joined by ` + `; `""` where none is named.
+    pub key_id: &'a str,
 }
 
 /// What happened to a call.
 ///
-/// With the feature `tracing` each is an event of the target `datakey_retry`, with the fields of the variant, durations in
-/// seconds, and the scope:
+/// With the feature `tracing` each is an event of the target `datakey_retry`, in the span of whoever calls, with the fields of the
+/// variant, durations in seconds, and those of the [`Subject`]:
 ///
 /// | event | name | level |
 /// |---|---|---|
@@ -73,6 +86,8 @@ pub enum Event {
         attempt: u32,
         /// After so much waiting before attempts.
         waited: Duration,
+        /// How long the attempt took.
+        took: Duration,
     },
     /// An attempt failed.
     Failed {
@@ -80,6 +95,8 @@ pub enum Event {
         attempt: u32,
         /// The kind of failure.
         class: ErrorClass,
+        /// How long the attempt took.
+        took: Duration,
     },
     /// The call waits for the adaptive rate to admit its next attempt.
     Turn {
@@ -103,6 +120,8 @@ pub enum Event {
         reason: Reason,
         /// The kind of the last failure.
         class: ErrorClass,
+        /// How long the call took, attempts and waits together.
+        took: Duration,
     },
     /// The failure of an attempt opened the breaker of the scope, or kept it open.
     Opened {
@@ -121,11 +140,11 @@ impl Observed {
     }
 
     /// Tells whoever listens.
-    pub(crate) fn tell(&self, scope: &str, event: Event) {
+    pub(crate) fn tell(&self, call: Subject<'_>, event: Event) {
         #[cfg(feature = "tracing")]
-        trace(scope, event);
+        trace(call, event);
         if let Some(observer) = &self.0 {
-            observer.observe(scope, event);
+            observer.observe(call, event);
         }
     }
 }
@@ -141,37 +160,65 @@ impl fmt::Debug for Observed {
 }
 
 #[cfg(feature = "tracing")]
-fn trace(scope: &str, event: Event) {
+fn trace(call: Subject<'_>, event: Event) {
     use tracing::{debug, trace, warn};
+    let Subject { scope, key_id, .. } = call;
+    let operation = call.operation.map_or("", Operation::as_str);
     match event {
         Event::Attempt { attempt } => {
-            trace!(name: "datakey.retry.attempt", scope, attempt, "an attempt goes out");
+            trace!(name: "datakey.retry.attempt", scope, operation, key_id, attempt, "an attempt goes out");
         }
-        Event::Succeeded { attempt, waited } => {
-            let waited = waited.as_secs_f64();
-            trace!(name: "datakey.retry.succeeded", scope, attempt, waited, "the call succeeded");
+        Event::Succeeded {
+            attempt,
+            waited,
+            took,
+        } => {
+            let (waited, took) = (waited.as_secs_f64(), took.as_secs_f64());
+            trace!(
+                name: "datakey.retry.succeeded",
+                scope, operation, key_id, attempt, waited, took, "the call succeeded"
+            );
         }
-        Event::Failed { attempt, class } => {
-            debug!(name: "datakey.retry.failed", scope, attempt, class = class.as_str(), "an attempt failed");
+        Event::Failed { attempt, class, took } => {
+            let (class, took) = (class.as_str(), took.as_secs_f64());
+            debug!(
+                name: "datakey.retry.failed",
+                scope, operation, key_id, attempt, class, took, "an attempt failed"
+            );
         }
         Event::Turn { attempt } => {
-            trace!(name: "datakey.retry.turn", scope, attempt, "the call waits for its turn");
+            trace!(
+                name: "datakey.retry.turn",
+                scope, operation, key_id, attempt, "the call waits for its turn"
+            );
         }
         Event::Wait { attempt, delay } => {
             let delay = delay.as_secs_f64();
-            debug!(name: "datakey.retry.wait", scope, attempt, delay, "the call waits before its next attempt");
+            debug!(
+                name: "datakey.retry.wait",
+                scope, operation, key_id, attempt, delay, "the call waits before its next attempt"
+            );
         }
         Event::GaveUp {
             attempts,
             waited,
             reason,
             class,
+            took,
         } => {
-            let (waited, reason, class) = (waited.as_secs_f64(), reason.as_str(), class.as_str());
-            debug!(name: "datakey.retry.gave_up", scope, attempts, waited, reason, class, "the call was given up");
+            let (waited, took) = (waited.as_secs_f64(), took.as_secs_f64());
+            let (reason, class) = (reason.as_str(), class.as_str());
+            debug!(
+                name: "datakey.retry.gave_up",
+                scope, operation, key_id, attempts, waited, reason, class, took, "the call was given up"
+            );
         }
         Event::Opened { class } => {
-            warn!(name: "datakey.retry.opened", scope, class = class.as_str(), "the circuit breaker is open");
+            let class = class.as_str();
+            warn!(
+                name: "datakey.retry.opened",
+                scope, operation, key_id, class, "the circuit breaker is open"
+            );
         }
     }
 }

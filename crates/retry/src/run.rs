@@ -24,8 +24,7 @@ use crate::{
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-/// use datakey_provider::ErrorClass;
-/// use datakey_retry::{Classify, Policy, retry};
+/// use datakey_retry::{Classify, ErrorClass, Policy, retry};
 ///
 /// #[derive(Debug)]
 /// struct Busy;

@@ -25,8 +25,7 @@ use crate::{Classify, GaveUp, Policy, run::retry_ready, target::plain};
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
 /// use std::{future::{Ready, ready}, sync::{Arc, atomic::{AtomicU32, Ordering}}, task::{Context, Poll}};
-/// use datakey_provider::ErrorClass;
-/// use datakey_retry::{Classify, Policy, tower::RetryLayer};
+/// use datakey_retry::{Classify, ErrorClass, Policy, tower::RetryLayer};
 /// use tower_layer::Layer;
 /// use tower_service::Service;
 ///

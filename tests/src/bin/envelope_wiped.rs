@@ -3,8 +3,9 @@
 //! Arguments: the suite's id, then for each secret its name and its masked bytes as numbers. The test `envelope_wiped` says what must
 //! be found and what must not.
 #![forbid(unsafe_code)]
-use std::{env, hint::black_box};
+use std::{env, hint::black_box, io::Read as _};
 
+use datakey::{OpenReader, SealedHeader, local::LocalKeys};
 use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, Salt, SealingKey, Suite};
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext};
 use datakey_tests::{
@@ -22,6 +23,7 @@ fn main() {
     let mut search = Search::new(needles);
     steps(suite, &mut search);
     say("all dropped", &mut search);
+    batch(&mut search);
 }
 
 fn needle(pair: &[String]) -> Needle {
@@ -85,7 +87,50 @@ fn steps(suite: Suite, search: &mut Search) {
     message.extend(&rest);
     refuse(&opening, &message);
     say("refused", search);
-    drop(opening);
+    hold_back(opening, &message, search);
+}
+
+/// Readers that were read a little of: the rest of what they opened waits in them.
+fn hold_back(opening: OpeningKey, message: &[u8], search: &mut Search) {
+    let header = Header::decode(message).unwrap();
+    let mut reader = opening
+        .reader(&header, Aad::EMPTY, &message[header.len()..])
+        .unwrap();
+    reader.read_exact(&mut [0; 7]).unwrap();
+    say("held back", search);
+    drop(reader);
+    say("reader dropped", search);
+
+    let key = datakey::OpeningKey::from(opening);
+    let mut rest = message;
+    let header = SealedHeader::read(&mut rest).unwrap();
+    let mut reader = OpenReader::new(&key, &header, Aad::EMPTY, rest).unwrap();
+    reader.read_exact(&mut [0; 7]).unwrap();
+    say("held back by the facade", search);
+    drop(reader);
+    say("reader of the facade dropped", search);
+}
+
+/// A batch: what is left of it when its records, which are the caller's, are wiped.
+fn batch(search: &mut Search) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (sealer, opener) = datakey::both(LocalKeys::generate("dev").unwrap());
+    let context = EncryptionContext::empty();
+    let mut batch = Vec::new();
+    with_bytes(search, "plaintext", |plain| {
+        let records = [plain, plain];
+        let sealed = sealer.seal_records(&context, &records, Aad::EMPTY);
+        batch = runtime.block_on(sealed).unwrap();
+    });
+    let opened = opener.open_records(&context, &batch, Aad::EMPTY);
+    let mut records = runtime.block_on(opened).unwrap();
+    say("records held", search);
+    records.iter_mut().for_each(|record| record.fill(0));
+    black_box(&records);
+    say("records wiped", search);
 }
 
 /// Opens a message with a forged tag: the cipher has written the plaintext by the time it finds out.

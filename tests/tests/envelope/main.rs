@@ -10,6 +10,7 @@ mod reference;
 mod refusals;
 mod rewrap;
 mod round_trip;
+mod std_io;
 mod streams;
 mod threads;
 mod two_keys;

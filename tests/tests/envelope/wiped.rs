@@ -147,6 +147,15 @@ fn secrets_are_wiped_when_their_holders_are_dropped() {
             );
         }
         assert!(refused.contains(&"prepared state".into()), "{lines:#?}");
+        for (while_held, later) in [
+            ("held back", "reader dropped"),
+            ("held back by the facade", "reader of the facade dropped"),
+            ("records held", "records wiped"),
+        ] {
+            let plaintext = |step| on_the_heap(&lines, step).contains(&"plaintext".into());
+            assert!(plaintext(while_held), "suite {suite}: {while_held}: {lines:#?}");
+            assert!(!plaintext(later), "suite {suite}: {later}: {lines:#?}");
+        }
         assert_eq!(
             on_the_heap(&lines, "all dropped"),
             [""; 0],

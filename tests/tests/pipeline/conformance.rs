@@ -63,7 +63,11 @@ async fn the_emulator_in_the_process_conforms() {
 #[tokio::test]
 async fn kms_conforms() {
     let loopback = Loopback::start().await;
-    conforms_however_held("KmsProvider", loopback.provider()).await;
+    conforms("KmsProvider", &loopback.provider()).await;
+    // The other ways to hold one are the same for every provider.
+    let shared: Any = Arc::new(loopback.provider());
+    let held = Arc::new(Retry::new(Several::new([shared]).unwrap(), Policy::default()));
+    conforms("Arc<Retry<Several<Arc<dyn KmsProvider>>>>", &held).await;
     let by_alias = loopback.fake.create_alias("alias/orders", &loopback.arn);
     by_alias.unwrap();
     let client = datakey_tests::kms::client(&loopback.server.url());
@@ -79,19 +83,18 @@ async fn several_of_all_kinds_conform() {
     let local: Any = Arc::new(LocalKeys::generate("dev").unwrap());
     let near: Any = Arc::new(in_process());
     let far: Any = Arc::new(Retry::new(loopback.provider(), Policy::default()));
-    for order in [
-        [&local, &near, &far],
-        [&far, &local, &near],
-        [&near, &far, &local],
-    ] {
+    for (order, retried) in [([&local, &near, &far], false), ([&far, &local, &near], true)] {
         let several = Several::new(order.map(Arc::clone)).unwrap();
-        conforms("Several", &several).await;
         let made = several
             .generate_data_key(&orders(), DataKeyLength::Bytes32)
             .await
             .unwrap();
         assert_eq!(made.wrapped_keys().as_slice().len(), 3, "one from each");
-        conforms("Retry<Several>", &Retry::new(&several, Policy::default())).await;
+        if retried {
+            conforms("Retry<Several>", &Retry::new(&several, Policy::default())).await;
+        } else {
+            conforms("Several", &several).await;
+        }
     }
     let nested: Any = Arc::new(Several::new([local.clone(), near.clone()]).unwrap());
     conforms(

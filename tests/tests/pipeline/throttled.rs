@@ -10,7 +10,7 @@ use datakey::{
     Aad, EncryptionContext, Opener, Sealer,
     kms::KmsProvider,
     provider::Rank,
-    retry::{Event, Observer, Policy},
+    retry::{Event, Observer, Policy, Subject},
     several,
 };
 use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode, KmsOperation, LedgerEntry};
@@ -120,9 +120,9 @@ async fn of_two_regions_of_which_one_throttles_or_fails_all_calls_the_other_open
 struct Turns(Mutex<HashMap<Box<str>, u64>>);
 
 impl Observer for Turns {
-    fn observe(&self, scope: &str, event: Event) {
+    fn observe(&self, call: Subject<'_>, event: Event) {
         if let Event::Turn { .. } = event {
-            *self.0.lock().unwrap().entry(scope.into()).or_default() += 1;
+            *self.0.lock().unwrap().entry(call.scope.into()).or_default() += 1;
         }
     }
 }

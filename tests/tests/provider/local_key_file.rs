@@ -226,7 +226,8 @@ fn malformed_lines_are_named() {
     let place = Place::new();
     let text = place.text();
     let lines: Vec<&str> = text.lines().collect();
-    let [header, note, active, one, two] = lines.as_slice() else {
+    let header = "datakey-local-keys v1";
+    let [_, note, active, one, two, _] = lines.as_slice() else {
         panic!("{text}")
     };
     let words: Vec<&str> = one.split(' ').collect();
@@ -241,7 +242,14 @@ fn malformed_lines_are_named() {
         (String::new(), 1, Problem::Header),
         (join(&["", header]), 1, Problem::Header),
         (join(&["-----BEGIN PRIVATE KEY-----"]), 1, Problem::Header),
-        (join(&["datakey-local-keys v2", active, two]), 1, Problem::Version),
+        (join(&["datakey-local-keys v3", active, two]), 1, Problem::Version),
+        (join(&["datakey-local-keys v", active, two]), 1, Problem::Header),
+        (join(&["datakey-local-keys", active, two]), 1, Problem::Header),
+        (
+            join(&["datakey-local-keys v1 v2", active, two]),
+            1,
+            Problem::Header,
+        ),
         (join(&[header, note, "keys one"]), 3, Problem::Entry),
         (join(&[header, active, "key one"]), 3, Problem::Entry),
         (join(&[header, active, &format!("{one} more")]), 3, Problem::Entry),
@@ -291,7 +299,7 @@ fn every_changed_character_of_a_key_is_refused() {
     KeyFile::create(place.path(), LocalKeys::generate("one").unwrap()).unwrap();
     let text = fs::read_to_string(place.path()).unwrap();
     let start = text.find("key one").unwrap();
-    for position in start..text.trim_end().len() {
+    for position in (start..text.trim_end().len()).filter(|at| text.as_bytes()[*at] != b'\n') {
         let mut bytes = text.clone().into_bytes();
         bytes[position] = if bytes[position] == b'0' { b'1' } else { b'0' };
         let (line, problem) = place.refusal(bytes);
@@ -303,7 +311,8 @@ fn every_changed_character_of_a_key_is_refused() {
 fn refusals_show_no_key() {
     let place = Place::new();
     let text = place.text();
-    let secret = text.lines().last().unwrap().split(' ').nth(2).unwrap().to_owned();
+    let two = text.lines().find(|line| line.starts_with("key two"));
+    let secret = two.unwrap().split(' ').nth(2).unwrap().to_owned();
     for contents in [
         text.replace("key two ", "key "),
         text.replace("key two ", "two "),
@@ -316,4 +325,57 @@ fn refusals_show_no_key() {
     }
     let file = KeyFile::open(place.write(&text)).unwrap();
     assert!(!format!("{file:?}").contains(&secret[..8]));
+}
+
+/// Of a file of today, whichever of its lines are missing at the end or in between.
+#[test]
+fn a_file_that_was_cut_or_lost_a_line_is_refused() {
+    let place = Place::new();
+    let text = place.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 6, "{text}");
+    for kept in 1..lines.len() {
+        let cut = lines[..kept].join("\n");
+        assert_eq!(place.refusal(format!("{cut}\n")), (kept, Problem::Cut));
+        assert_eq!(place.refusal(cut), (kept, Problem::Cut));
+    }
+    for lost in [3, 4] {
+        let mut fewer = lines.clone();
+        fewer.remove(lost);
+        assert_eq!(place.refusal(fewer.join("\n")), (5, Problem::OtherKeys));
+    }
+    let other = Place::new();
+    let others: Vec<String> = other.text().lines().map(str::to_owned).collect();
+    let swapped = [lines[0], lines[2], lines[3], &others[4], lines[5]].join("\n");
+    assert_eq!(place.refusal(swapped), (5, Problem::OtherKeys));
+    let miscounted = text.replace("end 2 ", "end 1 ");
+    assert_eq!(place.refusal(miscounted), (6, Problem::OtherKeys));
+    let appended = format!("{text}{}\n", lines[3]);
+    assert_eq!(place.refusal(appended), (7, Problem::BehindEnd));
+    let file = KeyFile::open(place.write(format!("{text}# a note\n\n"))).unwrap();
+    assert!(file.proves_its_end());
+}
+
+#[test]
+fn a_file_of_version_1_is_read_and_does_not_prove_its_end() {
+    let place = Place::new();
+    let text = place.text().replace(" v2\n", " v1\n");
+    let line = text.find("end ").unwrap();
+    assert_eq!(place.refusal(&text), (6, Problem::Entry), "it has no such line");
+    let file = KeyFile::open(place.write(&text[..line])).unwrap();
+    assert_eq!(file.keys().names().collect::<Vec<_>>(), ["one", "two"]);
+    assert!(!file.proves_its_end());
+}
+
+#[test]
+fn line_ends_and_blanks_are_called_by_their_name() {
+    let place = Place::new();
+    let text = place.text();
+    assert_eq!(place.refusal(text.replace('\n', "\r")), (1, Problem::LineEnd));
+    assert_eq!(
+        place.refusal(text.replacen("\nkey", "\rkey", 1)),
+        (3, Problem::LineEnd)
+    );
+    KeyFile::open(place.write(text.replace(' ', "  "))).unwrap();
+    KeyFile::open(place.write(text.replace('\n', "\r\n"))).unwrap();
 }

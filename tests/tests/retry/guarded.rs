@@ -7,11 +7,11 @@ use std::{
 };
 
 use datakey_provider::{
-    DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, ProviderError, Rank,
+    DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, Operation, ProviderError, Rank,
     SealingProvider as _, Several, WrappedKey, conformance,
 };
 use datakey_retry::{
-    Breaker, BreakerPhase, CircuitOpen, Classify as _, Event, Guarded, Observer, Retry, defaults,
+    Breaker, BreakerPhase, CircuitOpen, Classify as _, Event, Guarded, Observer, Retry, Subject, defaults,
 };
 use datakey_tests::{
     errors::told_once,
@@ -268,8 +268,12 @@ async fn two_breakers_one_above_the_other_are_back_within_a_second() {
 struct Log(Mutex<Vec<(String, Event)>>);
 
 impl Observer for Log {
-    fn observe(&self, scope: &str, event: Event) {
-        self.0.lock().unwrap().push((scope.to_owned(), event));
+    fn observe(&self, call: Subject<'_>, event: Event) {
+        assert_eq!(
+            (call.key_id, call.operation),
+            (call.scope, Some(Operation::Decrypt))
+        );
+        self.0.lock().unwrap().push((call.scope.to_owned(), event));
     }
 }
 

@@ -4,8 +4,12 @@ use std::{
     time::Duration,
 };
 
-use datakey_provider::{ErrorClass, Operation, ProviderError};
-use datakey_retry::{Backoff, Event, Observer, Policy, Reason, retry};
+use datakey_provider::{
+    DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, Operation, ProviderError,
+    SealingProvider as _,
+};
+use datakey_retry::{Backoff, Event, Observer, Policy, Reason, Retry, Subject, retry};
+use datakey_tests::retry::Scripted;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -16,8 +20,14 @@ const fn ms(millis: u64) -> Duration {
 struct Log(Mutex<Vec<(String, Event)>>);
 
 impl Observer for Log {
-    fn observe(&self, scope: &str, event: Event) {
-        self.0.lock().unwrap().push((scope.to_owned(), event));
+    fn observe(&self, call: Subject<'_>, event: Event) {
+        let told = format!(
+            "{}/{}/{}",
+            call.scope,
+            call.operation.map_or("", Operation::as_str),
+            call.key_id
+        );
+        self.0.lock().unwrap().push((told, event));
     }
 }
 
@@ -58,6 +68,7 @@ async fn each_attempt_wait_and_end_is_told() {
         Event::Failed {
             attempt: 1,
             class: ErrorClass::Transient,
+            took: Duration::ZERO,
         },
         Event::Wait {
             attempt: 2,
@@ -67,10 +78,11 @@ async fn each_attempt_wait_and_end_is_told() {
         Event::Succeeded {
             attempt: 2,
             waited: ms(100),
+            took: Duration::ZERO,
         },
     ];
     assert_eq!(log.events(), told);
-    assert!(log.0.lock().unwrap().iter().all(|(scope, _)| scope.is_empty()));
+    assert!(log.0.lock().unwrap().iter().all(|(call, _)| call == "//"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,8 +95,48 @@ async fn a_call_that_is_given_up_is_told_with_its_reason() {
         waited: Duration::ZERO,
         reason: Reason::Permanent,
         class: ErrorClass::Denied,
+        took: Duration::ZERO,
     };
-    assert_eq!((scope.as_str(), last), ("orders", told));
+    assert_eq!((scope.as_str(), last), ("orders//", told));
+}
+
+/// Which key, which operation, and how long: of a provider's calls too, and of those that take their time.
+#[tokio::test(start_paused = true)]
+async fn operation_key_and_duration_are_told() {
+    let (policy, log) = observed();
+    let slow = retry(&policy, || async {
+        tokio::time::sleep(ms(30)).await;
+        Ok::<_, ProviderError>(())
+    });
+    slow.await.unwrap();
+    let took = ms(30);
+    let (waited, attempt) = (Duration::ZERO, 1);
+    let last = log.0.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        last.1,
+        Event::Succeeded {
+            attempt,
+            waited,
+            took
+        }
+    );
+
+    let failing = ProviderError::new(ErrorClass::Transient, Operation::Decrypt);
+    let provider = Retry::new(Scripted::failing(vec![failing]), policy);
+    let context = EncryptionContext::empty();
+    let length = DataKeyLength::Bytes32;
+    let made = provider.generate_data_key(&context, length).await.unwrap();
+    let told = |log: &Log| log.0.lock().unwrap().last().unwrap().0.clone();
+    assert_eq!(
+        told(&log),
+        "/GenerateDataKey/",
+        "it names no key that it seals under"
+    );
+    provider
+        .decrypt(&context, made.wrapped_keys().first())
+        .await
+        .unwrap();
+    assert_eq!(told(&log), "scripted:1/Decrypt/scripted:1");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,15 @@
 //! The keyring's metrics and events.
 use std::time::Duration;
 
-use datakey_keyring::{SealingLimits, Usage};
-use datakey_provider::ErrorClass;
+use datakey_keyring::{
+    DEFAULT_HARD_AGE, DEFAULT_MAX_BYTES, DEFAULT_MAX_MESSAGES, SealingKeyring, SealingLimits, Usage,
+};
+use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError};
+use datakey_retry::{Policy, Retry};
 use datakey_tests::keyring::{Does, Scripted, context};
-use datakey_tests::keyrings::Keyrings;
-use tokio::time;
+use datakey_tests::{keyrings::Keyrings, retry};
+use tokio::time::{self, timeout};
+use tracing::Instrument as _;
 
 use crate::listener::Listening;
 
@@ -41,6 +45,119 @@ async fn a_snapshot_is_published_under_its_names() {
     );
     let keys = listening.metric("datakey.keyring.keys{half=sealing}");
     assert_eq!(keys.map(f64::from_bits), Some(1.0));
+}
+
+/// Seconds, messages and bytes, of the key that has the least; not a number while there is none.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_keys_is_a_gauge() {
+    let listening = Listening::begin().await;
+    let keyring = Keyrings::new(Scripted::default());
+    let left = |what: &str, half: &str| {
+        let name = format!("datakey.keyring.least_{what}_left{{half={half}}}");
+        listening.metric(&name).map(f64::from_bits)
+    };
+    keyring.sealing.stats().publish();
+    keyring.opening.stats().publish();
+    assert!(left("time", "sealing").unwrap().is_nan() && left("time", "opening").unwrap().is_nan());
+
+    for tenant in ["a", "b", "b", "b"] {
+        let key = keyring
+            .sealing
+            .key(&context(tenant), Usage::message(100))
+            .await
+            .unwrap();
+        keyring
+            .opening
+            .key(&context(tenant), key.wrapped_keys())
+            .await
+            .unwrap();
+        time::sleep(Duration::from_secs(10)).await;
+    }
+    keyring.sealing.stats().publish();
+    keyring.opening.stats().publish();
+    let first_made = Duration::from_secs(40);
+    assert_eq!(
+        left("time", "sealing"),
+        Some((DEFAULT_HARD_AGE - first_made).as_secs_f64())
+    );
+    assert_eq!(
+        left("messages", "sealing"),
+        Some((DEFAULT_MAX_MESSAGES - 3) as f64)
+    );
+    assert_eq!(left("bytes", "sealing"), Some((DEFAULT_MAX_BYTES - 300) as f64));
+    assert_eq!(left("time", "opening"), Some(260.0));
+    assert_eq!(left("messages", "opening"), None);
+}
+
+/// By the keys of its pairs, and by their values where whoever built the keyring said so.
+#[tokio::test(start_paused = true)]
+async fn events_say_which_context_and_its_values_when_asked_to() {
+    for (values, told) in [
+        (false, "context=purpose, tenant "),
+        (true, "context=purpose=orders, tenant=acme "),
+    ] {
+        let listening = Listening::begin().await;
+        let provider = Scripted::default();
+        let builder = SealingKeyring::builder();
+        let builder = if values {
+            builder.tell_context_values()
+        } else {
+            builder
+        };
+        let keyring = builder.build(provider.clone()).unwrap();
+        let context = EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")]).unwrap();
+        keyring.key(&context, ONE).await.unwrap();
+        time::sleep(Duration::from_secs(290)).await;
+        provider.does(Does::Fail(ErrorClass::Throttled));
+        keyring.key(&context, ONE).await.unwrap();
+        time::sleep(Duration::from_secs(2)).await;
+        let lines = listening.lines();
+        assert_eq!(lines[0].name, "datakey.keyring.refresh_failed");
+        assert!(lines[0].fields.contains(told), "{lines:?}");
+        assert!(
+            lines[0].fields.contains("half=\"sealing\" ") && lines[0].fields.contains("digest="),
+            "{lines:?}"
+        );
+        assert!(values || !lines[0].fields.contains("acme"), "{lines:?}");
+    }
+}
+
+/// Also when they have gone, and a task of the runtime drives what they began. What is done for nobody stands in no span.
+#[tokio::test(start_paused = true)]
+async fn what_a_load_does_stands_in_the_span_of_who_began_it() {
+    let listening = Listening::begin().await;
+    let failing = ProviderError::new(ErrorClass::Transient, Operation::GenerateDataKey);
+    let provider = Retry::new(retry::Scripted::failing(vec![failing]), Policy::default());
+    let keyring = SealingKeyring::new(provider);
+    let order = tracing::info_span!(target: "datakey_test", "order");
+    let (own, instant) = (context("a"), Duration::from_micros(1));
+    let left = timeout(instant, keyring.key(&own, ONE).instrument(order)).await;
+    assert!(left.is_err(), "the caller has gone");
+    time::sleep(Duration::from_secs(5)).await;
+    let told: Vec<_> = listening
+        .lines()
+        .iter()
+        .map(|line| (line.name, line.span))
+        .collect();
+    assert!(
+        told.contains(&("datakey.retry.failed", Some("order"))),
+        "{told:?}"
+    );
+    assert!(
+        told.contains(&("datakey.retry.succeeded", Some("order"))),
+        "{told:?}"
+    );
+
+    time::sleep(Duration::from_secs(286)).await;
+    let other = tracing::info_span!(target: "datakey_test", "other");
+    keyring.key(&own, ONE).instrument(other).await.unwrap();
+    time::sleep(Duration::from_secs(1)).await;
+    let told: Vec<_> = listening
+        .lines()
+        .iter()
+        .map(|line| (line.name, line.span))
+        .collect();
+    assert!(told.contains(&("datakey.retry.succeeded", None)), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! The process's subscriber and recorder. One test at a time has all that they hear, on whatever thread it happens.
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fmt::Debug,
     sync::{
@@ -15,6 +16,7 @@ use tracing::{
     field::{Field, Visit},
     span,
 };
+use tracing_core::span::Current;
 
 /// An event.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Line {
     pub level: Level,
     /// Its fields but for the message, each as `name=value` and a space.
     pub fields: String,
+    /// The span that it happened in.
+    pub span: Option<&'static str>,
 }
 
 /// The cells of published metrics, by name and labels.
@@ -33,6 +37,19 @@ type Cells = BTreeMap<String, Arc<AtomicU64>>;
 static TURN: sync::Mutex<()> = sync::Mutex::const_new(());
 static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 static CELLS: Mutex<Cells> = Mutex::new(BTreeMap::new());
+/// Every span of the process; its id is its place and one.
+static SPANS: Mutex<Vec<&'static Metadata<'static>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The spans that this thread is in.
+    static WITHIN: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+fn within() -> Option<(u64, &'static Metadata<'static>)> {
+    let id = WITHIN.with_borrow(|ids| ids.last().copied())?;
+    let place = usize::try_from(id - 1).unwrap();
+    Some((id, locked(&SPANS)[place]))
+}
 
 /// A test that failed while it held the lock spoils no other one.
 fn locked<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
@@ -102,17 +119,37 @@ impl Subscriber for Ear {
             name: event.metadata().name(),
             level: *event.metadata().level(),
             fields: fields.0,
+            span: within().map(|(_, span)| span.name()),
         });
     }
 
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        let mut spans = locked(&SPANS);
+        spans.push(attributes.metadata());
+        span::Id::from_u64(u64::try_from(spans.len()).unwrap())
+    }
+
+    fn current_span(&self) -> Current {
+        within().map_or_else(Current::none, |(id, span)| {
+            Current::new(span::Id::from_u64(id), span)
+        })
     }
 
     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
+
+    fn enter(&self, span: &span::Id) {
+        WITHIN.with_borrow_mut(|ids| ids.push(span.into_u64()));
+    }
+
+    fn exit(&self, span: &span::Id) {
+        let left = WITHIN.with_borrow_mut(Vec::pop);
+        assert_eq!(
+            left,
+            Some(span.into_u64()),
+            "spans are left in the order of entering"
+        );
+    }
 }
 
 struct Board;

@@ -29,15 +29,31 @@ async fn tracing_has_each_event_under_its_name() {
     assert!(!call(&policy.clone().with_scope("orders"), &[ErrorClass::Transient; 50]).await);
     let lines = listening.lines();
     for (name, level, fields) in [
-        ("attempt", Level::TRACE, "scope=\"\" attempt=1 "),
+        (
+            "attempt",
+            Level::TRACE,
+            "scope=\"\" operation=\"\" key_id=\"\" attempt=1 ",
+        ),
         (
             "failed",
             Level::DEBUG,
-            "scope=\"\" attempt=1 class=\"transient\" ",
+            "scope=\"\" operation=\"\" key_id=\"\" attempt=1 class=\"transient\" took=0.0 ",
         ),
-        ("wait", Level::DEBUG, "scope=\"\" attempt=2 delay=0.1 "),
-        ("turn", Level::TRACE, "scope=\"\" attempt=3 "),
-        ("opened", Level::WARN, "scope=\"orders\" class=\"transient\" "),
+        (
+            "wait",
+            Level::DEBUG,
+            "scope=\"\" operation=\"\" key_id=\"\" attempt=2 delay=0.1 ",
+        ),
+        (
+            "turn",
+            Level::TRACE,
+            "scope=\"\" operation=\"\" key_id=\"\" attempt=3 ",
+        ),
+        (
+            "opened",
+            Level::WARN,
+            "scope=\"orders\" operation=\"\" key_id=\"\" class=\"transient\" ",
+        ),
     ] {
         let name = format!("datakey.retry.{name}");
         assert!(
@@ -53,7 +69,8 @@ async fn tracing_has_each_event_under_its_name() {
     };
     let (level, fields) = of("datakey.retry.succeeded");
     assert!(
-        level == Level::TRACE && fields.starts_with("scope=\"\" attempt=3 waited=0."),
+        level == Level::TRACE
+            && fields.starts_with("scope=\"\" operation=\"\" key_id=\"\" attempt=3 waited=0."),
         "{fields}"
     );
     let (level, fields) = of("datakey.retry.gave_up");

@@ -47,6 +47,41 @@ fn what_an_old_key_sealed_opens_after_a_rotation() {
     assert!(refused.1.contains("local:second"), "{refused:?}");
 }
 
+/// Whoever replaced the old file by the new one would lose what the missing keys sealed.
+#[test]
+fn a_rotation_never_writes_fewer_keys_than_there_were() {
+    let shell = Shell::with_key();
+    shell
+        .run(["keygen", "--rotate", "key", "--name", "second", "two"])
+        .ends(0);
+    let text = String::from_utf8(shell.read("two")).unwrap();
+    let write = |name: &str, text: &str| {
+        shell.write(name, text);
+        fs::set_permissions(shell.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let cut: Vec<&str> = text.lines().take(4).collect();
+    write("cut", &cut.join("\n"));
+    let refused = shell
+        .run(["keygen", "--rotate", "cut", "--name", "third", "three"])
+        .ends(6);
+    assert!(refused.stderr.contains("it was cut"), "{}", refused.stderr);
+
+    let old = text.replace(" v2\n", " v1\n");
+    write("old", &old[..old.find("end ").unwrap()]);
+    let rotate = ["keygen", "--json", "--rotate", "old", "--name", "third"];
+    let refused = shell.run([&rotate[..], &["three"]].concat()).ends(2).error();
+    assert!(refused.1.contains("default, second"), "{refused:?}");
+    let refused = shell
+        .run([&rotate[..], &["--keys", "3", "three"]].concat())
+        .ends(2);
+    assert!(refused.stderr.contains("2 of 3 keys"), "{}", refused.stderr);
+    let rotated = shell
+        .run([&rotate[..], &["--keys", "2", "three"]].concat())
+        .ends(0);
+    assert_eq!(rotated.json()["keys"], json!(["default", "second", "third"]));
+    shell.run(["keygen", "--keys", "1", "four"]).ends(2);
+}
+
 #[test]
 fn names_that_are_none_and_folders_that_are_missing_are_refused() {
     let shell = Shell::with_key();

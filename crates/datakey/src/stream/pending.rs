@@ -6,15 +6,27 @@ use std::{
 };
 
 use tokio::io::{AsyncWrite, ReadBuf};
+use zeroize::Zeroize as _;
 
 /// Bytes that are ready and not yet handed on, in a buffer that is used again.
 #[derive(Default)]
 pub(super) struct Pending {
     bytes: Vec<u8>,
     done: usize,
+    /// Whether they are plaintext, which is wiped when it was handed on, and when this is dropped.
+    is_plaintext: bool,
 }
 
 impl Pending {
+    /// For plaintext.
+    pub(super) fn of_plaintext() -> Self {
+        Self {
+            bytes: Vec::new(),
+            done: 0,
+            is_plaintext: true,
+        }
+    }
+
     /// How many bytes wait.
     pub(super) fn len(&self) -> usize {
         self.bytes.len().saturating_sub(self.done)
@@ -91,7 +103,16 @@ impl Pending {
     }
 
     fn clear(&mut self) {
+        if self.is_plaintext {
+            self.bytes.zeroize();
+        }
         self.bytes.clear();
         self.done = 0;
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.clear();
     }
 }

@@ -82,7 +82,7 @@ impl<R> OpenReader<R> {
         let opener = StreamOpener::begin(key, &header.header(), aad, params)?;
         let state = State {
             opener: Some(opener),
-            opened: Pending::default(),
+            opened: Pending::of_plaintext(),
             failed: None,
         };
         Ok(Self {

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "tracing")]
+use datakey_loads::Attempt;
 use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
     Slept, Source, Sweep, Wait, later,
@@ -17,6 +19,8 @@ use super::{
     limits::OpeningLimits,
     refusals::Refusals,
 };
+#[cfg(feature = "tracing")]
+use crate::watch::record;
 use crate::{
     config::LoadSettings,
     error::KeyringError,
@@ -30,7 +34,7 @@ use crate::{
     revocation::{self, Gone, Half},
     watch::{
         miss::MissReason,
-        record::{self, Counter, HalfCounters},
+        record::{Counter, HalfCounters, Voice},
     },
 };
 
@@ -54,6 +58,7 @@ pub(crate) struct Core<M: OpeningMaterial> {
     janitor: Janitor,
     jitter: Jitter,
     slept: Slept,
+    voice: Voice,
 }
 
 type Kept<M> = Arc<Entry<<M as OpeningMaterial>::Key>>;
@@ -99,6 +104,7 @@ impl<M: OpeningMaterial> Core<M> {
             janitor: Janitor::default(),
             jitter: Jitter::new(settings.seed),
             slept: settings.slept(),
+            voice: settings.voice("opening"),
         }
     }
 
@@ -230,7 +236,7 @@ impl<M: OpeningMaterial> Core<M> {
             Err(error) => {
                 let error = KeyringError::from(error);
                 if !self.refused(&id, &error).is_empty() {
-                    record::revoked("opening", id.context.digest(), &error);
+                    self.voice.revoked(&id.context, &error);
                 }
                 Err(error)
             }
@@ -329,7 +335,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
             Err(error) => error,
         };
         let landed = Landed::new(Outcome::Failed(error.clone()));
-        let (digest, error) = (*id.context.digest(), KeyringError::from(error));
+        let (voice, own, error) = (self.voice, id.context.clone(), KeyringError::from(error));
         let gone = self.refused(id, &error);
         if error.verdict().is_some() {
             self.refusals.refused(id, &error, now);
@@ -340,7 +346,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
         if !gone.is_empty() {
             return landed.announcing(move || {
                 drop(gone);
-                record::revoked("opening", &digest, &error);
+                voice.revoked(&own, &error);
             });
         }
         let Some(entry) = self.store.peek(id) else {
@@ -348,13 +354,18 @@ impl<M: OpeningMaterial> Source for Core<M> {
         };
         let asked = error.provider_error().and_then(ProviderError::delay);
         if entry.life.note_failure(error.outage(), asked, &self.jitter, now) {
-            return landed.announcing(move || record::refresh_failed("opening", &digest, &error));
+            return landed.announcing(move || voice.refresh_failed(&own, &error));
         }
         landed
     }
 
     fn is_wanted(&self, id: &OpeningId) -> bool {
         self.store.peek(id).is_some()
+    }
+
+    #[cfg(feature = "tracing")]
+    fn around(&self, attempt: Attempt<Self>) -> Attempt<Self> {
+        record::in_the_callers_span(attempt)
     }
 
     fn taken_over(&self, id: &OpeningId, since: Instant, pulse: &Arc<Pulse>) {
@@ -374,7 +385,7 @@ impl<M: OpeningMaterial> Sweep for Core<M> {
         let old = self
             .store
             .sweep(MissReason::Age, |entry| now >= entry.life.hard());
-        record::swept("opening", old.len());
+        self.voice.swept(old.len());
         self.loads.take_back(|entry| now >= entry.life.hard());
         self.refusals.forget_lapsed(now);
     }

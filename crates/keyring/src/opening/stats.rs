@@ -1,4 +1,8 @@
 //! A snapshot of what an opening keyring did.
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::core::Core;
 use crate::{
     material::OpeningMaterial,
@@ -38,6 +42,8 @@ pub struct OpeningStats {
     pub evicted: u64,
     /// Keys that are kept at the moment, aged ones included.
     pub live: u64,
+    /// How long it is until the first of them is too old to be used; `None` where there are none.
+    pub least_time_left: Option<Duration>,
     /// Loads in flight at the moment, those for one caller alone and those that wait for their turn included.
     pub in_flight: u64,
     /// Bytes of keys, held ones included, that are locked into memory at the moment. Needs the feature `locked-memory`.
@@ -55,6 +61,7 @@ impl OpeningStats {
         let (hits, misses) = (core.counters.hits.get(), core.counters.misses.snapshot());
         let gate = core.loads.gate();
         let calls_made = gate.calls();
+        let ends = core.store.values().map(|entry| entry.life.hard()).min();
         Self {
             hits,
             misses,
@@ -70,6 +77,7 @@ impl OpeningStats {
             refusals: u64::try_from(core.refusals.len()).unwrap_or(u64::MAX),
             evicted: core.store.evicted.get(),
             live: core.store.len(),
+            least_time_left: ends.map(|end| end.saturating_duration_since(Instant::now())),
             in_flight: u64::try_from(gate.in_flight()).unwrap_or(u64::MAX),
             locked_bytes: core.locker.bytes(),
             lock_failures: core.locker.failures(),

@@ -82,9 +82,13 @@ impl Budget {
 
     /// What was handed out so far.
     pub(crate) fn used<'l>(&self, leases: impl Iterator<Item = &'l Lease>) -> Amount {
-        let left = self.left();
+        self.limit.saturating_sub(self.unused(leases))
+    }
+
+    /// What may still be handed out, what threads have leased of it included.
+    pub(crate) fn unused<'l>(&self, leases: impl Iterator<Item = &'l Lease>) -> Amount {
         let leased = leases.fold(Amount::default(), |sum, lease| sum.saturating_add(lease.own()));
-        self.limit.saturating_sub(left.saturating_add(leased))
+        self.left().saturating_add(leased)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a sealing keyring is made of: how it finds keys, and how it loads them.
 use std::sync::Arc;
 
+#[cfg(feature = "tracing")]
+use datakey_loads::Attempt;
 use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
     Slept, Source, Standing, Sweep, Wait, later,
@@ -16,6 +18,8 @@ use super::{
     entry::{Entry, KeyStanding, class},
     limits::{SealingLimits, Usage},
 };
+#[cfg(feature = "tracing")]
+use crate::watch::record;
 use crate::{
     config::{ConfigError, LoadSettings},
     error::KeyringError,
@@ -30,7 +34,7 @@ use crate::{
     revocation::{self, Gone, Half},
     watch::{
         miss::MissReason,
-        record::{self, Cardinality, Counter, HalfCounters, StaleCounters},
+        record::{Cardinality, Counter, HalfCounters, StaleCounters, Voice},
     },
 };
 
@@ -56,6 +60,7 @@ pub(crate) struct Core<M: SealingMaterial> {
     janitor: Janitor,
     jitter: Jitter,
     slept: Slept,
+    voice: Voice,
 }
 
 /// A key to hand out, and perhaps an entry that should be replaced soon.
@@ -111,6 +116,7 @@ impl<M: SealingMaterial> Core<M> {
             janitor: Janitor::default(),
             jitter: Jitter::new(settings.seed),
             slept: settings.slept(),
+            voice: settings.voice("sealing"),
         }
     }
 
@@ -260,7 +266,7 @@ impl<M: SealingMaterial> Core<M> {
             Err(error) => {
                 let error = KeyringError::from(error);
                 if !self.refused(context, &error).is_empty() {
-                    record::revoked("sealing", context.digest(), &error);
+                    self.voice.revoked(context, &error);
                 }
                 Err(error)
             }
@@ -400,26 +406,31 @@ impl<M: SealingMaterial> Source for Core<M> {
             Err(error) => error,
         };
         let landed = Landed::new(Outcome::Failed(error.clone()));
-        let (digest, error) = (*context.digest(), KeyringError::from(error));
+        let (voice, own, error) = (self.voice, context.clone(), KeyringError::from(error));
         let gone = self.refused(context, &error);
         if !gone.is_empty() {
             return landed.announcing(move || {
                 drop(gone);
-                record::revoked("sealing", &digest, &error);
+                voice.revoked(&own, &error);
             });
         }
-        let Some(entry) = self.store.peek(&digest) else {
+        let Some(entry) = self.store.peek(context.digest()) else {
             return landed;
         };
         let asked = error.provider_error().and_then(ProviderError::delay);
         if entry.life.note_failure(error.outage(), asked, &self.jitter, now) {
-            return landed.announcing(move || record::refresh_failed("sealing", &digest, &error));
+            return landed.announcing(move || voice.refresh_failed(&own, &error));
         }
         landed
     }
 
     fn is_wanted(&self, context: &EncryptionContext) -> bool {
         self.store.peek(context.digest()).is_some()
+    }
+
+    #[cfg(feature = "tracing")]
+    fn around(&self, attempt: Attempt<Self>) -> Attempt<Self> {
+        record::in_the_callers_span(attempt)
     }
 
     fn taken_over(&self, context: &EncryptionContext, since: Instant, pulse: &Arc<Pulse>) {
@@ -436,7 +447,7 @@ impl<M: SealingMaterial> Sweep for Core<M> {
         let old = self
             .store
             .sweep(MissReason::Age, |entry| now >= entry.life.hard());
-        record::swept("sealing", old.len());
+        self.voice.swept(old.len());
         self.loads.take_back(|entry| now >= entry.life.hard());
     }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     kept::{
         handle::{Handle, Handles, Held, stripe},
+        lease::Amount,
         store::Kept,
     },
     watch::miss::MissReason,
@@ -46,6 +47,12 @@ impl<S> Entry<S> {
                 Standing::Stale { because, .. } => KeyStanding::Stale(class(because)),
             },
         }
+    }
+
+    /// For how long it may be used at the most, and for how much.
+    pub(crate) fn left(&self, now: Instant) -> (Duration, Amount) {
+        let time = self.life.hard().saturating_duration_since(now);
+        (time, self.budget.unused(self.handles.leases()))
     }
 
     /// Reserves on a key that was just loaded; `None` when others were faster or it is too old by now.

@@ -1,4 +1,8 @@
 //! A snapshot of what a sealing keyring did.
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::core::Core;
 use crate::{
     material::SealingMaterial,
@@ -56,6 +60,12 @@ pub struct SealingStats {
     pub evicted: u64,
     /// Keys that are kept at the moment, aged ones included.
     pub live: u64,
+    /// How long it is until the first of them is too old to be used; `None` where there are none.
+    pub least_time_left: Option<Duration>,
+    /// How many messages may still be sealed under the one with the fewest left; `None` where there are none.
+    pub least_messages_left: Option<u64>,
+    /// How many bytes may still be sealed under the one with the fewest left; `None` where there are none.
+    pub least_bytes_left: Option<u64>,
     /// Of the last contexts that were new, most were used once: something that differs from record to record is in
     /// the encryption context. It belongs in the associated data.
     pub contexts_look_per_record: bool,
@@ -76,6 +86,8 @@ impl SealingStats {
         let (hits, misses) = (core.counters.hits.get(), core.counters.misses.snapshot());
         let gate = core.loads.gate();
         let calls_made = gate.calls();
+        let now = Instant::now();
+        let keys: Vec<_> = core.store.values().map(|entry| entry.left(now)).collect();
         Self {
             hits,
             misses,
@@ -89,6 +101,9 @@ impl SealingStats {
             revoked: core.revoked.get(),
             evicted: core.store.evicted.get(),
             live: core.store.len(),
+            least_time_left: keys.iter().map(|(time, _)| *time).min(),
+            least_messages_left: keys.iter().map(|(_, left)| left.messages).min(),
+            least_bytes_left: keys.iter().map(|(_, left)| left.bytes).min(),
             contexts_look_per_record: core.cardinality.looks_per_record(),
             in_flight: u64::try_from(gate.in_flight()).unwrap_or(u64::MAX),
             locked_bytes: core.locker.bytes(),

@@ -26,6 +26,11 @@ impl Labels {
         metrics::gauge!(name, self.with(None)).set(exact(value));
     }
 
+    /// What is left of keys: not a number where there are none.
+    fn left(&self, name: &'static str, left: Option<f64>) {
+        metrics::gauge!(name, self.with(None)).set(left.unwrap_or(f64::NAN));
+    }
+
     fn misses(&self, misses: &Misses) {
         for (reason, count) in misses.iter() {
             let reason = Label::from_static_parts("reason", reason.as_str());
@@ -63,10 +68,16 @@ impl SealingStats {
     /// | `datakey.keyring.calls` | counter | | calls made to the provider |
     /// | `datakey.keyring.calls_avoided` | gauge | | requests beyond the calls made |
     /// | `datakey.keyring.keys` | gauge | | keys that are kept |
+    /// | `datakey.keyring.least_time_left` | gauge | | seconds until the first of them is too old to be used |
+    /// | `datakey.keyring.least_messages_left` | gauge | | messages left to the one with the fewest; sealing only |
+    /// | `datakey.keyring.least_bytes_left` | gauge | | bytes left to the one with the fewest; sealing only |
     /// | `datakey.keyring.locked_bytes` | gauge | | bytes of keys that are locked into memory |
     /// | `datakey.keyring.lock_failures` | counter | | pieces of memory that could not be locked |
     /// | `datakey.keyring.contexts_look_per_record` | gauge | | 1 when there seems to be an encryption context for each record; sealing only |
     /// | `datakey.keyring.loads_in_flight` | gauge | | loads in flight |
+    ///
+    /// What is left is not a number while no key is kept. An alert on it sees a key that nothing replaces: one that serves past its
+    /// soft age, in an outage, or that is used up faster than it is replaced.
     ///
     /// All have the label `half`, which is `sealing` or `opening`, so that both keyrings of a process stand beside each
     /// other. A process with several of one kind names them with [`publish_as`](Self::publish_as): the same names would
@@ -121,6 +132,12 @@ impl SealingStats {
         labels.count("datakey.keyring.calls", self.calls_made);
         labels.gauge("datakey.keyring.calls_avoided", self.calls_avoided);
         labels.gauge("datakey.keyring.keys", self.live);
+        let time = self.least_time_left.map(|time| time.as_secs_f64());
+        labels.left("datakey.keyring.least_time_left", time);
+        let messages = self.least_messages_left.map(exact);
+        labels.left("datakey.keyring.least_messages_left", messages);
+        let bytes = self.least_bytes_left.map(exact);
+        labels.left("datakey.keyring.least_bytes_left", bytes);
         labels.gauge("datakey.keyring.locked_bytes", self.locked_bytes);
         labels.count("datakey.keyring.lock_failures", self.lock_failures);
         labels.gauge("datakey.keyring.loads_in_flight", self.in_flight);
@@ -162,6 +179,8 @@ impl OpeningStats {
         labels.count("datakey.keyring.calls", self.calls_made);
         labels.gauge("datakey.keyring.calls_avoided", self.calls_avoided);
         labels.gauge("datakey.keyring.keys", self.live);
+        let time = self.least_time_left.map(|time| time.as_secs_f64());
+        labels.left("datakey.keyring.least_time_left", time);
         labels.gauge("datakey.keyring.locked_bytes", self.locked_bytes);
         labels.count("datakey.keyring.lock_failures", self.lock_failures);
         labels.gauge("datakey.keyring.loads_in_flight", self.in_flight);

@@ -7,11 +7,19 @@
 //! | `datakey.keyring.revoked` | warn | live keys were dropped because of what the provider said of key or context |
 //! | `datakey.keyring.contexts_look_per_record` | warn | most new contexts were used once |
 //! | `datakey.keyring.swept` | debug | idle keys were wiped |
-#![cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "told to nobody"))]
+//!
+//! The first two name the context by the keys of its pairs, and by the start of its digest, which tells two with the same keys apart.
+//! Its values are told where the builder was told so: they are no secrets, and may be nobody else's business.
+#![cfg_attr(
+    not(feature = "tracing"),
+    expect(dead_code, unused_variables, reason = "told to nobody")
+)]
 
+#[cfg(feature = "tracing")]
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datakey_provider::ErrorClass;
+use datakey_provider::{EncryptionContext, ErrorClass};
 
 use super::miss::{MissReason, Misses, StaleServes};
 use crate::{
@@ -159,27 +167,84 @@ pub(crate) fn avoided(hits: u64, misses: &Misses, calls_made: u64) -> u64 {
     hits.wrapping_add(misses.total()).saturating_sub(calls_made)
 }
 
-/// A load in the background failed. The context is named by the start of its digest, as its values may be private.
-pub(crate) fn refresh_failed(half: &'static str, digest: &[u8; 32], error: &KeyringError) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(
-        name: "datakey.keyring.refresh_failed",
-        half,
-        context = %Start(digest),
-        error = %error,
-        "a key was not replaced in the background and goes on serving"
-    );
+/// How a keyring speaks of its keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Voice {
+    /// Which half it is.
+    pub(crate) half: &'static str,
+    /// Whether contexts are told with their values.
+    pub(crate) values: bool,
 }
 
-pub(crate) fn revoked(half: &'static str, digest: &[u8; 32], error: &KeyringError) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(
-        name: "datakey.keyring.revoked",
-        half,
-        context = %Start(digest),
-        error = %error,
-        "a live key was dropped"
-    );
+impl Voice {
+    /// A load in the background failed.
+    pub(crate) fn refresh_failed(self, context: &EncryptionContext, error: &KeyringError) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(
+            name: "datakey.keyring.refresh_failed",
+            half = self.half,
+            context = %Named(self, context),
+            digest = %Start(context.digest()),
+            error = %error,
+            "a key was not replaced in the background and goes on serving"
+        );
+    }
+
+    pub(crate) fn revoked(self, context: &EncryptionContext, error: &KeyringError) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(
+            name: "datakey.keyring.revoked",
+            half = self.half,
+            context = %Named(self, context),
+            digest = %Start(context.digest()),
+            error = %error,
+            "a live key was dropped"
+        );
+    }
+
+    pub(crate) fn swept(self, keys: usize) {
+        #[cfg(feature = "tracing")]
+        if keys > 0 {
+            tracing::debug!(name: "datakey.keyring.swept", half = self.half, keys, "idle keys were wiped");
+        }
+    }
+}
+
+/// What a load does stands in the span of whoever began it and waits, whichever task drives it.
+#[cfg(feature = "tracing")]
+pub(crate) fn in_the_callers_span<T>(
+    attempt: Pin<Box<dyn Future<Output = T> + Send>>,
+) -> Pin<Box<dyn Future<Output = T> + Send>>
+where
+    T: 'static,
+{
+    use tracing::Instrument as _;
+    let span = tracing::Span::current();
+    if span.is_disabled() {
+        attempt
+    } else {
+        Box::pin(attempt.instrument(span))
+    }
+}
+
+/// A context by the keys of its pairs, and by their values where those are to be told: `purpose, tenant`, or
+/// `purpose=orders, tenant=acme`.
+#[cfg(feature = "tracing")]
+struct Named<'a>(Voice, &'a EncryptionContext);
+
+#[cfg(feature = "tracing")]
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(voice, context) = self;
+        for (index, (key, value)) in context.iter().enumerate() {
+            let between = if index > 0 { ", " } else { "" };
+            write!(f, "{between}{}", key.escape_debug())?;
+            if voice.values {
+                write!(f, "={}", value.escape_debug())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn contexts_look_per_record() {
@@ -188,13 +253,6 @@ pub(crate) fn contexts_look_per_record() {
         name: "datakey.keyring.contexts_look_per_record",
         "most new encryption contexts were used once: what differs from record to record belongs in the associated data"
     );
-}
-
-pub(crate) fn swept(half: &'static str, keys: usize) {
-    #[cfg(feature = "tracing")]
-    if keys > 0 {
-        tracing::debug!(name: "datakey.keyring.swept", half, keys, "idle keys were wiped");
-    }
 }
 
 #[cfg(feature = "tracing")]
