@@ -75,17 +75,15 @@ async fn what_is_left_of_keys_is_a_gauge() {
     }
     keyring.sealing.stats().publish();
     keyring.opening.stats().publish();
-    let first_made = Duration::from_secs(40);
-    assert_eq!(
-        left("time", "sealing"),
-        Some((DEFAULT_HARD_AGE - first_made).as_secs_f64())
-    );
+    // The system's clocks have a part in how old keys are, so that ages are not exact to the nanosecond.
+    let about = |half, seconds: f64| (left("time", half).unwrap() - seconds).abs() < 0.1;
+    assert!(about("sealing", DEFAULT_HARD_AGE.as_secs_f64() - 40.0));
+    assert!(about("opening", 260.0));
     assert_eq!(
         left("messages", "sealing"),
         Some((DEFAULT_MAX_MESSAGES - 3) as f64)
     );
     assert_eq!(left("bytes", "sealing"), Some((DEFAULT_MAX_BYTES - 300) as f64));
-    assert_eq!(left("time", "opening"), Some(260.0));
     assert_eq!(left("messages", "opening"), None);
 }
 
