@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::{
     BuildError, FakeKmsBuilder, FaultId, FaultRule, KeyMetadata, KmsError, KmsErrorCode, KmsOperation,
     Latency, Ledger, NewKey, Principal, Quota,
-    access::Asker,
+    access::{Asker, Source},
     admission::Admission,
     arn::{is_region, partition_of},
     engine::Engine,
@@ -192,6 +192,7 @@ impl FakeKms {
         Asker {
             principal: self.caller(),
             grant_tokens: &[],
+            source: Source::HERE,
         }
     }
 
@@ -343,7 +344,8 @@ impl FakeKms {
     /// # Errors
     /// `NotFoundException`, `MalformedPolicyDocumentException`.
     pub fn put_key_policy(&self, key_id: &str, json: &str) -> Result<(), KmsError> {
-        self.engine().put_key_policy(&Asker::OWNER, key_id, json, true)
+        self.engine()
+            .put_key_policy(&Asker::OWNER, key_id, json, Some(true))
     }
 
     /// Gives a key a second name, which starts with `alias/`.

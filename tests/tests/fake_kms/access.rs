@@ -418,7 +418,7 @@ async fn policies_are_put_and_got_over_http() {
     let principal =
         json!({"Effect": "Allow", "Principal": {"AWS": "alice"}, "Action": "kms:*", "Resource": "*"});
     let condition = json!({"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*",
-        "Condition": {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}}});
+        "Condition": {"DateGreaterThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}});
     for bad in [
         "{".to_owned(),
         "{}".to_owned(),

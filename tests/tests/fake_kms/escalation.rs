@@ -220,31 +220,6 @@ fn a_policy_that_means_something_else_here_than_in_kms_is_refused_with_what_is_w
         (
             statement(
                 "Condition",
-                json!({ "StringEquals": { "kms:RequestAlias": "alias/orders" } }),
-            ),
-            "kms:RequestAlias",
-        ),
-        (
-            statement(
-                "Condition",
-                json!({ "StringEquals": { "aws:ResourceTag/team": "shop" } }),
-            ),
-            "aws:ResourceTag/team",
-        ),
-        (
-            statement("Condition", json!({ "Bool": { "kms:MultiRegion": true } })),
-            "kms:MultiRegion",
-        ),
-        (
-            statement(
-                "Condition",
-                json!({ "ForAnyValue:StringEquals": { "kms:GrantOperations": "Decrypt" } }),
-            ),
-            "kms:GrantOperations",
-        ),
-        (
-            statement(
-                "Condition",
                 json!({ "StringEquals": { "aws:PrincipalArn": "${aws:userid}" } }),
             ),
             "${aws:userid}",

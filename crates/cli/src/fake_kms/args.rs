@@ -11,8 +11,8 @@ Latencies:  5ms, 3ms..40ms, normal:MEAN,DEVIATION, lognormal:MEDIAN,P99, exponen
 Faults:     what happens, and to which calls, with commas between:
   error=KMSInternalException  hang[=30s]  drop  reset  garbage  page=503  cut  slow=5s  delay=100ms
   on=Decrypt  key=alias/orders  after=2  times=3  from=10s  until=20s  probability=0.1
-Principals: a JSON list of {\"access_key_id\", \"secret_access_key\", \"session_token\", \"arn\", \"policy\"}, the last
-  three of which may be left out
+Principals: a JSON list of {\"access_key_id\", \"secret_access_key\", \"session_token\", \"arn\", \"policy\", \"tags\",
+  \"source_ip\"}, of which the first two must be there; tags are {\"team\": \"shop\"}, the address is that of all its calls
 
 All calls of a Region are at METRICS_PATH for Prometheus, and at LEDGER_PATH in JSON. It answers in every Region: in the
 one that a request's signature is scoped to. It ends on SIGINT, SIGTERM or SIGHUP. Clients that go through a proxy by

@@ -1,5 +1,5 @@
 //! Who may call the emulator.
-use std::fs;
+use std::{collections::BTreeMap, fs, net::IpAddr};
 
 use datakey::fake_kms::{FakeKms, Principal, PrincipalError};
 use serde::Deserialize;
@@ -22,6 +22,9 @@ struct Entry {
     session_token: Option<String>,
     arn: Option<String>,
     policy: Option<Value>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    source_ip: Option<IpAddr>,
 }
 
 /// Lets in all that the command line names, and answers the credentials of the first. With none, everybody is let in;
@@ -74,6 +77,8 @@ impl Entry {
                     session_token: None,
                     arn: name.map(str::to_owned),
                     policy: None,
+                    tags: BTreeMap::new(),
+                    source_ip: None,
                 })
             }
             // The text itself has a secret.
@@ -96,6 +101,12 @@ impl Entry {
         let mut principal = Principal::new(&self.access_key_id, &self.secret_access_key, &arn)?;
         if let Some(token) = &self.session_token {
             principal = principal.with_session_token(token);
+        }
+        for (key, value) in &self.tags {
+            principal = principal.with_tag(key, value);
+        }
+        if let Some(address) = self.source_ip {
+            principal = principal.with_source_ip(address);
         }
         match &self.policy {
             Some(policy) => principal.with_policy(&policy.to_string()),

@@ -218,7 +218,9 @@ fn faults_and_principals_are_read_from_files() {
         "# the first call only\n\nerror=KMSInternalException,times=1\n",
     );
     let principals = r#"[{"access_key_id": "AKIA1", "secret_access_key": "s", "arn": "role/sealer",
-        "policy": {"Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"}}}]"#;
+        "tags": {"team": "shop"}, "source_ip": "203.0.113.7",
+        "policy": {"Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*", "Condition": {
+            "StringEquals": {"aws:PrincipalTag/team": "shop"}, "IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}}}]"#;
     shell.write("principals", principals);
     let arguments = [
         "--key",
@@ -260,6 +262,9 @@ fn what_is_not_right_is_refused_before_it_listens() {
     let shell = Shell::new();
     fs::write(shell.path("faults"), "drop\nnonsense\n").unwrap();
     fs::write(shell.path("principals"), "{}").unwrap();
+    let unknown = r#"[{"access_key_id": "AKIA1", "secret_access_key": "s", "policy": {"Statement": {"Effect": "Deny",
+        "Action": "kms:*", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}}}]"#;
+    shell.write("unknown-key", unknown);
     for arguments in [
         ["--region", "Mars"],
         ["--account", "12"],
@@ -282,6 +287,11 @@ fn what_is_not_right_is_refused_before_it_listens() {
         let (kind, message) = shell.run(line).ends(2).error();
         assert_eq!(kind, "usage", "{message}");
     }
+    let (_, message) = shell
+        .run(["fake-kms", "--json", "--principals", "unknown-key"])
+        .ends(2)
+        .error();
+    assert!(message.contains("aws:PrincipalOrgID"), "{message}");
     shell.write("principals", r#"["a secret"]"#);
     let told = shell
         .run(["fake-kms", "--principals", "principals"])

@@ -1,22 +1,28 @@
 //! Whether a principal may do something.
+use std::time::Duration;
+
 use super::{
     action::Action,
     document::{Effect, Policy, Statement, is_account},
-    facts::Facts,
+    facts::{Details, Facts, Source, Subject},
     pattern::fits,
     principal::Principal,
 };
-use crate::{KmsContext, KmsError, KmsErrorCode};
+use crate::{KmsError, KmsErrorCode};
 
 /// What somebody wants to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Inquiry<'a> {
     pub(crate) principal: &'a Principal,
     pub(crate) action: Action,
-    /// The key's ARN, or `*`.
+    /// The ARN of a key or an alias, or `*`.
     pub(crate) resource: &'a str,
-    /// The encryption context, of the operations that have one.
-    pub(crate) context: Option<&'a KmsContext>,
+    /// The key, if it is about one.
+    pub(crate) key: Option<&'a dyn Subject>,
+    pub(crate) details: Details<'a>,
+    pub(crate) source: Source,
+    /// On the fake's clock, since 1970.
+    pub(crate) now: Duration,
     /// The account and Region of the key.
     pub(crate) account: &'a str,
     pub(crate) region: &'a str,
@@ -25,10 +31,14 @@ pub(crate) struct Inquiry<'a> {
 impl Inquiry<'_> {
     fn facts(&self) -> Facts<'_> {
         Facts {
-            account: self.principal.account(),
-            arn: self.principal.arn(),
+            caller: self.principal.caller(),
+            action: self.action,
+            account: self.account,
             region: self.region,
-            context: self.context,
+            key: self.key,
+            details: self.details,
+            source: self.source,
+            now: self.now,
         }
     }
 }

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{action::Action, condition::Condition, pattern::fits};
+use super::{
+    action::Action,
+    condition::{Bearer, Condition},
+    pattern::fits,
+};
 use crate::lacking;
 
 /// What KMS asks a caller's leave for beside its operations.
@@ -31,13 +35,6 @@ pub enum PolicyError {
         /// What is wrong with it.
         what: Box<str>,
     },
-}
-
-/// Where a policy is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bearer {
-    Key,
-    Principal,
 }
 
 /// A policy, with the text that it was read from.
@@ -236,7 +233,7 @@ impl RawStatement {
                 let values = values.into_vec().into_iter().map(Scalar::into_text);
                 let values: Vec<String> = values.collect();
                 values.iter().try_for_each(|value| check_text(value))?;
-                Condition::new(&operator, &key, values)
+                Condition::new(&operator, &key, values, bearer)
             })
         });
         let actions = either("Action", listed(self.action), listed(self.not_action))?;

@@ -1,10 +1,14 @@
 //! Whoever calls, known by an access key.
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::document::{Bearer, Policy, PolicyError};
+use super::{
+    caller::{Caller, account_of},
+    condition::Bearer,
+    document::{Policy, PolicyError},
+};
 
 /// A user or role that calls the fake, known by its access key.
 ///
@@ -32,6 +36,8 @@ pub struct Principal {
     expires: Option<Duration>,
     arn: Arc<str>,
     pub(super) policy: Option<Arc<Policy>>,
+    tags: Vec<(String, String)>,
+    address: Option<IpAddr>,
 }
 
 /// Why something is not a principal.
@@ -69,6 +75,8 @@ impl Principal {
             expires: None,
             arn: arn.into(),
             policy: None,
+            tags: Vec::new(),
+            address: None,
         })
     }
 
@@ -95,6 +103,21 @@ impl Principal {
         Ok(self)
     }
 
+    /// A tag more, of the principal itself or of its session: what conditions find under `aws:PrincipalTag/`.
+    #[must_use]
+    pub fn with_tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// All its calls come from this address, as `aws:SourceIp` has it. Default: over HTTP from that of the client, and in process
+    /// from none.
+    #[must_use]
+    pub fn with_source_ip(mut self, address: IpAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
     /// The id of its access key.
     #[must_use]
     pub fn access_key_id(&self) -> &str {
@@ -114,6 +137,15 @@ impl Principal {
     /// Its account.
     pub(crate) fn account(&self) -> &str {
         account_of(&self.arn).unwrap_or_default()
+    }
+
+    /// As conditions ask about it.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller {
+            arn: &self.arn,
+            tags: &self.tags,
+            address: self.address,
+        }
     }
 
     #[cfg(feature = "http")]
@@ -143,16 +175,6 @@ impl Principal {
         let role = role.rsplit_once('/').map_or(role, |(_path, name)| name);
         start.replace(":sts:", ":iam:") == role_start && rest.split('/').next() == Some(role)
     }
-}
-
-/// The account in the ARN of a principal.
-fn account_of(arn: &str) -> Option<&str> {
-    let mut parts = arn.splitn(6, ':');
-    let start = (parts.next()?, parts.next()?, parts.next()?);
-    let (region, account, name) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_principal = start.0 == "arn" && matches!(start.2, "iam" | "sts") && region.is_empty();
-    (is_principal && is_account && !name.is_empty()).then_some(account)
 }
 
 impl fmt::Debug for Principal {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use super::{Engine, blob, key::Key, material::Material, store::Names};
 use crate::{
     KmsContext, KmsError, KmsErrorCode, Plaintext,
-    access::{Action, Asker},
+    access::{Action, Asker, Details},
+    arn::KeyId,
     error::constraint,
 };
 
@@ -77,7 +78,12 @@ impl Engine {
     ) -> Result<DataKeyPair, KmsError> {
         let plaintext = random(len)?;
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, Action::GenerateDataKey, &key, Some(context))?;
+        self.authorize(
+            asker,
+            Action::GenerateDataKey,
+            &key,
+            Details::cryptographic(Some(key_id), context),
+        )?;
         let made = self.seal(&key, context, plaintext.expose_secret())?;
         Ok(DataKeyPair {
             key_arn: made.key_arn,
@@ -100,13 +106,13 @@ impl Engine {
             asker,
             Action::GenerateDataKeyWithoutPlaintext,
             &key,
-            Some(context),
+            Details::cryptographic(Some(key_id), context),
         )?;
         self.seal(&key, context, plaintext.expose_secret())
     }
 
     pub(crate) fn generate_random(&self, asker: &Asker<'_>, len: usize) -> Result<Plaintext, KmsError> {
-        self.authorize_account(asker, Action::GenerateRandom)?;
+        self.authorize_account(asker, Action::GenerateRandom, Details::default())?;
         random(len)
     }
 
@@ -119,7 +125,12 @@ impl Engine {
     ) -> Result<Ciphertext, KmsError> {
         check_len("plaintext", plaintext.len(), MAX_PLAINTEXT_LEN)?;
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, Action::Encrypt, &key, Some(context))?;
+        self.authorize(
+            asker,
+            Action::Encrypt,
+            &key,
+            Details::cryptographic(Some(key_id), context),
+        )?;
         self.seal(&key, context, plaintext)
     }
 
@@ -130,7 +141,7 @@ impl Engine {
         context: &KmsContext,
         ciphertext: &[u8],
     ) -> Result<Decrypted, KmsError> {
-        self.open(asker, Action::Decrypt, key_id, context, ciphertext)
+        self.open(asker, Action::Decrypt, (key_id, context), None, ciphertext)
     }
 
     /// What `Decrypt` asks before it looks at a ciphertext.
@@ -141,7 +152,12 @@ impl Engine {
         context: &KmsContext,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, Action::Decrypt, &key, Some(context))?;
+        self.authorize(
+            asker,
+            Action::Decrypt,
+            &key,
+            Details::cryptographic(Some(key_id), context),
+        )?;
         key.usable()
     }
 
@@ -150,14 +166,18 @@ impl Engine {
         &self,
         asker: &Asker<'_>,
         action: Action,
-        key_id: Option<&str>,
-        context: &KmsContext,
+        (key_id, context): (Option<&str>, &KmsContext),
+        moves_to: Option<KeyId>,
         ciphertext: &[u8],
     ) -> Result<Decrypted, KmsError> {
+        let details = |key: &Key| Details {
+            on_same_key: moves_to.map(|to| to == key.id),
+            ..Details::cryptographic(key_id, context)
+        };
         check_len("ciphertextBlob", ciphertext.len(), MAX_CIPHERTEXT_LEN)?;
         let pinned = key_id.map(|text| self.find(text, Names::All)).transpose()?;
         if let Some(key) = &pinned {
-            self.authorize(asker, action, key, Some(context))?;
+            self.authorize(asker, action, key, details(key))?;
         }
         let parsed = blob::parse(ciphertext).ok_or(KmsErrorCode::InvalidCiphertext)?;
         let key = match pinned {
@@ -165,7 +185,7 @@ impl Engine {
             Some(_) => return Err(KmsErrorCode::IncorrectKey.into()),
             None => {
                 let key = self.find_id(parsed.key).map_err(|_unknown| not_ours())?;
-                let allowed = self.authorize(asker, action, &key, Some(context));
+                let allowed = self.authorize(asker, action, &key, details(&key));
                 // Whether the key exists is not told to whoever may not use it.
                 allowed.map_err(|error| match error.code() {
                     KmsErrorCode::AccessDenied => not_ours(),
@@ -193,10 +213,16 @@ impl Engine {
         source: (Option<&str>, &KmsContext),
         destination: (&str, &KmsContext),
     ) -> Result<ReEncrypted, KmsError> {
-        let opened = self.open(asker, Action::ReEncryptFrom, source.0, source.1, ciphertext)?;
+        let to = self.find(destination.0, Names::All);
+        let id = to.as_ref().ok().map(|key| key.id);
+        let opened = self.open(asker, Action::ReEncryptFrom, source, id, ciphertext)?;
         // `Encrypt`'s own limit does not apply: what was opened was once below it.
-        let key = self.find(destination.0, Names::All)?;
-        self.authorize(asker, Action::ReEncryptTo, &key, Some(destination.1))?;
+        let key = to?;
+        let details = Details {
+            on_same_key: Some(key.arn == opened.key_arn),
+            ..Details::cryptographic(Some(destination.0), destination.1)
+        };
+        self.authorize(asker, Action::ReEncryptTo, &key, details)?;
         Ok(ReEncrypted {
             source_key_arn: opened.key_arn,
             source_key_material_id: opened.key_material_id,

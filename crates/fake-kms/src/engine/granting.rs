@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     KmsContext, KmsError, KmsErrorCode,
-    access::{Action, Asker, Principal},
+    access::{Action, Asker, Details, GrantDetails, Principal},
     arn::{KeyId, partition_of},
     hex::hex,
     locks::{read, write},
@@ -47,9 +47,20 @@ impl Engine {
         dry_run: bool,
     ) -> Result<(String, Box<str>), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::CreateGrant, &key, None)?;
+        let asked = request.clone();
+        let details = Details {
+            grant: Some(GrantDetails {
+                operations: &asked.operations,
+                grantee: &asked.grantee,
+                retiring: asked.retiring.as_deref(),
+                subset: asked.subset.as_ref(),
+                equals: asked.equals.as_ref(),
+            }),
+            ..Details::default()
+        };
+        self.authorize(asker, Action::CreateGrant, &key, details)?;
         let terms = request.check()?;
-        self.authorize_grant(asker, &key, &terms)?;
+        self.authorize_grant(asker, &key, &terms, details)?;
         key.usable()?;
         let mut inner = write(&key.inner);
         let same = |grant: &&Arc<Grant>| terms.name.is_some() && grant.terms == terms;
@@ -86,7 +97,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<Page<Listed>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::ListGrants, &key, None)?;
+        self.authorize(asker, Action::ListGrants, &key, Details::default())?;
         let inner = read(&key.inner);
         if filter.id.is_some_and(|id| !is_grant_id(id)) {
             return Err(KmsErrorCode::InvalidGrantId.into());
@@ -108,7 +119,7 @@ impl Engine {
         retiring: &str,
         paging: &Paging<'_>,
     ) -> Result<Page<Listed>, KmsError> {
-        self.authorize_account(asker, Action::ListRetirableGrants)?;
+        self.authorize_account(asker, Action::ListRetirableGrants, Details::default())?;
         let keys = read(&self.keys);
         let mut listed: Vec<Listed> = Vec::new();
         let now = self.clock.unix();
@@ -144,7 +155,7 @@ impl Engine {
                 || (may_retire && principal.is_named(&terms.grantee))
         };
         if !asker.principal.is_none_or(retires) {
-            self.authorize(asker, Action::RetireGrant, &key, None)?;
+            self.authorize(asker, Action::RetireGrant, &key, Details::default())?;
         }
         key.end_grant(&id, dry_run);
         Ok(())
@@ -158,7 +169,7 @@ impl Engine {
         dry_run: bool,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::RevokeGrant, &key, None)?;
+        self.authorize(asker, Action::RevokeGrant, &key, Details::default())?;
         key.grant(grant_id)?;
         key.end_grant(grant_id, dry_run);
         Ok(())

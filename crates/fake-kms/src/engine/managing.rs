@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::{Action, Asker},
+    access::{Action, Asker, Details, KindOfKey},
     arn::KeyId,
     error::constraint,
     locks::{read, write},
@@ -46,7 +46,7 @@ pub struct NewKey {
     pub(crate) multi_region: bool,
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) policy: Option<String>,
-    pub(crate) bypass_lockout_check: bool,
+    pub(crate) bypass_lockout_check: Option<bool>,
 }
 
 impl NewKey {
@@ -82,16 +82,30 @@ impl NewKey {
     pub(super) fn check(&self) -> Result<(), KmsError> {
         check_description(&self.description)
     }
+
+    pub(super) fn details(&self, kind: KindOfKey) -> Details<'_> {
+        Details {
+            new_key: Some(kind),
+            tags: &self.tags,
+            bypasses_lockout_check: self.bypass_lockout_check,
+            ..Details::default()
+        }
+    }
 }
 
 impl Engine {
     pub(crate) fn create_key(&self, asker: &Asker<'_>, new: &NewKey) -> Result<KeyMetadata, KmsError> {
-        self.authorize_account(asker, Action::CreateKey)?;
-        new.check()?;
-        let tags = tags::check(&new.tags)?;
-        let policy = self.new_policy(asker, None, new.policy.as_deref(), new.bypass_lockout_check)?;
         let internal = |_no_random| KmsErrorCode::Internal;
         let id = KeyId::random(new.multi_region).map_err(internal)?;
+        let details = new.details(if new.multi_region {
+            KindOfKey::Primary
+        } else {
+            KindOfKey::OneRegion
+        });
+        self.authorize_new(asker, id, details)?;
+        new.check()?;
+        let tags = tags::check(&new.tags)?;
+        let policy = self.new_policy(asker, None, new.policy.as_deref(), details)?;
         let region = &self.place.region;
         let now = self.clock.unix();
         let key = Key {
@@ -120,7 +134,11 @@ impl Engine {
 
     pub(crate) fn describe_key(&self, asker: &Asker<'_>, key_id: &str) -> Result<KeyMetadata, KmsError> {
         let key = self.find(key_id, Names::All)?;
-        self.authorize(asker, Action::DescribeKey, &key, None)?;
+        let details = Details {
+            named: Some(key_id),
+            ..Details::default()
+        };
+        self.authorize(asker, Action::DescribeKey, &key, details)?;
         key.metadata(self.clock.unix())
     }
 
@@ -130,7 +148,7 @@ impl Engine {
         asker: &Asker<'_>,
         paging: &Paging<'_>,
     ) -> Result<Page<(String, Arc<str>)>, KmsError> {
-        self.authorize_account(asker, Action::ListKeys)?;
+        self.authorize_account(asker, Action::ListKeys, Details::default())?;
         let now = self.clock.unix();
         let keys = read(&self.keys);
         let there = keys.values().filter(|key| !key.is_deleted(now));
@@ -154,7 +172,7 @@ impl Engine {
     ) -> Result<(), KmsError> {
         check_description(description)?;
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::UpdateKeyDescription, &key, None)?;
+        self.authorize(asker, Action::UpdateKeyDescription, &key, Details::default())?;
         key.not_pending_deletion()?;
         write(&key.inner).description = description.into();
         Ok(())
@@ -167,7 +185,7 @@ impl Engine {
         } else {
             Action::DisableKey
         };
-        self.authorize(asker, action, &key, None)?;
+        self.authorize(asker, action, &key, Details::default())?;
         key.set_enabled(self.clock.unix(), enabled)
     }
 
@@ -187,7 +205,11 @@ impl Engine {
             return Err(constraint("pendingWindowInDays", &days.to_string(), rule));
         };
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::ScheduleKeyDeletion, &key, None)?;
+        let details = Details {
+            waiting_days: Some(i64::from(days)),
+            ..Details::default()
+        };
+        self.authorize(asker, Action::ScheduleKeyDeletion, &key, details)?;
         let now = self.clock.unix();
         key.schedule_deletion(now, days)?;
         key.metadata(now)
@@ -195,7 +217,7 @@ impl Engine {
 
     pub(crate) fn cancel_key_deletion(&self, asker: &Asker<'_>, key_id: &str) -> Result<Arc<str>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::CancelKeyDeletion, &key, None)?;
+        self.authorize(asker, Action::CancelKeyDeletion, &key, Details::default())?;
         key.cancel_deletion(self.clock.unix())?;
         Ok(Arc::clone(&key.arn))
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::{Action, Asker},
+    access::{Action, Asker, Details, KindOfKey},
     locks::{read, write},
 };
 
@@ -31,12 +31,17 @@ impl Engine {
         there: &Self,
         new: &NewKey,
     ) -> Result<Replicated, KmsError> {
-        let key = self.primary(asker, Action::ReplicateKey, key_id)?;
-        there.authorize_account(asker, Action::CreateKey)?;
+        let asked = Details {
+            replica_region: Some(&there.place.region),
+            ..Details::default()
+        };
+        let key = self.primary(asker, Action::ReplicateKey, key_id, asked)?;
+        let details = new.details(KindOfKey::Replica);
+        there.authorize_new(asker, key.id, details)?;
         key.usable()?;
         new.check()?;
         let tags = tags::check(&new.tags)?;
-        let policy = there.new_policy(asker, None, new.policy.as_deref(), new.bypass_lockout_check)?;
+        let policy = there.new_policy(asker, None, new.policy.as_deref(), details)?;
         let (now, region) = (there.clock.unix(), &there.place.region);
         let replica = Arc::new(Key {
             id: key.id,
@@ -74,7 +79,11 @@ impl Engine {
         key_id: &str,
         there: &Self,
     ) -> Result<(), KmsError> {
-        let key = self.primary(asker, Action::UpdatePrimaryRegion, key_id)?;
+        let asked = Details {
+            primary_region: Some(&there.place.region),
+            ..Details::default()
+        };
+        let key = self.primary(asker, Action::UpdatePrimaryRegion, key_id, asked)?;
         key.usable()?;
         let region = &*there.place.region;
         let no_replica = || {
@@ -83,7 +92,7 @@ impl Engine {
         };
         let replica = there.find_id(key.id).map_err(|_missing| no_replica())?;
         // Both keys are changed, so that leave is needed for both.
-        there.authorize(asker, Action::UpdatePrimaryRegion, &replica, None)?;
+        there.authorize(asker, Action::UpdatePrimaryRegion, &replica, asked)?;
         replica.usable()?;
         let now = self.clock.unix();
         let moved = key.shared.change_family(|family| {
@@ -93,9 +102,15 @@ impl Engine {
         moved.flatten().ok_or_else(no_replica)
     }
 
-    fn primary(&self, asker: &Asker<'_>, action: Action, key_id: &str) -> Result<Arc<Key>, KmsError> {
+    fn primary(
+        &self,
+        asker: &Asker<'_>,
+        action: Action,
+        key_id: &str,
+        details: Details<'_>,
+    ) -> Result<Arc<Key>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, action, &key, None)?;
+        self.authorize(asker, action, &key, details)?;
         match key.shared.family() {
             Some(family) if family.primary == key.region => Ok(key),
             _ => Err(KmsError::with_message(

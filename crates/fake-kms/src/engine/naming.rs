@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::{Action, Asker},
+    access::{Action, Asker, Details},
     arn::KeyId,
     error::constraint,
     locks::{read, write},
@@ -26,7 +26,7 @@ impl Engine {
         check_name(name)?;
         let key = self.alias_target(target)?;
         self.authorize_alias(asker, Action::CreateAlias, name)?;
-        self.authorize(asker, Action::CreateAlias, &key, None)?;
+        self.authorize(asker, Action::CreateAlias, &key, Details::default())?;
         key.not_pending_deletion()?;
         // An alias whose key is gone is forgotten here, so that its name is free.
         let _it_may_be_there = self.find_alias(name);
@@ -58,8 +58,13 @@ impl Engine {
         check_name(name)?;
         let key = self.alias_target(target)?;
         self.authorize_alias(asker, Action::UpdateAlias, name)?;
-        self.authorize(asker, Action::UpdateAlias, &key, None)?;
-        self.authorize(asker, Action::UpdateAlias, &*self.find_alias(name)?, None)?;
+        self.authorize(asker, Action::UpdateAlias, &key, Details::default())?;
+        self.authorize(
+            asker,
+            Action::UpdateAlias,
+            &*self.find_alias(name)?,
+            Details::default(),
+        )?;
         key.not_pending_deletion()?;
         if let Some(alias) = write(&self.aliases).get_mut(name) {
             alias.target = key.id;
@@ -71,7 +76,12 @@ impl Engine {
     pub(crate) fn delete_alias(&self, asker: &Asker<'_>, name: &str) -> Result<(), KmsError> {
         check_name(name)?;
         self.authorize_alias(asker, Action::DeleteAlias, name)?;
-        self.authorize(asker, Action::DeleteAlias, &*self.find_alias(name)?, None)?;
+        self.authorize(
+            asker,
+            Action::DeleteAlias,
+            &*self.find_alias(name)?,
+            Details::default(),
+        )?;
         write(&self.aliases).remove(name);
         Ok(())
     }
@@ -82,7 +92,7 @@ impl Engine {
         key_id: Option<&str>,
         paging: &Paging<'_>,
     ) -> Result<Page<(String, Alias)>, KmsError> {
-        self.authorize_account(asker, Action::ListAliases)?;
+        self.authorize_account(asker, Action::ListAliases, Details::default())?;
         let key = key_id.map(|text| self.find(text, Names::NoAlias)).transpose()?;
         let now = self.clock.unix();
         let keys = read(&self.keys);

@@ -9,9 +9,9 @@ use super::{
     store::Names,
 };
 use crate::{
-    KmsContext, KmsError, KmsErrorCode,
-    access::{Action, Asker, Inquiry, Policy, Principal, Verdict, decide},
-    arn::partition_of,
+    KmsError, KmsErrorCode,
+    access::{Action, Asker, Details, Inquiry, Policy, Principal, Subject, Verdict, decide},
+    arn::{KeyId, partition_of},
     locks::{read, write},
 };
 
@@ -23,6 +23,34 @@ const PAGE: PageLen = PageLen {
     most: 1000,
 };
 
+/// A key as conditions ask about it.
+struct View<'a> {
+    engine: &'a Engine,
+    key: &'a Key,
+}
+
+impl Subject for View<'_> {
+    fn is_primary(&self) -> Option<bool> {
+        self.key
+            .shared
+            .family()
+            .map(|family| family.primary == self.key.region)
+    }
+
+    fn tags(&self) -> Vec<(String, String)> {
+        let inner = read(&self.key.inner);
+        let tags = inner.tags.iter();
+        tags.map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    fn aliases(&self) -> Vec<String> {
+        let aliases = read(&self.engine.aliases);
+        let own = aliases.iter().filter(|(_, alias)| alias.target == self.key.id);
+        own.map(|(name, _)| name.to_string()).collect()
+    }
+}
+
 impl Engine {
     /// Lets the asker do something with a key, or says why not.
     pub(super) fn authorize(
@@ -30,18 +58,11 @@ impl Engine {
         asker: &Asker<'_>,
         action: Action,
         key: &Key,
-        context: Option<&KmsContext>,
+        details: Details<'_>,
     ) -> Result<(), KmsError> {
-        self.check_grant_tokens(asker)?;
-        let Some(principal) = asker.principal else {
-            return Ok(());
-        };
-        let inquiry = self.inquiry(principal, action, &key.arn, context);
-        let policy = Arc::clone(&read(&key.inner).policy);
-        match decide(&inquiry, Some(&policy)) {
-            Verdict::NotAllowed(_) if key.grants_let(principal, action, context) => Ok(()),
-            verdict => verdict.into_result(&inquiry),
-        }
+        self.decide(asker, action, key, details, |principal| {
+            key.grants_let(principal, action, details.context)
+        })
     }
 
     /// Lets the asker make a grant. Whom no policy but a grant lets do so can pass on what that grant has, and no more.
@@ -50,14 +71,36 @@ impl Engine {
         asker: &Asker<'_>,
         key: &Key,
         terms: &Terms,
+        details: Details<'_>,
     ) -> Result<(), KmsError> {
+        self.decide(asker, Action::CreateGrant, key, details, |principal| {
+            key.grants_let_grant(principal, terms)
+        })
+    }
+
+    /// Asks the policies, and where these do not allow it the grants.
+    fn decide(
+        &self,
+        asker: &Asker<'_>,
+        action: Action,
+        key: &Key,
+        details: Details<'_>,
+        grants_let: impl FnOnce(&Principal) -> bool,
+    ) -> Result<(), KmsError> {
+        self.check_grant_tokens(asker)?;
         let Some(principal) = asker.principal else {
             return Ok(());
         };
-        let inquiry = self.inquiry(principal, Action::CreateGrant, &key.arn, None);
+        let view = View { engine: self, key };
+        let inquiry = Inquiry {
+            resource: &key.arn,
+            key: Some(&view),
+            details,
+            ..self.inquiry(asker, principal, action)
+        };
         let policy = Arc::clone(&read(&key.inner).policy);
         match decide(&inquiry, Some(&policy)) {
-            Verdict::NotAllowed(_) if key.grants_let_grant(principal, terms) => Ok(()),
+            Verdict::NotAllowed(_) if grants_let(principal) => Ok(()),
             verdict => verdict.into_result(&inquiry),
         }
     }
@@ -70,60 +113,92 @@ impl Engine {
         action: Action,
         name: &str,
     ) -> Result<(), KmsError> {
-        let Some(principal) = asker.principal else {
-            return Ok(());
-        };
-        let arn = self.place.alias_arn(name);
-        let inquiry = self.inquiry(principal, action, &arn, None);
-        decide(&inquiry, None).into_result(&inquiry)
+        self.authorize_by_own(asker, action, &self.place.alias_arn(name), Details::default())
     }
 
     /// Lets the asker do something that is about no key.
-    pub(super) fn authorize_account(&self, asker: &Asker<'_>, action: Action) -> Result<(), KmsError> {
+    pub(super) fn authorize_account(
+        &self,
+        asker: &Asker<'_>,
+        action: Action,
+        details: Details<'_>,
+    ) -> Result<(), KmsError> {
+        self.authorize_by_own(asker, action, "*", details)
+    }
+
+    /// Lets the asker make a key: with tags, it must be let tag it, too.
+    pub(super) fn authorize_new(
+        &self,
+        asker: &Asker<'_>,
+        id: KeyId,
+        details: Details<'_>,
+    ) -> Result<(), KmsError> {
+        self.authorize_account(asker, Action::CreateKey, details)?;
+        if details.tags.is_empty() {
+            return Ok(());
+        }
+        self.authorize_by_own(asker, Action::TagResource, &self.place.key_arn(id), details)
+    }
+
+    /// Asks the policy of the principal, as there is no other.
+    fn authorize_by_own(
+        &self,
+        asker: &Asker<'_>,
+        action: Action,
+        resource: &str,
+        details: Details<'_>,
+    ) -> Result<(), KmsError> {
         let Some(principal) = asker.principal else {
             return Ok(());
         };
-        let inquiry = self.inquiry(principal, action, "*", None);
+        let inquiry = Inquiry {
+            resource,
+            details,
+            ..self.inquiry(asker, principal, action)
+        };
         decide(&inquiry, None).into_result(&inquiry)
     }
 
-    fn inquiry<'a>(
-        &'a self,
-        principal: &'a Principal,
-        action: Action,
-        resource: &'a str,
-        context: Option<&'a KmsContext>,
-    ) -> Inquiry<'a> {
+    /// About nothing in particular.
+    fn inquiry<'a>(&'a self, asker: &Asker<'_>, principal: &'a Principal, action: Action) -> Inquiry<'a> {
         Inquiry {
             principal,
             action,
-            resource,
-            context,
+            resource: "*",
+            key: None,
+            details: Details::default(),
+            source: asker.source,
+            now: self.clock.unix(),
             account: &self.place.account,
             region: &self.place.region,
         }
     }
 
-    /// The policy of a key, new when it has no ARN yet: the one that is told, or the usual one.
+    /// The policy of a key, or of one that is yet to be: the one that is told, or the usual one.
     pub(super) fn new_policy(
         &self,
         asker: &Asker<'_>,
-        arn: Option<&str>,
+        key: Option<&Key>,
         json: Option<&str>,
-        lockout_is_fine: bool,
+        details: Details<'_>,
     ) -> Result<Arc<Policy>, KmsError> {
         let partition = partition_of(&self.place.region);
         let Some(json) = json else {
             return Ok(Arc::new(Policy::usual(partition, &self.place.account)));
         };
         let policy = Policy::of_key(json).map_err(|error| malformed(&error.to_string()))?;
-        if lockout_is_fine {
+        if details.bypasses_lockout_check == Some(true) {
             return Ok(Arc::new(policy));
         }
         let root = format!("arn:{partition}:iam::{}:root", self.place.account);
         let owner = Principal::new("OWNER", "", &root).map_err(|_not_so| KmsErrorCode::Internal)?;
-        let writer = asker.principal.unwrap_or(&owner);
-        let inquiry = self.inquiry(writer, Action::PutKeyPolicy, arn.unwrap_or("*"), None);
+        let view = key.map(|key| View { engine: self, key });
+        let inquiry = Inquiry {
+            resource: key.map_or("*", |key| &key.arn),
+            key: view.as_ref().map(|view| view as &dyn Subject),
+            details,
+            ..self.inquiry(asker, asker.principal.unwrap_or(&owner), Action::PutKeyPolicy)
+        };
         if decide(&inquiry, Some(&policy)) == Verdict::Allowed {
             Ok(Arc::new(policy))
         } else {
@@ -138,18 +213,22 @@ impl Engine {
         asker: &Asker<'_>,
         key_id: &str,
         json: &str,
-        lockout_is_fine: bool,
+        lockout_is_fine: Option<bool>,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::PutKeyPolicy, &key, None)?;
-        let policy = self.new_policy(asker, Some(&key.arn), Some(json), lockout_is_fine)?;
+        let details = Details {
+            bypasses_lockout_check: lockout_is_fine,
+            ..Details::default()
+        };
+        self.authorize(asker, Action::PutKeyPolicy, &key, details)?;
+        let policy = self.new_policy(asker, Some(&key), Some(json), details)?;
         write(&key.inner).policy = policy;
         Ok(())
     }
 
     pub(crate) fn key_policy(&self, asker: &Asker<'_>, key_id: &str) -> Result<Box<str>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::GetKeyPolicy, &key, None)?;
+        self.authorize(asker, Action::GetKeyPolicy, &key, Details::default())?;
         let policy = Arc::clone(&read(&key.inner).policy);
         Ok(policy.text().into())
     }
@@ -161,7 +240,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<Page<String>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::ListKeyPolicies, &key, None)?;
+        self.authorize(asker, Action::ListKeyPolicies, &key, Details::default())?;
         paging.cut(PAGE, [POLICY_NAME.to_owned()], String::clone, |name| {
             name == POLICY_NAME
         })

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::{Action, Asker},
+    access::{Action, Asker, Details},
     clock::DAY,
     error::constraint,
 };
@@ -34,7 +34,7 @@ pub(crate) struct RotationEntry {
 
 impl Engine {
     pub(crate) fn rotate_key(&self, asker: &Asker<'_>, key_id: &str) -> Result<Arc<str>, KmsError> {
-        let key = self.rotatable(asker, Action::RotateKeyOnDemand, key_id)?;
+        let key = self.rotatable(asker, Action::RotateKeyOnDemand, key_id, Details::default())?;
         key.shared.rotate(self.clock.unix(), &key.arn)?;
         Ok(Arc::clone(&key.arn))
     }
@@ -54,7 +54,11 @@ impl Engine {
             };
             return Err(constraint("rotationPeriodInDays", &days.to_string(), rule));
         };
-        let key = self.rotatable(asker, Action::EnableKeyRotation, key_id)?;
+        let details = Details {
+            rotation_days: Some(i64::from(days)),
+            ..Details::default()
+        };
+        let key = self.rotatable(asker, Action::EnableKeyRotation, key_id, details)?;
         let now = self.clock.unix();
         let begun = key.shared.schedule(now)?;
         // Saying it again with the same period changes nothing, as in KMS.
@@ -68,7 +72,7 @@ impl Engine {
     }
 
     pub(crate) fn disable_key_rotation(&self, asker: &Asker<'_>, key_id: &str) -> Result<(), KmsError> {
-        let key = self.rotatable(asker, Action::DisableKeyRotation, key_id)?;
+        let key = self.rotatable(asker, Action::DisableKeyRotation, key_id, Details::default())?;
         key.shared.schedule(self.clock.unix())?;
         key.shared.set_schedule(None);
         Ok(())
@@ -80,7 +84,7 @@ impl Engine {
         key_id: &str,
     ) -> Result<(Arc<str>, Option<Schedule>), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::GetKeyRotationStatus, &key, None)?;
+        self.authorize(asker, Action::GetKeyRotationStatus, &key, Details::default())?;
         let schedule = key.shared.schedule(self.clock.unix())?;
         // Of a key that is to be deleted there is none to tell; it is back when the deletion is cancelled.
         let told = schedule.filter(|_| key.not_pending_deletion().is_ok());
@@ -96,7 +100,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<(Arc<str>, Page<RotationEntry>), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::ListKeyRotations, &key, None)?;
+        self.authorize(asker, Action::ListKeyRotations, &key, Details::default())?;
         let materials = key.shared.all(self.clock.unix())?;
         let current = materials.last().map_or(0, |material| material.number);
         let entries = materials
@@ -114,9 +118,15 @@ impl Engine {
     }
 
     /// A key whose rotation may be changed: usable, and of a multi-Region key the primary.
-    fn rotatable(&self, asker: &Asker<'_>, action: Action, key_id: &str) -> Result<Arc<Key>, KmsError> {
+    fn rotatable(
+        &self,
+        asker: &Asker<'_>,
+        action: Action,
+        key_id: &str,
+        details: Details<'_>,
+    ) -> Result<Arc<Key>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, action, &key, None)?;
+        self.authorize(asker, action, &key, details)?;
         key.usable()?;
         match key.shared.family() {
             Some(family) if family.primary != key.region => Err(KmsError::with_message(

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     KmsError, KmsErrorCode,
-    access::{Action, Asker},
+    access::{Action, Asker, Details},
     locks::{read, write},
 };
 
@@ -28,7 +28,11 @@ impl Engine {
         tags: TagList<'_>,
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::TagResource, &key, None)?;
+        let details = Details {
+            tags,
+            ..Details::default()
+        };
+        self.authorize(asker, Action::TagResource, &key, details)?;
         let new = check(tags)?;
         key.not_pending_deletion()?;
         let mut inner = write(&key.inner);
@@ -47,7 +51,11 @@ impl Engine {
         names: &[String],
     ) -> Result<(), KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::UntagResource, &key, None)?;
+        let details = Details {
+            tag_names: names,
+            ..Details::default()
+        };
+        self.authorize(asker, Action::UntagResource, &key, details)?;
         key.not_pending_deletion()?;
         let mut inner = write(&key.inner);
         for name in names {
@@ -63,7 +71,7 @@ impl Engine {
         paging: &Paging<'_>,
     ) -> Result<Page<(String, String)>, KmsError> {
         let key = self.find(key_id, Names::NoAlias)?;
-        self.authorize(asker, Action::ListResourceTags, &key, None)?;
+        self.authorize(asker, Action::ListResourceTags, &key, Details::default())?;
         let inner = read(&key.inner);
         let tags = inner
             .tags

@@ -93,7 +93,7 @@ async fn answer(endpoint: &Endpoint, reset: &AtomicBool, request: HttpRequest<In
         Ok(request) => request,
         Err(error) => return Ok(refusal(&error)),
     };
-    let (result, delivery) = dispatch::call(&fake, operation, &request).await;
+    let (result, delivery) = dispatch::call(&fake, endpoint.source, operation, &request).await;
     deliver(result, delivery, reset)
 }
 

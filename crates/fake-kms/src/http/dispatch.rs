@@ -7,18 +7,24 @@ use super::{
     validate,
 };
 use crate::{
-    CallError, FakeKms, KmsOperation, access::Asker, asked::Call, calls::Delivery, operation::Group,
+    CallError, FakeKms, KmsOperation,
+    access::{Asker, Source},
+    asked::Call,
+    calls::Delivery,
+    operation::Group,
 };
 
 /// Makes the call.
 pub(super) async fn call(
     fake: &FakeKms,
+    source: Source,
     operation: KmsOperation,
     request: &Request<'_>,
 ) -> (Result<Reply, CallError>, Delivery) {
     let asker = Asker {
         principal: fake.caller(),
         grant_tokens: request.grant_tokens(),
+        source,
     };
     fake.deliver(describe(fake, operation, request), |engine| {
         validate::check(operation, request)?;

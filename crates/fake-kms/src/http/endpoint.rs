@@ -14,7 +14,7 @@ use super::{
     settings::Settings,
     signature::{self, Authorization},
 };
-use crate::{FakeKms, KmsError};
+use crate::{FakeKms, KmsError, access::Source};
 
 /// The longest body of a request, in bytes: room for a key policy of the greatest length, escaped, and for much more
 /// than all else needs.
@@ -25,6 +25,8 @@ pub const MAX_BODY_LEN: usize = 256 * 1024;
 pub(super) struct Endpoint {
     pub(super) fake: FakeKms,
     pub(super) settings: Arc<Settings>,
+    /// From where a connection comes.
+    pub(super) source: Source,
 }
 
 impl Endpoint {

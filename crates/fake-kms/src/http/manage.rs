@@ -218,7 +218,7 @@ pub(super) fn policies(
         }
         OnPolicies::PutKeyPolicy => {
             let policy = request.policy.as_deref().unwrap_or_default();
-            let lockout_is_fine = request.bypass_policy_lockout_safety_check == Some(true);
+            let lockout_is_fine = request.bypass_policy_lockout_safety_check;
             engine.put_key_policy(asker, key_id, policy, lockout_is_fine)?;
             Ok(Reply::Empty)
         }

@@ -224,7 +224,7 @@ impl<'a> Request<'a> {
             multi_region: self.multi_region == Some(true),
             tags: self.tags(),
             policy: self.policy.as_deref().map(str::to_owned),
-            bypass_lockout_check: self.bypass_policy_lockout_safety_check == Some(true),
+            bypass_lockout_check: self.bypass_policy_lockout_safety_check,
         }
     }
 

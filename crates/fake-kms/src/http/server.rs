@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{connection::connection, endpoint::Endpoint, settings::Settings};
-use crate::FakeKms;
+use crate::{FakeKms, access::Source};
 
 /// How long [`FakeKmsServer::shutdown`] waits for calls that are being answered.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -49,6 +49,7 @@ impl FakeKmsServer {
         let endpoint = Endpoint {
             fake: fake.clone(),
             settings: Arc::new(settings),
+            source: Source::HERE,
         };
         let task = tokio::spawn(serve(listener, endpoint, stopped));
         Ok(Self {
@@ -100,8 +101,13 @@ async fn serve(listener: TcpListener, endpoint: Endpoint, mut stopped: watch::Re
             _ = stopped.changed() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, endpoint.clone(), stopped.clone()));
+                Ok((stream, peer)) => {
+                    let source = Source {
+                        address: Some(peer.ip()),
+                        is_secure: false,
+                    };
+                    let endpoint = Endpoint { source, ..endpoint.clone() };
+                    connections.spawn(connection(stream, endpoint, stopped.clone()));
                 }
                 // Out of descriptors, mostly: some will be closed in a moment.
                 Err(_) => sleep(Duration::from_millis(10)).await,
