@@ -18,7 +18,7 @@ use datakey::{
     EncryptionContext,
     fake_kms::{FakeKms, FakeKmsServer, KmsOperation, Latency, Quota},
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use self::{
@@ -47,10 +47,16 @@ pub(crate) async fn run(args: &DemoArgs, json: bool) -> Result<(), Failure> {
         print::note(false, &serde_json::Value::Null, &opening_line(args, &orders));
     }
     let begun = Instant::now();
-    let mut outcomes = Vec::new();
-    for strategy in strategies {
-        outcomes.push(one(&strategy, &orders, args, json).await?);
-    }
+    let bars = MultiProgress::new();
+    let all = |beside: bool| {
+        let strategies = strategies
+            .iter()
+            .filter(move |strategy| strategy.beside == beside);
+        in_turn(strategies, &orders, args, (!json).then_some(&bars))
+    };
+    let (beside, in_turn) = tokio::join!(all(true), all(false));
+    let mut outcomes = [beside?, in_turn?].concat();
+    outcomes.sort_by_key(|outcome| strategies.iter().position(|own| own.name == outcome.strategy));
     let advice = Report::conclude(&outcomes);
     let report = Report {
         orders: orders.len() as u64,
@@ -95,7 +101,8 @@ fn chosen(only: &[String]) -> Result<Vec<Strategy>, Failure> {
 fn opening_line(args: &DemoArgs, orders: &[Order]) -> String {
     format!(
         "{} orders, {}. KMS: {} requests a second for both services, {} ms each. \
-         {WORKERS} batches of {BATCH} orders at a time.",
+         {WORKERS} batches of {BATCH} orders at a time. Each way has a KMS of its own; the SDK's adaptive retry, which waits \
+         most of its time, runs beside the others.",
         report::group(orders.len() as u64),
         report::group_usd(orders::sum(orders)),
         report::group(args.quota.into()),
@@ -140,7 +147,26 @@ fn text(report: &Report) -> String {
     lines.join("\n")
 }
 
-async fn one(strategy: &Strategy, orders: &[Order], args: &DemoArgs, json: bool) -> Result<Outcome, Failure> {
+/// One strategy after the other.
+async fn in_turn(
+    strategies: impl Iterator<Item = &Strategy>,
+    orders: &[Order],
+    args: &DemoArgs,
+    bars: Option<&MultiProgress>,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut outcomes = Vec::new();
+    for strategy in strategies {
+        outcomes.push(one(strategy, orders, args, bars).await?);
+    }
+    Ok(outcomes)
+}
+
+async fn one(
+    strategy: &Strategy,
+    orders: &[Order],
+    args: &DemoArgs,
+    bars: Option<&MultiProgress>,
+) -> Result<Outcome, Failure> {
     let every = if strategy.all_orders {
         1
     } else {
@@ -177,7 +203,7 @@ async fn one(strategy: &Strategy, orders: &[Order], args: &DemoArgs, json: bool)
         records: strategy.records,
         workers: WORKERS,
         batch: BATCH,
-        progress: progress(strategy, orders.len(), json),
+        progress: progress(strategy, orders.len(), bars),
     };
 
     let (begun, bar) = (Instant::now(), shop.progress.clone());
@@ -230,11 +256,11 @@ fn settle(
     }
 }
 
-fn progress(strategy: &Strategy, orders: usize, json: bool) -> ProgressBar {
-    if json || !std::io::stderr().is_terminal() {
+fn progress(strategy: &Strategy, orders: usize, bars: Option<&MultiProgress>) -> ProgressBar {
+    let Some(bars) = bars.filter(|_| std::io::stderr().is_terminal()) else {
         return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(orders as u64).with_message(strategy.what);
+    };
+    let bar = bars.add(ProgressBar::new(orders as u64).with_message(strategy.what));
     match ProgressStyle::with_template("{msg:38} {bar:30} {pos}/{len} {elapsed}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

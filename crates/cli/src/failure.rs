@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "account")]
 use aws_credential_types::provider::error::CredentialsError;
 use datakey::{
     ContextError, ErrorClass, KeyringError, OpenError, SealError, StreamError, esdk,
@@ -38,8 +39,10 @@ pub(crate) enum Failure {
     KeyFile(#[from] KeyFileError),
     #[error(transparent)]
     Keys(#[from] LocalKeysError),
+    #[cfg(feature = "account")]
     #[error("there are no AWS credentials; set them in the environment or in a profile")]
     NoCredentials,
+    #[cfg(feature = "account")]
     #[error("the AWS credentials cannot be loaded; set them in the environment or in a profile")]
     Credentials(#[source] Box<CredentialsError>),
     #[error("{address} cannot be listened on")]
@@ -125,6 +128,7 @@ impl Failure {
             Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
             Self::State(StateError::Io { .. } | StateError::InUse { .. }) => 8,
             Self::State(_) | Self::Keys(_) => 6,
+            #[cfg(feature = "account")]
             Self::NoCredentials | Self::Credentials(_) => 7,
             Self::Seal(SealError::Unsupported(_)) => 2,
             Self::Seal(error) => error.class().map_or(1, class_code),

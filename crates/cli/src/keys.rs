@@ -1,16 +1,10 @@
 //! The provider that a command seals or opens with: a key file, or one or more KMS keys.
-use std::{env, sync::Arc, time::Duration};
+#[cfg(feature = "account")]
+mod account;
 
-use aws_config::SdkConfig;
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sdk_kms::config::Region;
-use datakey::{
-    kms::{KmsKeyId, KmsProvider},
-    local::KeyFile,
-    provider::KeyProvider,
-    retry::Policy,
-    several,
-};
+use std::{sync::Arc, time::Duration};
+
+use datakey::{local::KeyFile, provider::KeyProvider, retry::Policy};
 
 use crate::{args::KeyArgs, failure::Failure};
 
@@ -25,16 +19,11 @@ pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
     if let Some(path) = &args.choice.key_file {
         return Ok(Arc::new(KeyFile::open(path)?.into_keys()));
     }
-    let config = aws_configuration(args).await;
-    check_credentials(&config).await?;
-    let mut providers = Vec::new();
-    for key in &args.choice.kms_key {
-        let config = in_region_of(key, args, &config)?;
-        let built = KmsProvider::from_sdk_config(&config).key(key.as_str()).build();
-        providers.push(built.map_err(|error| Failure::Usage(format!("--kms-key {key}: {error}")))?);
-    }
-    Ok(Arc::new(
-        several(providers).map_err(|none| Failure::Usage(none.to_string()))?,
+    #[cfg(feature = "account")]
+    return account::provider(args).await;
+    #[cfg(not(feature = "account"))]
+    Err(Failure::Usage(
+        "this build of the command has no keys of KMS: it is without the feature account, which is on by default".to_owned(),
     ))
 }
 
@@ -47,28 +36,6 @@ pub(crate) fn policy(args: &KeyArgs) -> Policy {
     }
 }
 
-async fn aws_configuration(args: &KeyArgs) -> SdkConfig {
-    let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
-    // Looking for a region elsewhere may take a while, and each key may say its own.
-    let of_key = args.choice.kms_key.iter().find_map(KmsKeyId::region);
-    if let Some(region) = args.region.as_deref().or(of_key) {
-        loader = loader.region(Region::new(region.to_owned()));
-    }
-    if let Some(url) = &args.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    loader.load().await
-}
-
-/// Whether there are credentials at all. Their absence is found here, at once, and not by trying the KMS again and again.
-async fn check_credentials(config: &SdkConfig) -> Result<(), Failure> {
-    let found = match config.credentials_provider() {
-        Some(provider) => provider.provide_credentials().await.map(|_found| ()),
-        None => return Err(Failure::NoCredentials),
-    };
-    found.map_err(|source| Failure::Credentials(Box::new(source)))
-}
-
 /// The address of an endpoint: `http` or `https` and a host.
 ///
 /// # Errors
@@ -78,23 +45,5 @@ pub(crate) fn endpoint(text: &str) -> Result<String, String> {
     match (uri.scheme_str(), uri.host()) {
         (Some("http" | "https"), Some(_)) => Ok(text.to_owned()),
         _ => Err("an endpoint is http:// or https:// and a host".to_owned()),
-    }
-}
-
-/// The configuration for one key: in the region that its ARN states, unless `--region` states one.
-fn in_region_of(key: &KmsKeyId, args: &KeyArgs, config: &SdkConfig) -> Result<SdkConfig, Failure> {
-    match (key.region(), &args.region) {
-        (Some(of_key), None) => Ok(config.to_builder().region(Region::new(of_key.to_owned())).build()),
-        _ if config.region().is_some() => Ok(config.clone()),
-        _ => {
-            let hint = if env::var_os("AWS_PROFILE").is_some() {
-                "in the profile"
-            } else {
-                "in AWS_REGION"
-            };
-            Err(Failure::Usage(format!(
-                "no AWS region is set; say it with --region, or {hint}"
-            )))
-        }
     }
 }

@@ -99,6 +99,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `kms` | yes | [`kms`]: AWS KMS, with the SDK's HTTPS client |
+//! | `kms-without-http` | with `kms` | the same for clients that bring an HTTP client: without TLS, if they need none |
 //! | `aws-config` | yes | `KmsProvider::from_env` |
 //! | `aws-lc` | yes | ciphers of aws-lc-rs, which the AWS SDK links anyway |
 //! | `locked-memory` | no | locks cached keys into memory: best effort, see [`keyring::SealingStats::locked_bytes`] |
@@ -142,7 +143,7 @@ pub use datakey_esdk as esdk;
 #[cfg(feature = "fake-kms")]
 pub use datakey_fake_kms as fake_kms;
 pub use datakey_keyring as keyring;
-#[cfg(feature = "kms")]
+#[cfg(feature = "kms-without-http")]
 pub use datakey_kms as kms;
 #[cfg(feature = "local")]
 pub use datakey_local as local;

@@ -130,6 +130,7 @@ fn it_says_how_to_reach_it_and_answers() {
     assert_eq!(emulator.end("-INT"), 0);
 }
 
+#[cfg(feature = "account")]
 #[test]
 fn the_command_itself_can_use_it() {
     let mut shell = Shell::new();

@@ -6,10 +6,12 @@
     reason = "that is how tests fail, in their fixtures too"
 )]
 mod demo;
+#[cfg(feature = "account")]
 mod esdk;
 mod fake_kms;
 mod files;
 mod keys;
+#[cfg(feature = "account")]
 mod kms;
 mod output;
 mod refusals;

@@ -155,6 +155,16 @@ fn other_associated_data_and_other_keys_are_told() {
     assert_eq!(shell.names(), ["key", "namesake", "other"]);
 }
 
+#[cfg(not(feature = "account"))]
+#[test]
+fn without_the_feature_a_key_of_kms_is_told_to_be_missing() {
+    let shell = Shell::new();
+    shell.write("message", "hello");
+    let line = ["seal", "--kms-key", "alias/orders", "-c", "a=b", "message"];
+    let told = shell.run(line).ends(2).stderr;
+    assert!(told.contains("the feature account"), "{told}");
+}
+
 #[test]
 fn command_lines_that_are_wrong_are_told_as_json_too() {
     let shell = Shell::with_key();

@@ -70,6 +70,7 @@ impl Shell {
         shell
     }
 
+    #[cfg(feature = "account")]
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.into(), value.into()));
     }

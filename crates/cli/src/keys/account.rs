@@ -1,0 +1,71 @@
+//! KMS keys of an account: credentials, Regions and endpoints as the AWS command line finds them.
+use std::{env, sync::Arc};
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_kms::config::Region;
+use datakey::{
+    kms::{KmsKeyId, KmsProvider},
+    provider::KeyProvider,
+    several,
+};
+
+use crate::{args::KeyArgs, failure::Failure};
+
+/// A provider of all the keys that the arguments name.
+///
+/// # Errors
+/// When the AWS configuration is not valid.
+pub(super) async fn provider(args: &KeyArgs) -> Result<Arc<dyn KeyProvider>, Failure> {
+    let config = aws_configuration(args).await;
+    check_credentials(&config).await?;
+    let mut providers = Vec::new();
+    for key in &args.choice.kms_key {
+        let config = in_region_of(key, args, &config)?;
+        let built = KmsProvider::from_sdk_config(&config).key(key.as_str()).build();
+        providers.push(built.map_err(|error| Failure::Usage(format!("--kms-key {key}: {error}")))?);
+    }
+    Ok(Arc::new(
+        several(providers).map_err(|none| Failure::Usage(none.to_string()))?,
+    ))
+}
+
+async fn aws_configuration(args: &KeyArgs) -> SdkConfig {
+    let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    // Looking for a region elsewhere may take a while, and each key may say its own.
+    let of_key = args.choice.kms_key.iter().find_map(KmsKeyId::region);
+    if let Some(region) = args.region.as_deref().or(of_key) {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(url) = &args.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
+
+/// Whether there are credentials at all. Their absence is found here, at once, and not by trying the KMS again and again.
+async fn check_credentials(config: &SdkConfig) -> Result<(), Failure> {
+    let found = match config.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map(|_found| ()),
+        None => return Err(Failure::NoCredentials),
+    };
+    found.map_err(|source| Failure::Credentials(Box::new(source)))
+}
+
+/// The configuration for one key: in the region that its ARN states, unless `--region` states one.
+fn in_region_of(key: &KmsKeyId, args: &KeyArgs, config: &SdkConfig) -> Result<SdkConfig, Failure> {
+    match (key.region(), &args.region) {
+        (Some(of_key), None) => Ok(config.to_builder().region(Region::new(of_key.to_owned())).build()),
+        _ if config.region().is_some() => Ok(config.clone()),
+        _ => {
+            let hint = if env::var_os("AWS_PROFILE").is_some() {
+                "in the profile"
+            } else {
+                "in AWS_REGION"
+            };
+            Err(Failure::Usage(format!(
+                "no AWS region is set; say it with --region, or {hint}"
+            )))
+        }
+    }
+}
