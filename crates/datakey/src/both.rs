@@ -8,7 +8,8 @@ use datakey_retry::Policy;
 use crate::{Opener, OpenerBuilder, Sealer, SealerBuilder};
 
 /// A sealer and an opener over one provider, which share one retry policy with its budget, rate and breaker, and what either
-/// learns of wrapping keys that may not be used any more.
+/// learns of wrapping keys that may not be used any more. The opener has the data keys that the sealer loads, so that a
+/// process opens its own messages without a call.
 ///
 /// For a process that writes and reads: calls of both sides count against one KMS quota.
 ///
@@ -91,10 +92,11 @@ impl Both {
     }
 }
 
-/// What either learns of a wrapping key that may not be used any more, the other is told.
+/// What either learns of a wrapping key that may not be used any more, the other is told; and what one makes, the other opens.
 fn together(sealer: Sealer, opener: Opener) -> (Sealer, Opener) {
     let shared = Revocations::new();
     sealer.keyring().share_revocations(&shared);
     opener.keyring().share_revocations(&shared);
+    sealer.keyring().prime(opener.keyring());
     (sealer, opener)
 }

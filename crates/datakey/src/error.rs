@@ -109,6 +109,14 @@ pub enum OpenError {
         /// How many records there are.
         count: u64,
     },
+    /// The plaintext is shorter.
+    #[error("the range ends at byte {end}, and the plaintext has {len}")]
+    OutOfRange {
+        /// Where the range ends.
+        end: u64,
+        /// How many bytes of plaintext there are, by the length of the stored message.
+        len: u64,
+    },
     /// The message is of a format that the opener was told not to accept. No call was made.
     #[error("the message is of {found}, which this opener was told not to accept")]
     OtherFormat {

@@ -94,6 +94,9 @@
 //! | time for one load of a data key | the retry policy's deadline and a second | `load_timeout` |
 //! | ciphers | aws-lc-rs (feature `aws-lc`), else pure Rust; the messages are the same | features |
 //!
+//! The ciphers in pure Rust are hundreds of times slower without optimisation: see
+//! [`envelope`](datakey_envelope#features) for the lines that have cargo optimise them in debug builds.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -131,6 +134,8 @@ mod opener_builder;
 mod opening;
 #[cfg(feature = "esdk")]
 mod opening_esdk;
+mod parts;
+mod rewrap;
 mod sealer;
 mod sealer_builder;
 mod several;
@@ -167,6 +172,7 @@ pub use keys::{OpeningKey, SealingKey};
 pub use material::Envelope;
 pub use opener::Opener;
 pub use opener_builder::OpenerBuilder;
+pub use rewrap::RewrapError;
 pub use sealer::Sealer;
 pub use sealer_builder::SealerBuilder;
 pub use several::several;

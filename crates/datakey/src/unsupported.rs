@@ -24,4 +24,16 @@ pub enum Unsupported {
          `seal_many`, or all of them as one plaintext; or use the native format"
     )]
     Records,
+    /// A part of the plaintext.
+    #[error(
+        "a message of the AWS Encryption SDK is opened from its start, and no part of it by itself; use the native format where parts \
+         of stored messages are read"
+    )]
+    Parts,
+    /// Other wrapped keys.
+    #[error(
+        "the header of a message of the AWS Encryption SDK authenticates its encrypted data keys, so that none of them can be \
+         replaced; open it and seal it anew"
+    )]
+    OtherKeys,
 }

@@ -103,7 +103,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `locked-memory` | keys are locked into memory, so that they are not swapped out: best effort, never an error; `locked_bytes` and `lock_failures` of the statistics say how far it went |
-//! | `metrics` | `publish` on the statistics: a snapshot of the statistics through the `metrics` facade, twenty-four names |
+//! | `metrics` | `publish` on the statistics: a snapshot of the statistics through the `metrics` facade, twenty-five names |
 //! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told. They name a context by its keys, and with `tell_context_values` of the builder by its values; and what a load does stands in the span of the caller who began it |
 //!
 //! # What holds
@@ -120,6 +120,8 @@
 //! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed,
 //!   is slow, or holds another message's key ([`open_with`](OpeningKeyring::open_with)). Loads under one wrapping key take three quarters of the room at most: a region which hangs does not keep another from
 //!   opening.
+//! - **Both sides in one process.** An opening keyring that is [primed](SealingKeyring::prime) by a sealing one has its keys without a
+//!   call.
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.

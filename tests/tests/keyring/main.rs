@@ -11,6 +11,7 @@ mod nearby;
 mod opening;
 mod opening_refresh;
 mod outside;
+mod primed;
 mod regions;
 mod room;
 mod runtimes;

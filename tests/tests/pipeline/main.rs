@@ -3,6 +3,7 @@
 mod chaos;
 mod conformance;
 mod decoys;
+mod parts;
 mod records;
 mod refusals;
 mod regions;

@@ -30,7 +30,8 @@ struct Service {
 
 impl Service {
     fn new(provider: impl KeyProvider + 'static) -> Self {
-        let (sealer, opener) = both(provider);
+        let provider = Arc::new(provider);
+        let (sealer, opener) = (Sealer::new(Arc::clone(&provider)), Opener::new(provider));
         Self { sealer, opener }
     }
 
@@ -170,8 +171,10 @@ async fn a_layer_below_retry_sees_each_attempt_and_one_above_it_each_load() {
     let provider = in_process();
     let (attempts, attempted) = Counted::over(provider.clone());
     let (loads, loaded) = Counted::over(Retry::new(attempts, Policy::default()));
-    let (sealer, opener) = Both::new(loads).without_retry().build().unwrap();
-    let service = Service { sealer, opener };
+    let service = Service {
+        sealer: Sealer::builder(loads.clone()).without_retry().build().unwrap(),
+        opener: Opener::builder(loads).without_retry().build().unwrap(),
+    };
     provider.fake().inject(throttled(2));
     service.works().await;
     service.works().await;

@@ -53,11 +53,15 @@ pub(crate) struct Core<M: OpeningMaterial> {
     pub(crate) hedges: Counter,
     pub(crate) refreshes: Counter,
     pub(crate) revoked: Counter,
+    /// Keys that a sealing keyring made.
+    pub(crate) primed: Counter,
+    /// How often keys were forgotten: what is made meanwhile is not kept.
+    pub(crate) forgotten: Counter,
     pub(crate) revocations: revocation::Joined,
     owner: Owner,
     janitor: Janitor,
-    jitter: Jitter,
-    slept: Slept,
+    pub(crate) jitter: Jitter,
+    pub(crate) slept: Slept,
     voice: Voice,
 }
 
@@ -99,6 +103,8 @@ impl<M: OpeningMaterial> Core<M> {
             hedges: Counter::default(),
             refreshes: Counter::default(),
             revoked: Counter::default(),
+            primed: Counter::default(),
+            forgotten: Counter::default(),
             revocations: revocation::Joined::default(),
             owner: Owner::new(),
             janitor: Janitor::default(),
@@ -276,6 +282,7 @@ impl<M: OpeningMaterial> Core<M> {
     /// Ends the loads and forgets the keys that are concerned, and all refusals; answers how many keys were dropped.
     pub(crate) fn forget(&self, ending: Ending, concerned: impl Fn(&OpeningId) -> bool) -> usize {
         let gone = self.loads.end(ending, &concerned, || {
+            self.forgotten.add(1);
             // Refusals are kept without the ids they belong to, and asking once more is cheap.
             self.refusals.forget_all();
             self.store.remove(MissReason::Invalidated, |id, _| concerned(id))
@@ -291,6 +298,7 @@ impl<M: OpeningMaterial> Core<M> {
 
 impl<M: OpeningMaterial> Half for Core<M> {
     fn drop_under(&self, name: &str) -> Vec<Gone> {
+        self.forgotten.add(1);
         let gone = self
             .store
             .remove(MissReason::Revoked, |id, _| self.is_under(id, name));

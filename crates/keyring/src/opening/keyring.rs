@@ -46,6 +46,10 @@ pub struct OpeningKeyring<M: OpeningMaterial = DataKeys> {
 }
 
 impl<M: OpeningMaterial> OpeningKeyring<M> {
+    pub(crate) const fn core(&self) -> &Arc<Core<M>> {
+        &self.core
+    }
+
     pub(crate) fn around(core: Core<M>) -> Self {
         let own = Self { core: Arc::new(core) };
         own.share_revocations(&Revocations::new());

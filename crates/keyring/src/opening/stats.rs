@@ -34,6 +34,9 @@ pub struct OpeningStats {
     pub hedges: u64,
     /// Keys in use that were unwrapped anew in the background, before they expired.
     pub refreshes: u64,
+    /// Keys that a sealing keyring of the process made, and that were kept without a call. See
+    /// [`SealingKeyring::prime`](crate::SealingKeyring::prime).
+    pub primed: u64,
     /// Keys dropped because the provider refused to unwrap them anew.
     pub revoked: u64,
     /// Refusals in memory at the moment, lapsed ones included.
@@ -73,6 +76,7 @@ impl OpeningStats {
             refused_from_memory: core.refusals.spared.get(),
             hedges: core.hedges.get(),
             refreshes: core.refreshes.get(),
+            primed: core.primed.get(),
             revoked: core.revoked.get(),
             refusals: u64::try_from(core.refusals.len()).unwrap_or(u64::MAX),
             evicted: core.store.evicted.get(),

@@ -1,5 +1,5 @@
 //! What a sealing keyring is made of: how it finds keys, and how it loads them.
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 #[cfg(feature = "tracing")]
 use datakey_loads::Attempt;
@@ -31,6 +31,7 @@ use crate::{
         store::Store,
     },
     material::{Draft, SealingMaterial},
+    opening::prime::Prime,
     revocation::{self, Gone, Half},
     watch::{
         miss::MissReason,
@@ -55,6 +56,8 @@ pub(crate) struct Core<M: SealingMaterial> {
     pub(crate) revoked: Counter,
     pub(crate) stale: StaleCounters,
     pub(crate) cardinality: Cardinality,
+    /// Where its keys are kept for opening.
+    pub(crate) primed: OnceLock<Weak<dyn Prime>>,
     pub(crate) revocations: revocation::Joined,
     owner: Owner,
     janitor: Janitor,
@@ -111,6 +114,7 @@ impl<M: SealingMaterial> Core<M> {
             revoked: Counter::default(),
             stale: StaleCounters::default(),
             cardinality: Cardinality::default(),
+            primed: OnceLock::new(),
             revocations: revocation::Joined::default(),
             owner: Owner::new(),
             janitor: Janitor::default(),
@@ -257,7 +261,7 @@ impl<M: SealingMaterial> Core<M> {
         self: &Arc<Self>,
         context: &EncryptionContext,
     ) -> Result<Held<M::Key>, KeyringError> {
-        match self.loads.gate().alone(LANE, self.generate(context)).await {
+        match self.loads.gate().alone(LANE, self.generate(context, None)).await {
             Ok((key, _)) => {
                 self.dedicated.add(1);
                 Ok(Held::alone(key))
@@ -276,6 +280,7 @@ impl<M: SealingMaterial> Core<M> {
     async fn generate(
         &self,
         context: &EncryptionContext,
+        primed: Option<Arc<dyn Prime>>,
     ) -> Result<(Secret<M::Key>, WrappedKeys), ProviderError> {
         let (each, limit) = (
             self.provider.wrapped_keys_each(),
@@ -289,10 +294,14 @@ impl<M: SealingMaterial> Core<M> {
         let draft = self.material.draft(context)?;
         let asked = draft.as_ref().map_or(context, Draft::context);
         let generate = || self.provider.generate_data_key(asked, length);
+        let seen = primed.as_ref().map(|primed| primed.forgotten());
         let made = self.slept.through(generate).await?;
         let found = made.data_key().length();
         if found != length {
             return Err(other_length(length, found));
+        }
+        if let (Some(primed), Some(seen)) = (primed, seen) {
+            primed.keep(seen, asked, &made);
         }
         let wrapped = made.wrapped_keys().clone();
         let key = match draft {
@@ -375,7 +384,8 @@ impl<M: SealingMaterial> Source for Core<M> {
     type Error = ProviderError;
 
     async fn load(&self, context: &EncryptionContext) -> Result<Self::Loaded, ProviderError> {
-        self.generate(context).await
+        let primed = self.primed.get().and_then(Weak::upgrade);
+        self.generate(context, primed).await
     }
 
     fn land(

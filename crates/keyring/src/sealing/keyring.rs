@@ -1,5 +1,9 @@
 //! The sealing keyring, and control over it.
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use datakey_loads::{Ending, Janitor, Outcome, until};
 use datakey_provider::{EncryptionContext, SealingProvider};
@@ -15,7 +19,8 @@ use crate::{
     config::MAX_RESTARTS,
     error::{KeyringError, NothingKept},
     kept::handle::Held,
-    material::{DataKeys, SealingMaterial},
+    material::{DataKeys, OpeningMaterial, SealingMaterial},
+    opening::{core::Core as OpeningCore, keyring::OpeningKeyring},
     revocation::Revocations,
     watch::miss::MissReason,
 };
@@ -407,6 +412,17 @@ impl<M: SealingMaterial> SealingKeyring<M> {
     pub fn share_revocations(&self, shared: &Revocations) {
         let half = Arc::downgrade(&self.core);
         self.core.revocations.join(shared, half);
+    }
+
+    /// Keeps the keys that it loads from here on in an opening keyring too, which then opens this process's own messages without a
+    /// call. Both need the same provider. Keys for one use are not kept.
+    ///
+    /// What the opening keyring is told of revocations and invalidations holds for these keys as for its own, and so does its
+    /// time to live.
+    pub fn prime<O: OpeningMaterial>(&self, opening: &OpeningKeyring<O>) {
+        let opening: Weak<OpeningCore<O>> = Arc::downgrade(opening.core());
+        // The first one stays.
+        let _already = self.core.primed.set(opening);
     }
 
     /// Forgets all keys. Answers how many kept keys were dropped.

@@ -65,6 +65,7 @@ impl SealingStats {
     /// | `datakey.keyring.not_recognised` | counter | | messages of which the provider recognised no wrapped key; opening only |
     /// | `datakey.keyring.refused_from_memory` | counter | | calls that a remembered refusal made unnecessary; opening only |
     /// | `datakey.keyring.hedges` | counter | | wrapped keys that were tried because the one before was slow; opening only |
+    /// | `datakey.keyring.primed` | counter | | keys that a sealing keyring made and that were kept for opening; opening only |
     /// | `datakey.keyring.calls` | counter | | calls made to the provider |
     /// | `datakey.keyring.calls_avoided` | gauge | | requests beyond the calls made |
     /// | `datakey.keyring.keys` | gauge | | keys that are kept |
@@ -176,6 +177,7 @@ impl OpeningStats {
         labels.count("datakey.keyring.not_recognised", self.not_recognised);
         labels.count("datakey.keyring.refused_from_memory", self.refused_from_memory);
         labels.count("datakey.keyring.hedges", self.hedges);
+        labels.count("datakey.keyring.primed", self.primed);
         labels.count("datakey.keyring.calls", self.calls_made);
         labels.gauge("datakey.keyring.calls_avoided", self.calls_avoided);
         labels.gauge("datakey.keyring.keys", self.live);
