@@ -48,6 +48,18 @@ impl Cell {
         })
     }
 
+    /// The longest wait that no policy can avoid, in fair turns: all callers call again at once when the first second is used up,
+    /// and the last of them is served when as many seconds have started as serve them all.
+    #[must_use]
+    pub fn least_turns(self) -> f64 {
+        self.callers.div_ceil(self.quota as usize) as f64 / self.fair_turn()
+    }
+
+    /// Seconds in which all other callers are served once, one at least.
+    fn fair_turn(self) -> f64 {
+        (self.callers as f64 / f64::from(self.quota)).max(1.0)
+    }
+
     fn calls(self) -> u64 {
         u64::from(10 * self.quota).max(20).max(2 * self.callers as u64)
     }
@@ -76,11 +88,10 @@ impl Cell {
 
     fn outcome(self, report: &Report, refused: usize) -> Outcome {
         let windows = self.calls().div_ceil(u64::from(self.quota));
-        let fair = (self.callers as f64 / f64::from(self.quota)).max(1.0);
         Outcome {
             times_ideal: report.took.as_secs_f64() / (windows - 1) as f64,
             refused,
-            turns: report.longest.as_secs_f64() / fair,
+            turns: report.longest.as_secs_f64() / self.fair_turn(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Small quotas of a service that counts by the second: learnt within seconds, with fewer refusals than backoff alone makes.
 use datakey_tests::retry_windows::Cell;
 
-/// The bars of `docs/benchmarks.md` are for four seeds and all cells; these hold for any seed.
+/// The bars of `docs/benchmarks.md` are for four seeds and all quotas; these leave a little room for others.
 #[tokio::test(start_paused = true)]
-async fn a_small_quota_is_learnt_with_fewer_refusals_than_backoff_makes() {
+async fn a_small_quota_is_used_in_full_with_fewer_refusals_than_backoff_makes() {
     for quota in [1, 2, 5, 10, 50] {
         for callers in [1, 4, 16] {
             for retry_after in [false, true] {
@@ -13,11 +13,15 @@ async fn a_small_quota_is_learnt_with_fewer_refusals_than_backoff_makes() {
                     retry_after,
                 };
                 let (mut refused, mut alone) = (0, 0);
-                for seed in 1..=4 {
+                for seed in 5..=8 {
                     let ours = cell.run(seed, true).await;
                     refused += ours.refused;
                     alone += cell.run(seed, false).await.refused;
-                    assert!(ours.times_ideal <= 1.3, "{cell:?}: {ours:?}");
+                    assert!(
+                        ours.times_ideal <= cell.most_times_ideal() + 0.02,
+                        "{cell:?}: {ours:?}"
+                    );
+                    assert!(ours.turns <= Cell::MOST_TURNS + 0.1, "{cell:?}: {ours:?}");
                 }
                 assert!(
                     refused <= alone,
@@ -31,15 +35,16 @@ async fn a_small_quota_is_learnt_with_fewer_refusals_than_backoff_makes() {
 /// Whom the service asks to come again later keeps its place in the queue.
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_the_service_asks_for_sends_nobody_to_the_end_of_the_queue() {
-    for callers in [4, 16, 64] {
+    for (quota, callers) in [(10, 4), (10, 16), (10, 64), (1, 64), (50, 64)] {
         let cell = Cell {
-            quota: 10,
+            quota,
             callers,
             retry_after: true,
         };
         for seed in 1..=4 {
             let ours = cell.run(seed, true).await;
-            assert!(ours.turns <= 1.7, "{cell:?}: {ours:?}");
+            let most = Cell::MOST_TURNS.max(1.1 * cell.least_turns());
+            assert!(ours.turns <= most, "{cell:?}: {ours:?}");
         }
     }
 }

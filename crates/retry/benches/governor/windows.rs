@@ -26,8 +26,13 @@ fn row(cell: Cell) -> usize {
         turns > Cell::MOST_TURNS,
     ];
     let [slow, often, long] = missed.map(|missed| if missed { " **missed**" } else { "" });
+    let unavoidable = if missed[2] && cell.least_turns() > Cell::MOST_TURNS - 0.01 {
+        format!(" (at least {:.2} by any policy)", cell.least_turns())
+    } else {
+        String::new()
+    };
     println!(
-        "| {} | {} | {} | {ideal:.2}{slow} | {refused:.0}{often} | {alone:.0} | {turns:.2}{long} |",
+        "| {} | {} | {} | {ideal:.2}{slow} | {refused:.0}{often} | {alone:.0} | {turns:.2}{long}{unavoidable} |",
         cell.quota,
         cell.callers,
         if cell.retry_after { "1 s" } else { "" },

@@ -12,15 +12,21 @@ mod seconds;
 
 use constants::CHOSEN;
 use measure::{Epoch, Measured};
-use seconds::{Seconds, Served};
+use seconds::{Seconds, Told, is_shared};
 
 pub(super) use constants::Constants;
 
 /// The lowest rate: one call in twenty seconds. It keeps a rate that was cut without end from becoming nothing.
 const RATE_MIN: f64 = 0.05;
 
-/// A second in which so little was served, of what was at the first throttle, is not this client's alone.
-const SHARED: f64 = 0.4;
+/// A service that counts by the second serves again within it.
+const A_SECOND: f64 = 1.1;
+
+/// Who was served nothing before, or lost sight of the seconds, may well not be alone.
+const SUSPECT: f64 = 0.45;
+
+/// What a second that is served in full leaves of the suspicion.
+const FULL_TELLS: f64 = 0.95;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -114,13 +120,31 @@ impl Governor {
             self.streak
         };
         let slowed = self.rate * 0.5_f64.powf(halvings.max(0.0));
-        let probes =
-            (self.by.probe_part / (self.at - self.answered_at)).clamp(self.by.probe_min, self.by.probe_max);
+        let refused_for = self.at - self.answered_at;
+        let probes = if refused_for < A_SECOND
+            && self.phase == Phase::Seeking
+            && self.blind <= 1.0
+            && self.burst >= 1.0
+        {
+            self.by.probe_max
+        } else {
+            (self.by.probe_part / refused_for).clamp(self.by.probe_min, self.by.probe_max)
+        };
         slowed.max(self.rate.min(probes))
     }
 
+    /// What a service that counts by the second is taken to serve in one: what was measured, or before that what was served
+    /// in the last one before the first throttle, which is all that is known.
+    fn guess(&self) -> f64 {
+        if self.measured.doubt < 1.0 {
+            self.rate
+        } else {
+            self.burst
+        }
+    }
+
     fn growth(&self, now: f64) -> f64 {
-        if self.streak > 0.0 {
+        if self.streak > 0.0 || self.seconds.are_known() {
             return 0.0;
         }
         match self.phase {
@@ -138,9 +162,7 @@ impl Governor {
                 let own = shared
                     .min(self.by.growth_answer * self.rate)
                     .mul_add(self.company, alone);
-                let patience = (self.by.quiet_calls / self.rate).clamp(self.by.quiet_min, self.by.quiet_max);
-                let patience = patience.max(self.by.quiet_least_calls / self.rate);
-                let quiet = (now - self.throttled_at - patience).max(0.0);
+                let quiet = (now - self.throttled_at - self.by.patience(self.rate)).max(0.0);
                 quiet.mul_add(self.by.growth_ramp, own).min(self.by.growth_max)
             }
         }
@@ -163,6 +185,7 @@ impl Governor {
         if waiting {
             self.pressed_at = now;
         }
+        self.advance_seconds(now);
         let growth = if waiting { self.growth(self.at) } else { 0.0 };
         let pace = self.pace();
         if growth > 0.0 {
@@ -176,14 +199,76 @@ impl Governor {
         self.at = self.at.max(now);
         if now - self.pressed_at.max(self.throttled_at) > self.by.forget {
             self.phase = Phase::Idle;
+            self.seconds = Seconds::UNKNOWN;
         }
+    }
+
+    /// What a second that is over tells of the quota, and of others who use it.
+    fn advance_seconds(&mut self, now: f64) {
+        let by = self.by;
+        let patience = |quota| by.patience(quota);
+        let Some(told) = self.seconds.advance(now, self.latency, patience) else {
+            return;
+        };
+        match told {
+            Told::Lost => self.leave_seconds(now),
+            Told::Quota(quota) if is_shared(quota, self.guess()) => {
+                self.company = 1.0;
+                self.join_others(now, quota);
+            }
+            Told::Quota(quota) => {
+                (self.phase, self.following_since) = (Phase::Following, now);
+                self.blind = 0.0;
+                self.follow_seconds(quota);
+            }
+            Told::Full(quota) => {
+                self.company *= FULL_TELLS;
+                self.follow_seconds(quota);
+            }
+            Told::Short(quota) | Told::Early(quota) => {
+                self.company += (1.0 - self.company) * by.company_weight;
+                if self.in_company() {
+                    self.join_others(now, quota);
+                } else {
+                    self.rate = quota;
+                }
+            }
+        }
+        self.rate = self.rate.max(RATE_MIN);
+        self.ceiling = by.ceiling * self.rate;
+    }
+
+    fn follow_seconds(&mut self, quota: f64) {
+        self.rate = quota;
+        self.measured = Measured {
+            rate: quota,
+            doubt: 1.0 / (quota + 1.0),
+        };
+    }
+
+    /// Others use up its seconds: what it got in one is not what its share became.
+    fn join_others(&mut self, now: f64, got: f64) {
+        self.rate = got.max(self.measured.rate * (1.0 - self.by.cut_company));
+        (self.phase, self.following_since) = (Phase::Following, now);
+        self.leave_seconds(now);
+    }
+
+    fn leave_seconds(&mut self, now: f64) {
+        self.seconds = Seconds::UNKNOWN;
+        self.tokens = 0.0;
+        self.epoch = Epoch::starting(now);
     }
 
     /// Takes the token of one call.
     pub(super) fn take(&mut self) -> bool {
         // A timer that was set for a whole token may find a rounding error less.
         let is_held = self.at < self.held_until - 1e-6;
-        let enough = self.phase == Phase::Idle || (self.tokens >= 1.0 - 1e-6 && !is_held);
+        let has_turn = if self.seconds.are_known() {
+            self.seconds.is_due(self.at)
+        } else {
+            self.tokens >= 1.0 - 1e-6
+        };
+        let enough = self.phase == Phase::Idle || (has_turn && !is_held);
         if enough {
             self.charge();
         }
@@ -193,15 +278,21 @@ impl Governor {
     /// Takes a token for a call that goes though there may be none: those who follow wait for it.
     pub(super) fn charge(&mut self) {
         self.tokens -= 1.0;
+        self.seconds.sent();
     }
 
     /// Returns the token of a call that was not sent.
     pub(super) fn put_back(&mut self) {
         self.tokens += 1.0;
+        self.seconds.put_back();
     }
 
     /// Seconds until the call with `ahead` others before it gets its token, as far as can be told.
     pub(super) fn wait(&self, ahead: u32) -> f64 {
+        if self.seconds.are_known() {
+            let due = self.seconds.due(self.at, f64::from(ahead));
+            return (due.max(self.held_until) - self.at).max(0.0);
+        }
         let need = (1.0 + f64::from(ahead) - self.tokens).max(0.0);
         let (growth, pace) = (self.growth(self.at), self.pace());
         let held = (self.held_until - self.at).max(0.0);
@@ -217,11 +308,13 @@ impl Governor {
     pub(super) fn on_answer(&mut self, now: f64, admitted: f64) -> bool {
         self.on_round_trip(now - admitted);
         self.served_at = self.served_at.max(admitted);
-        match self.seconds.served(admitted) {
-            // What was served before the first throttle is all that is known of the quota.
-            Served::First if self.measured.doubt >= 1.0 => self.rate = self.rate.max(self.burst),
-            Served::More => self.rate = self.rate.max(self.of_a_second()),
-            Served::First | Served::Untold => {}
+        if self.seconds.served(admitted, self.guess()) {
+            if self.guess() < 1.0 || self.phase == Phase::Following {
+                // Others used up everything.
+                self.company = self.company.max(SUSPECT);
+            }
+            self.streak = 0.0;
+            self.held_until = 0.0;
         }
         if self.streak > 0.0 && now - self.answered_at > self.by.lost {
             self.epoch = Epoch::starting(admitted);
@@ -250,7 +343,7 @@ impl Governor {
             // Others use up its seconds.
             self.seconds = Seconds::UNKNOWN;
         }
-        let told = is_new.then(|| self.seconds.refused(admitted, asked)).flatten();
+        let planned = is_new && self.seconds.refused(admitted, asked);
         if self.phase == Phase::Idle {
             let rate = (self.by.start_share * delivered).max(self.by.rate_start_min);
             *self = Self {
@@ -268,15 +361,12 @@ impl Governor {
                 ..Self::by(self.by)
             };
         } else if admitted <= self.cut_at {
+            self.seconds.refused_too(admitted);
             return;
-        } else if told.is_some() {
-            self.end_second(now, admitted, delivered, asked);
-            return;
-        } else if let Some(next) = self.seconds.again(admitted) {
-            // It was asked too soon.
-            self.held_until = next;
-            self.tokens = 1.0;
-            self.streak += 1.0;
+        } else if planned {
+            if asked > 1.5 {
+                self.hold_for(now, admitted, asked);
+            }
             (self.cut_at, self.throttled_at) = (now, now);
             return;
         } else {
@@ -293,47 +383,6 @@ impl Governor {
         if asked > 0.0 && admitted >= self.served_at {
             self.held_until = self.held_until.max(now + asked);
         }
-    }
-
-    /// The service counts by the second, and this one is used up: by so many calls, which is the quota.
-    fn end_second(&mut self, now: f64, admitted: f64, delivered: f64, asked: f64) {
-        if self.phase == Phase::Following {
-            self.judge_company(now);
-        } else if self.seconds.quota() < SHARED * self.burst {
-            // Others have used up what was there at first.
-            self.company = 1.0;
-        }
-        if self.in_company() {
-            self.seconds = Seconds::UNKNOWN;
-            self.cut(now, admitted, delivered);
-        } else {
-            let least = if self.phase == Phase::Following {
-                self.rate * self.by.cut_max
-            } else {
-                RATE_MIN
-            };
-            self.rate = self.of_a_second().max(least);
-            self.ceiling = self.by.ceiling * self.rate;
-            // Others may have had a part of the second, unless the service says itself that it counts so.
-            let doubt = if asked > 0.0 { 0.0 } else { 1.0 / (self.rate + 1.0) };
-            self.measured = Measured {
-                rate: self.rate,
-                doubt,
-            };
-            self.phase = Phase::Following;
-            self.following_since = now;
-            self.blind = 0.0;
-            self.streak += 1.0;
-            self.epoch = Epoch::starting(now);
-            self.held_until = self.seconds.end(admitted).unwrap_or(now);
-            self.tokens = 1.0;
-        }
-        self.cut_at = now;
-        self.throttled_at = now;
-    }
-
-    fn of_a_second(&self) -> f64 {
-        self.seconds.quota() * (1.0 - self.by.margin)
     }
 
     fn cut(&mut self, now: f64, admitted: f64, delivered: f64) {

@@ -35,6 +35,14 @@ macro_rules! constants {
     };
 }
 
+impl Constants {
+    /// Seconds without a throttle after which more than this rate is tried.
+    pub(super) fn patience(&self, rate: f64) -> f64 {
+        let patience = (self.quiet_calls / rate).clamp(self.quiet_min, self.quiet_max);
+        patience.max(self.quiet_least_calls / rate)
+    }
+}
+
 constants! {
     /// Where the climb starts: at so much of what succeeded in the last second, which may have been a burst, and not below so
     /// many.

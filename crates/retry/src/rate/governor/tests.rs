@@ -87,6 +87,7 @@ fn following() -> Governor {
     };
     governor.epoch = Epoch::starting(101.0);
     (governor.at, governor.throttled_at, governor.answered_at) = (101.0, 101.0, 101.0);
+    governor.seconds = Seconds::UNKNOWN;
     governor
 }
 
