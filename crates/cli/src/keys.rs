@@ -1,10 +1,19 @@
 //! The provider that a command seals or opens with: a key file, or one or more KMS keys.
 #[cfg(feature = "account")]
 mod account;
+mod patience;
 
 use std::{sync::Arc, time::Duration};
 
 use datakey::{local::KeyFile, provider::KeyProvider, retry::Policy};
+use datakey::{local::KeyFile, provider::KeyProvider, retry::Policy};
+#[cfg(any(feature = "account", test))]
+use datakey::{
+    provider::{NoProviders, Several},
+    retry::Guarded,
+};
+
+use patience::never_opens;
 
 use crate::{args::KeyArgs, failure::Failure};
 
@@ -27,10 +36,12 @@ pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
     ))
 }
 
-/// The retry policy, for as long as the arguments say.
-pub(crate) fn policy(args: &KeyArgs) -> Policy {
-    let policy = Policy::default();
-    match args.timeout {
+/// The retry policy, for as long as the arguments say: it is the time that ends it, and no number of failures.
+pub(crate) fn policy(timeout: Option<u64>) -> Policy {
+    let policy = Policy::default()
+        .with_max_attempts(u32::MAX)
+        .with_breaker(never_opens());
+    match timeout {
         Some(seconds) => policy.with_deadline(Duration::from_secs(seconds)),
         None => policy,
     }
@@ -45,5 +56,49 @@ pub(crate) fn endpoint(text: &str) -> Result<String, String> {
     match (uri.scheme_str(), uri.host()) {
         (Some("http" | "https"), Some(_)) => Ok(text.to_owned()),
         _ => Err("an endpoint is http:// or https:// and a host".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datakey::{
+        Aad, EncryptionContext, ErrorClass, Opener, Sealer,
+        fake_kms::{FakeKms, FaultRule, KmsErrorCode},
+    };
+    use tokio::time::Instant;
+
+    use super::{patience::patient, *};
+
+    /// Not for as long as it takes a breaker to open, nor for a number of attempts.
+    #[tokio::test(start_paused = true)]
+    async fn a_kms_that_fails_is_tried_for_as_long_as_the_command_says() {
+        for (timeout, seconds) in [(None, 60), (Some(20), 20), (Some(300), 300)] {
+            for keys in [1, 2] {
+                let fake = FakeKms::new();
+                let provider = || fake.provider(&fake.create_key().unwrap());
+                let providers: Vec<_> = (0..keys).map(|_| provider()).collect();
+                let context = EncryptionContext::empty();
+                let sealer = Sealer::new(patient(providers.clone()).unwrap());
+                let sealed = sealer.seal(&context, b"order", Aad::EMPTY).await.unwrap();
+                fake.inject(FaultRule::new(KmsErrorCode::Internal));
+
+                let sealer = Sealer::builder(patient(providers.clone()).unwrap()).retry(policy(timeout));
+                let opener = Opener::builder(patient(providers).unwrap()).retry(policy(timeout));
+                let began = Instant::now();
+                let refused = sealer.build().unwrap().seal(&context, b"order", Aad::EMPTY).await;
+                assert_eq!(refused.unwrap_err().class(), Some(ErrorClass::Transient));
+                let sealing = began.elapsed().as_secs();
+                let refused = opener.build().unwrap().open(&context, &sealed, Aad::EMPTY).await;
+                assert_eq!(refused.unwrap_err().class(), Some(ErrorClass::Transient));
+                let opening = began.elapsed().as_secs() - sealing;
+                for took in [sealing, opening] {
+                    // The last wait that would end after the deadline is not begun.
+                    assert!(
+                        (seconds - 5..=seconds).contains(&took),
+                        "{keys} keys: {took} of {seconds} s"
+                    );
+                }
+            }
+        }
     }
 }

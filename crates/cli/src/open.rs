@@ -113,7 +113,7 @@ fn check(args: &OpenArgs, header: &MessageHeader<'_>, aad: &[u8], to_stdout: boo
 async fn opener(args: &OpenArgs, params: OpenParams) -> Result<Opener, Failure> {
     Opener::builder(keys::provider(&args.key).await?)
         .formats(Formats::both(params))
-        .retry(keys::policy(&args.key))
+        .retry(keys::policy(args.key.timeout))
         .build()
         .map_err(|error| Failure::other("the opener cannot be built", error))
 }

@@ -107,7 +107,7 @@ fn format(args: &SealArgs) -> Result<Format, Failure> {
 fn sealer(provider: Provider, format: Format, args: &SealArgs) -> Result<Sealer, Failure> {
     Sealer::builder(provider)
         .format(format)
-        .retry(keys::policy(&args.key))
+        .retry(keys::policy(args.key.timeout))
         .build()
         .map_err(|error| Failure::other("the sealer cannot be built", error))
 }

@@ -54,7 +54,6 @@ fn block(parts: [&[u8]; 3]) -> [u8; BLOCK_LEN] {
 /// HMAC-SHA-256 (RFC 2104) between two blocks: what stands in front of the text and behind it.
 ///
 /// All texts here are whole blocks and a constant end, so that there is nothing to buffer and nothing to pad.
-#[derive(Clone)]
 struct Mac {
     inner: State,
     outer: State,
@@ -77,7 +76,7 @@ impl Mac {
     fn after(&self, block: &[u8; BLOCK_LEN]) -> Self {
         Self {
             inner: self.inner.after(block),
-            outer: self.outer.clone(),
+            outer: self.outer.again(),
         }
     }
 

@@ -8,8 +8,7 @@ pub(crate) const DIGEST_LEN: usize = 32;
 /// The longest end that is padded within one block.
 pub(crate) const MAX_END: usize = 55;
 
-/// The state between two blocks. Wiped when dropped.
-#[derive(Clone)]
+/// The state between two blocks. Wiped when dropped, and no `Clone`: what is made of one has a reason.
 pub(crate) struct State([u32; 8]);
 
 impl State {
@@ -31,9 +30,15 @@ impl State {
     /// The state after one more block.
     #[inline]
     pub(crate) fn after(&self, block: &[u8; BLOCK_LEN]) -> Self {
-        let mut next = self.clone();
+        let mut next = self.again();
         compress256(&mut next.0, core::slice::from_ref(block));
         next
+    }
+
+    /// The same state once more, for what goes on from it in two ways.
+    #[inline]
+    pub(crate) const fn again(&self) -> Self {
+        Self(self.0)
     }
 
     /// The digest, after the last block.

@@ -127,7 +127,7 @@
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
 //! - **Outage.** Whatever fails without a [verdict](datakey_provider::ProviderError::verdict) on key or message is an outage, however
 //!   final it is for the call: credentials, clocks, proxies, a provider that panics. Past its soft age a key serves only while the
-//!   provider fails like that, or has not answered for a second, with pauses of 1 to 30 seconds between attempts, fewer towards the
+//!   provider fails like that, or has not answered for a second, with pauses of half a second to 30 seconds between attempts, fewer towards the
 //!   end, and never past its hard age.
 //! - **Verdict.** A context or a message that is refused loses its own key at once; a wrapping key that may not be used any more, every
 //!   key under it, whichever load learns it, in all keyrings that [share](Revocations) what they learn.

@@ -330,6 +330,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn stage_then_code_then_status() {
         let rows = [
             (Stage::Construction, "", 0, InvalidRequest, None),

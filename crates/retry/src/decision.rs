@@ -111,9 +111,9 @@ impl Rules {
     ///
     /// `remaining` is the time to the call's deadline. `paced` says that an adaptive rate will space the retry, so that
     /// a throttled attempt needs no backoff of its own, nor a wait for the delay that the service asks for: the rate was told
-    /// of it. `draw` is a uniform random number. A server delay is a floor:
-    /// the retry never comes sooner, and the jitter comes on top, so that callers told the same delay do not return
-    /// together. A delay or wait that would end at or after the deadline gives up at once.
+    /// of it. `draw` is a uniform random number. A server delay, cut to [`server_delay_cap`](Self::server_delay_cap), is a floor where
+    /// nothing else spaces the retry: it never comes sooner, and the jitter comes on top, so that callers told the same delay do
+    /// not return together. A delay or wait that would end at or after the deadline gives up at once.
     ///
     /// ```
     /// use std::time::Duration;

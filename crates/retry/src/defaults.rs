@@ -117,8 +117,9 @@ pub const BREAKER_REST_CAP: Duration = Duration::from_secs(60);
 /// A call that was dropped before it was answered says that the service is slow if it lasted for this long: 250 ms, several
 /// times what KMS takes within a Region.
 ///
-/// Whoever asks another Region meanwhile drops the slow call when the other one answers. Without this, a Region that hangs would
-/// never be found out.
+/// Whoever asks another Region meanwhile, and makes calls of its own, drops the slow call when the other one answers. Without this, a
+/// Region that hangs would never be found out. Under a caching keyring no call is dropped, as loads go on by themselves: there the
+/// attempt's timeout finds it out.
 pub const BREAKER_ABANDONED_AFTER: Duration = Duration::from_millis(250);
 
 /// How long a provider that has throttled ranks behind those that have not, where it has no rate of its own: 1 s, or as long as

@@ -127,3 +127,20 @@ fn a_data_key_of_another_length_seals_and_opens_nothing() {
         assert_eq!(OpeningKey::new(&key(length), &context).map(drop), refused);
     }
 }
+
+/// What `docs/architecture.md` says that a message costs: without an encryption context, in one frame.
+#[test]
+fn a_small_message_under_a_kms_key_takes_at_most_350_bytes_more() {
+    const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    assert_eq!(ARN.len(), 75);
+    let wrapped = WrappedKey::new(ARN, vec![7; 184]).unwrap().into();
+    let sealing = sealing(&wrapped, &EncryptionContext::empty()).unwrap();
+    for len in [0, 300, 65_536] {
+        let over = sealing.sealed_len(len).unwrap() - len;
+        assert!((300..=350).contains(&over), "{over}");
+    }
+    assert!(
+        sealing.sealed_len(65_537).unwrap() - 65_537 > 350,
+        "a second frame"
+    );
+}

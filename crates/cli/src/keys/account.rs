@@ -7,7 +7,6 @@ use aws_sdk_kms::config::Region;
 use datakey::{
     kms::{KmsKeyId, KmsProvider},
     provider::KeyProvider,
-    several,
 };
 
 use crate::{args::KeyArgs, failure::Failure};
@@ -26,7 +25,7 @@ pub(super) async fn provider(args: &KeyArgs) -> Result<Arc<dyn KeyProvider>, Fai
         providers.push(built.map_err(|error| Failure::Usage(format!("--kms-key {key}: {error}")))?);
     }
     Ok(Arc::new(
-        several(providers).map_err(|none| Failure::Usage(none.to_string()))?,
+        super::patience::patient(providers).map_err(|none| Failure::Usage(none.to_string()))?,
     ))
 }
 

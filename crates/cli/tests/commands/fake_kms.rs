@@ -259,6 +259,7 @@ fn faults_and_principals_are_read_from_files() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_not_right_is_refused_before_it_listens() {
     let shell = Shell::new();
     fs::write(shell.path("faults"), "drop\nnonsense\n").unwrap();

@@ -17,7 +17,7 @@ pub const DEFAULT_MAX_OPENING_KEYS: usize = 8192;
 /// repairing a key policy at this moment.
 pub const DEFAULT_REFUSAL_TTL: Duration = Duration::from_secs(30);
 
-/// How many refusals are remembered: 1,024, about 100 bytes each.
+/// How many refusals are remembered: 1,024, about 100 bytes each beside the error itself.
 pub const DEFAULT_MAX_REFUSALS: usize = 1024;
 
 /// How long one wrapped key of a message may take to open before the next one is tried as well: 1 second.

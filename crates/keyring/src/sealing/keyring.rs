@@ -61,7 +61,8 @@ impl<M: SealingMaterial> SealingKeyring<M> {
         own
     }
 
-    /// The live key for a context, with `usage` reserved on it, if there is one: without waiting, without allocating.
+    /// The live key for a context, with `usage` reserved on it, if there is one: without waiting, and without
+    /// allocating but at a thread's first hit on a key.
     ///
     /// `None` when there is no key, or it is too old, or it has too little left; [`key`](Self::key) then loads one. A key
     /// that is due is served and replaced in the background, which takes a tokio runtime to be entered; without one,

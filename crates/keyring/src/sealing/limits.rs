@@ -26,7 +26,8 @@ pub const DEFAULT_MAX_MESSAGES: u64 = 1 << 24;
 
 /// How many bytes of plaintext one sealing key seals: 2^40, one tebibyte.
 ///
-/// As for messages: more than one process seals in [`DEFAULT_SOFT_AGE`].
+/// As for messages: more than one process seals in [`DEFAULT_SOFT_AGE`] at 3 GB a second. One that seals faster, on several cores,
+/// has a new key sooner.
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 40;
 
 /// How many contexts have a live sealing key: 1,024. An entry takes about half a kilobyte beside what the material
