@@ -6,13 +6,6 @@ mod patience;
 use std::{sync::Arc, time::Duration};
 
 use datakey::{local::KeyFile, provider::KeyProvider, retry::Policy};
-use datakey::{local::KeyFile, provider::KeyProvider, retry::Policy};
-#[cfg(any(feature = "account", test))]
-use datakey::{
-    provider::{NoProviders, Several},
-    retry::Guarded,
-};
-
 use patience::never_opens;
 
 use crate::{args::KeyArgs, failure::Failure};

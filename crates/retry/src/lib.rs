@@ -21,9 +21,10 @@
 //! **Admission.** Backoff spreads the calls that were refused, but not the new ones, which meet the same full quota. An
 //! [`AdaptiveRate`] makes all attempts take turns at the rate that the quota allows, learnt from the throttles
 //! themselves. Then few calls are refused: the first burst, and one now and then by which the rate finds out whether it could be
-//! higher. At a quota of 100 calls a second that is one in twenty or thirty of the first thousand, at ten a third of the first
-//! hundred, at one a second nearly as many as are served, half of what backoff alone would have refused. Callers are served in the
-//! order of their start: with 32 callers at a quota of 100 calls a second, each waits about a third of a second, and none waits long.
+//! higher. At a quota of 100 calls a second those are fewer than thirty with the first thousand calls, at ten 26 with the first
+//! hundred, at one 13 with the first twenty: a third of what backoff alone is refused, or less (`docs/benchmarks.md`). Callers are
+//! served in the order of their start: with 32 callers at a quota of 100 calls a second, each waits about a third of a second, and
+//! none waits long.
 //!
 //! **One owner.** Retries above retries multiply: three attempts in a client under five of a wrapper are fifteen. Let one
 //! layer retry and switch the others off; in the AWS SDK by `RetryConfig::disabled()`. An error that this crate has given
