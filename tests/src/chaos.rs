@@ -27,9 +27,22 @@ const RUN: u64 = 8;
 const SHOPS: u64 = 6;
 const CLERKS: u64 = 4;
 
+/// What lies between keyrings and providers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stack {
+    /// A retry policy without a breaker, whose calls reach the regions whatever failed before.
+    WithoutBreaker,
+    /// The same with one.
+    WithBreaker,
+    /// What `Sealer::new`, `Opener::new` and `several` have.
+    Defaults,
+}
+
 /// How many orders, and how fast everything goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
+    /// What lies between keyrings and providers.
+    pub stack: Stack,
     /// What all that is random but the keys is drawn from.
     pub seed: u64,
     /// How many orders there are.
@@ -64,8 +77,12 @@ impl Plan {
         let backoff = Backoff::full()
             .with_base(self.seconds(0.05))
             .with_cap(self.seconds(1.0));
-        Policy::default()
-            .without_breaker()
+        let policy = match self.stack {
+            Stack::Defaults => return Policy::default(),
+            Stack::WithoutBreaker => Policy::default().without_breaker(),
+            Stack::WithBreaker => Policy::default().with_breaker(self.breaker()),
+        };
+        policy
             .with_deadline(self.seconds(2.0))
             .with_attempt_timeout(self.seconds(0.5))
             .with_throttled_backoff(backoff)
@@ -86,6 +103,8 @@ pub struct Report {
     opened_in_outage: AtomicU64,
     outages: AtomicU64,
     down: AtomicU64,
+    /// Of each trouble, how often the regions met it.
+    struck: [AtomicU64; TROUBLES.len()],
 }
 
 impl Report {
@@ -111,21 +130,29 @@ impl Report {
         assert_eq!(booked.len() as u64, plan.orders, "nothing else is booked");
     }
 
+    /// Whether every trouble was met.
+    fn met_all(&self) -> bool {
+        self.struck.iter().all(|struck| struck.load(Relaxed) > 0)
+    }
+
     /// That the regions really were in trouble meanwhile, in every way, so that the run says something.
     ///
     /// # Panics
     /// When that is not so.
     pub fn check_trouble(&self, plan: &Plan, regions: &[FakeKms; 2]) {
-        for region in regions {
-            let ledger = region.ledger();
-            for outcome in [Outcome::TimedOut, Outcome::ConnectionLost, Outcome::Garbage] {
-                assert!(ledger.ended(outcome) > 0, "{outcome:?}, seed {}", plan.seed);
-            }
+        for (trouble, struck) in TROUBLES.iter().zip(&self.struck) {
             assert!(
-                ledger.throttled() > 0 && ledger.successes() > 0,
-                "seed {}",
+                struck.load(Relaxed) > 0,
+                "{trouble:?} never struck, seed {}",
                 plan.seed
             );
+        }
+        for region in regions {
+            assert!(region.ledger().successes() > 0, "seed {}", plan.seed);
+        }
+        if plan.stack == Stack::Defaults {
+            // A minute's deadline outlasts nearly all of it, so that hardly anything need reach a caller.
+            return;
         }
         for (what, count) in [
             ("failed attempts to seal", &self.seal_failures),
@@ -252,6 +279,17 @@ async fn keep_shop(
     let mut random = plan.random(shop);
     let (mut first, end) = (plan.orders * shop / SHOPS, plan.orders * (shop + 1) / SHOPS);
     while first < end {
+        if end - first <= RUN && !report.met_all() {
+            // The last orders wait until there was trouble of every kind, however fast the others went.
+            let sealed = seal(&sealer, first, 1).await;
+            assert!(
+                sealed.is_ok() || helps(sealed.unwrap_err().class()),
+                "seed {}",
+                plan.seed
+            );
+            sleep(plan.seconds(random.random_range(0.5..2.0))).await;
+            continue;
+        }
         let room = (end - first).min(RUN - first % RUN);
         let count = if random.random_bool(0.3) {
             random.random_range(1..=room)
@@ -391,46 +429,115 @@ async fn pry(plan: &Plan, opener: &Opener, both: &Both, posted: &Posted, report:
     report.wrong_attempts.fetch_add(2, Relaxed);
 }
 
-/// Lets regions fail, each in one way or several at a time, and lets them recover, until it is stopped.
+/// A way in which a region fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    DropsConnections,
+    Hangs,
+    HangsForAWhile,
+    AnswersGarbage,
+    FailsInside,
+    DependencyTimesOut,
+    Throttles,
+    IsSlow,
+    TokenExpired,
+    RefusesSignatures,
+    KeyStoreFails,
+    ProxyRefuses,
+    ProxyFindsNothing,
+}
+
+const TROUBLES: [Trouble; 13] = [
+    Trouble::DropsConnections,
+    Trouble::Hangs,
+    Trouble::HangsForAWhile,
+    Trouble::AnswersGarbage,
+    Trouble::FailsInside,
+    Trouble::DependencyTimesOut,
+    Trouble::Throttles,
+    Trouble::IsSlow,
+    Trouble::TokenExpired,
+    Trouble::RefusesSignatures,
+    Trouble::KeyStoreFails,
+    Trouble::ProxyRefuses,
+    Trouble::ProxyFindsNothing,
+];
+
+impl Trouble {
+    /// Has a region fail so.
+    fn begin(self, plan: &Plan, random: &mut Xoshiro256PlusPlus, fake: &FakeKms) {
+        let fault = |fault: Fault, probability| {
+            fake.inject(FaultRule::new(fault).with_probability(probability));
+        };
+        match self {
+            Self::DropsConnections => fault(Fault::DropConnection, 1.0),
+            Self::Hangs => fault(Fault::Hang(Duration::MAX), 1.0),
+            Self::HangsForAWhile => {
+                fault(Fault::Hang(plan.seconds(random.random_range(0.1..3.0))), 0.5);
+            }
+            Self::AnswersGarbage => fault(Fault::Garbage, 0.5),
+            Self::FailsInside => fault(KmsErrorCode::Internal.into(), 0.7),
+            Self::DependencyTimesOut => fault(KmsErrorCode::DependencyTimeout.into(), 0.3),
+            Self::Throttles => fake.set_quota(Quota::per_second(random.random_range(0..6))),
+            Self::IsSlow => {
+                fake.set_latency(Latency::fixed(plan.seconds(random.random_range(0.2..0.8))));
+            }
+            Self::TokenExpired => fault(KmsErrorCode::ExpiredToken.into(), 0.9),
+            Self::RefusesSignatures => fault(KmsErrorCode::InvalidSignature.into(), 0.5),
+            Self::KeyStoreFails => fault(KmsErrorCode::InvalidState.into(), 0.9),
+            Self::ProxyRefuses => fault(Fault::proxy_page(403), 1.0),
+            Self::ProxyFindsNothing => fault(Fault::proxy_page(404), 0.5),
+        }
+    }
+
+    /// How many calls of a region have met it, or a trouble that looks the same.
+    fn met(self, fake: &FakeKms) -> u64 {
+        let ledger = fake.ledger();
+        ledger.ended(match self {
+            Self::DropsConnections => Outcome::ConnectionLost,
+            Self::Hangs | Self::HangsForAWhile => Outcome::TimedOut,
+            Self::AnswersGarbage | Self::ProxyRefuses | Self::ProxyFindsNothing => Outcome::Garbage,
+            Self::FailsInside => Outcome::Refused(KmsErrorCode::Internal),
+            Self::DependencyTimesOut => Outcome::Refused(KmsErrorCode::DependencyTimeout),
+            Self::Throttles => return ledger.throttled(),
+            // Whatever it answers, it does so late.
+            Self::IsSlow => return ledger.calls(),
+            Self::TokenExpired => Outcome::Refused(KmsErrorCode::ExpiredToken),
+            Self::RefusesSignatures => Outcome::Refused(KmsErrorCode::InvalidSignature),
+            Self::KeyStoreFails => Outcome::Refused(KmsErrorCode::InvalidState),
+        })
+    }
+}
+
+/// Lets regions fail, each in one way or several at a time, and lets them recover, until it is stopped. What did not meet a call
+/// comes again before what did.
 async fn make_trouble(plan: Plan, fakes: [FakeKms; 2], report: Arc<Report>) {
     let mut random = plan.random(1_000);
-    let mut down = [false; 2];
+    let mut under_way: [Vec<(usize, u64)>; 2] = Default::default();
     loop {
         sleep(plan.seconds(random.random_range(0.1..1.5))).await;
         let at = random.random_range(0..fakes.len());
         let fake = &fakes[at];
-        let fault = |fault: Fault, probability| {
-            fake.inject(FaultRule::new(fault).with_probability(probability));
-        };
-        match random.random_range(0..21) {
-            0 => fault(Fault::DropConnection, 1.0),
-            1 => fault(Fault::Hang(Duration::MAX), 1.0),
-            2 => fault(Fault::Hang(plan.seconds(random.random_range(0.1..3.0))), 0.5),
-            3 => fault(Fault::Garbage, 0.5),
-            4 => fault(KmsErrorCode::Internal.into(), 0.7),
-            5 => fault(KmsErrorCode::DependencyTimeout.into(), 0.3),
-            9 => fault(KmsErrorCode::ExpiredToken.into(), 0.9),
-            10 => fault(KmsErrorCode::InvalidSignature.into(), 0.5),
-            11 => fault(KmsErrorCode::InvalidState.into(), 0.9),
-            12 => fault(Fault::proxy_page(403), 1.0),
-            13 => fault(Fault::proxy_page(404), 0.5),
-            6 | 7 => fake.set_quota(Quota::per_second(random.random_range(0..6))),
-            8 => fake.set_latency(Latency::fixed(plan.seconds(random.random_range(0.0..0.8)))),
-            _ => {
-                fake.clear_faults();
-                fake.set_quota(Quota::UNLIMITED);
-                fake.set_latency(Latency::fixed(plan.seconds(0.01)));
-                down[at] = false;
-                report
-                    .down
-                    .store(down.iter().filter(|down| **down).count() as u64, Relaxed);
-                continue;
+        if random.random_bool(1.0 / 3.0) {
+            for (trouble, before) in under_way[at].drain(..) {
+                let met = TROUBLES[trouble].met(fake) - before;
+                report.struck[trouble].fetch_add(met, Relaxed);
             }
+            fake.clear_faults();
+            fake.set_quota(Quota::UNLIMITED);
+            fake.set_latency(Latency::fixed(plan.seconds(0.01)));
+        } else {
+            let unmet = |trouble: &usize| report.struck[*trouble].load(Relaxed) == 0;
+            let mut choice: Vec<usize> = (0..TROUBLES.len()).filter(unmet).collect();
+            if choice.is_empty() {
+                choice = (0..TROUBLES.len()).collect();
+            }
+            let trouble = choice[random.random_range(0..choice.len())];
+            under_way[at].push((trouble, TROUBLES[trouble].met(fake)));
+            TROUBLES[trouble].begin(&plan, &mut random, fake);
+            report.outages.fetch_add(1, Relaxed);
         }
-        down[at] = true;
-        report.outages.fetch_add(1, Relaxed);
-        report
-            .down
-            .store(down.iter().filter(|down| **down).count() as u64, Relaxed);
+        let down = under_way.iter().filter(|troubles| !troubles.is_empty()).count();
+        report.down.store(down as u64, Relaxed);
     }
 }

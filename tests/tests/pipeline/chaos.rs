@@ -8,7 +8,7 @@ use datakey_fake_kms::{FakeKms, FakeKmsServer};
 use datakey_kms::{KmsProvider, KmsProviderBuilder};
 use datakey_provider::{DataKeyLength, EncryptionContext, Rank, SealingProvider as _};
 use datakey_tests::{
-    chaos::{Plan, run},
+    chaos::{Plan, Stack, run},
     kms::config,
     kms_memory::provider_of,
 };
@@ -29,11 +29,13 @@ fn provider(builder: KmsProviderBuilder, fake: &FakeKms, rank: Rank) -> KmsProvi
     builder.key(key).rank(rank).build().unwrap()
 }
 
-/// The SDK whole, without sockets, so that hours pass in seconds.
+/// The SDK whole, without sockets, so that hours pass in seconds; with a breaker, without one, and as the facade comes.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_doubled_or_opened_wrongly_in_virtual_time() {
-    for seed in seeds(1..4) {
+    let stacks = [Stack::WithoutBreaker, Stack::WithBreaker, Stack::Defaults];
+    for (seed, stack) in seeds(1..4).into_iter().zip(stacks.into_iter().cycle()) {
         let plan = Plan {
+            stack,
             seed,
             orders: 600,
             second: Duration::from_secs(1),
@@ -44,7 +46,7 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_in_virtual_time() {
             .map(|(fake, rank)| provider(provider_of(fake), fake, rank));
         let start = tokio::time::Instant::now();
         let report = run(plan, fakes.clone(), providers).await;
-        println!("seed {seed}: {report}, in {:?}", start.elapsed());
+        println!("seed {seed}, {stack:?}: {report}, in {:?}", start.elapsed());
         report.check(&plan);
         report.check_trouble(&plan, &fakes);
     }
@@ -89,6 +91,7 @@ async fn second_over_http() -> Duration {
 async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
     for seed in seeds(1..2) {
         let plan = Plan {
+            stack: Stack::WithBreaker,
             seed,
             orders: 150,
             second: second_over_http().await,
@@ -108,5 +111,6 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
         let report = run(plan, fakes.clone(), providers).await;
         println!("seed {seed}: {report}, a second taken for {:?}", plan.second);
         report.check(&plan);
+        report.check_trouble(&plan, &fakes);
     }
 }

@@ -53,7 +53,7 @@ pub use state::{BreakerPhase, BreakerState};
 /// such as a permit, is not under way.
 ///
 /// Scopes that failed since their last answer are kept, up to [1,024](crate::defaults::BREAKER_SCOPES) of them.
-/// [`builder`](Self::builder) sets the numbers.
+/// [`builder`](Self::builder) sets the other numbers.
 ///
 /// The error's class is that of the failures, so it is retryable and a data key cache above goes on serving what it has
 /// until its hard limit.
