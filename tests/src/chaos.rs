@@ -1,4 +1,7 @@
 //! A shop and an accounting service over two regions that fail in every way they can, and come back.
+mod plan;
+mod trouble;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -6,89 +9,28 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use datakey::{Aad, EncryptionContext, ErrorClass, OpenError, Opener, SealError, SealedHeader, Sealer};
-use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency, Outcome, Quota};
+use datakey_fake_kms::{FakeKms, Latency, Quota};
 use datakey_keyring::{OpeningLimits, SealingLimits};
 use datakey_kms::KmsProvider;
 use datakey_provider::{OpeningProvider as _, Several};
-use datakey_retry::{Backoff, Breaker, Guarded, Policy, Retry};
-use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
+use datakey_retry::{Guarded, Retry};
+pub use plan::{Plan, Stack};
+use rand::RngExt as _;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinSet,
     time::{sleep, timeout},
 };
 
+use trouble::TROUBLES;
+
 const TENANTS: u64 = 7;
 const RUN: u64 = 8;
 const SHOPS: u64 = 6;
 const CLERKS: u64 = 4;
-
-/// What lies between keyrings and providers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stack {
-    /// A retry policy without a breaker, whose calls reach the regions whatever failed before.
-    WithoutBreaker,
-    /// The same with one.
-    WithBreaker,
-    /// What `Sealer::new`, `Opener::new` and `several` have.
-    Defaults,
-}
-
-/// How many orders, and how fast everything goes.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    /// What lies between keyrings and providers.
-    pub stack: Stack,
-    /// What all that is random but the keys is drawn from.
-    pub seed: u64,
-    /// How many orders there are.
-    pub orders: u64,
-    /// What a second is taken for: `1s` under a paused clock, less where time is real.
-    pub second: Duration,
-    /// When everything must be done.
-    pub patience: Duration,
-}
-
-impl Plan {
-    fn seconds(&self, seconds: f64) -> Duration {
-        self.second.mul_f64(seconds)
-    }
-
-    fn random(&self, stream: u64) -> Xoshiro256PlusPlus {
-        Xoshiro256PlusPlus::seed_from_u64(self.seed.wrapping_mul(1_000_003).wrapping_add(stream))
-    }
-
-    fn breaker(&self) -> Breaker {
-        Breaker::builder()
-            .with_after(self.seconds(1.0))
-            .with_first_wait(self.seconds(0.5))
-            .with_longest_wait(self.seconds(1.0))
-            .with_first_rest(self.seconds(1.0))
-            .with_longest_rest(self.seconds(10.0))
-            .with_abandoned_after(self.seconds(0.25))
-            .build()
-    }
-
-    fn policy(&self) -> Policy {
-        let backoff = Backoff::full()
-            .with_base(self.seconds(0.05))
-            .with_cap(self.seconds(1.0));
-        let policy = match self.stack {
-            Stack::Defaults => return Policy::default(),
-            Stack::WithoutBreaker => Policy::default().without_breaker(),
-            Stack::WithBreaker => Policy::default().with_breaker(self.breaker()),
-        };
-        policy
-            .with_deadline(self.seconds(2.0))
-            .with_attempt_timeout(self.seconds(0.5))
-            .with_throttled_backoff(backoff)
-            .with_transient_backoff(backoff)
-    }
-}
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -427,86 +369,6 @@ async fn pry(plan: &Plan, opener: &Opener, both: &Both, posted: &Posted, report:
         }
     }
     report.wrong_attempts.fetch_add(2, Relaxed);
-}
-
-/// A way in which a region fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    DropsConnections,
-    Hangs,
-    HangsForAWhile,
-    AnswersGarbage,
-    FailsInside,
-    DependencyTimesOut,
-    Throttles,
-    IsSlow,
-    TokenExpired,
-    RefusesSignatures,
-    KeyStoreFails,
-    ProxyRefuses,
-    ProxyFindsNothing,
-}
-
-const TROUBLES: [Trouble; 13] = [
-    Trouble::DropsConnections,
-    Trouble::Hangs,
-    Trouble::HangsForAWhile,
-    Trouble::AnswersGarbage,
-    Trouble::FailsInside,
-    Trouble::DependencyTimesOut,
-    Trouble::Throttles,
-    Trouble::IsSlow,
-    Trouble::TokenExpired,
-    Trouble::RefusesSignatures,
-    Trouble::KeyStoreFails,
-    Trouble::ProxyRefuses,
-    Trouble::ProxyFindsNothing,
-];
-
-impl Trouble {
-    /// Has a region fail so.
-    fn begin(self, plan: &Plan, random: &mut Xoshiro256PlusPlus, fake: &FakeKms) {
-        let fault = |fault: Fault, probability| {
-            fake.inject(FaultRule::new(fault).with_probability(probability));
-        };
-        match self {
-            Self::DropsConnections => fault(Fault::DropConnection, 1.0),
-            Self::Hangs => fault(Fault::Hang(Duration::MAX), 1.0),
-            Self::HangsForAWhile => {
-                fault(Fault::Hang(plan.seconds(random.random_range(0.1..3.0))), 0.5);
-            }
-            Self::AnswersGarbage => fault(Fault::Garbage, 0.5),
-            Self::FailsInside => fault(KmsErrorCode::Internal.into(), 0.7),
-            Self::DependencyTimesOut => fault(KmsErrorCode::DependencyTimeout.into(), 0.3),
-            Self::Throttles => fake.set_quota(Quota::per_second(random.random_range(0..6))),
-            Self::IsSlow => {
-                fake.set_latency(Latency::fixed(plan.seconds(random.random_range(0.2..0.8))));
-            }
-            Self::TokenExpired => fault(KmsErrorCode::ExpiredToken.into(), 0.9),
-            Self::RefusesSignatures => fault(KmsErrorCode::InvalidSignature.into(), 0.5),
-            Self::KeyStoreFails => fault(KmsErrorCode::InvalidState.into(), 0.9),
-            Self::ProxyRefuses => fault(Fault::proxy_page(403), 1.0),
-            Self::ProxyFindsNothing => fault(Fault::proxy_page(404), 0.5),
-        }
-    }
-
-    /// How many calls of a region have met it, or a trouble that looks the same.
-    fn met(self, fake: &FakeKms) -> u64 {
-        let ledger = fake.ledger();
-        ledger.ended(match self {
-            Self::DropsConnections => Outcome::ConnectionLost,
-            Self::Hangs | Self::HangsForAWhile => Outcome::TimedOut,
-            Self::AnswersGarbage | Self::ProxyRefuses | Self::ProxyFindsNothing => Outcome::Garbage,
-            Self::FailsInside => Outcome::Refused(KmsErrorCode::Internal),
-            Self::DependencyTimesOut => Outcome::Refused(KmsErrorCode::DependencyTimeout),
-            Self::Throttles => return ledger.throttled(),
-            // Whatever it answers, it does so late.
-            Self::IsSlow => return ledger.calls(),
-            Self::TokenExpired => Outcome::Refused(KmsErrorCode::ExpiredToken),
-            Self::RefusesSignatures => Outcome::Refused(KmsErrorCode::InvalidSignature),
-            Self::KeyStoreFails => Outcome::Refused(KmsErrorCode::InvalidState),
-        })
-    }
 }
 
 /// Lets regions fail, each in one way or several at a time, and lets them recover, until it is stopped. What did not meet a call
