@@ -14,6 +14,7 @@ mod round_trip;
 mod std_io;
 mod streams;
 mod threads;
+mod too_large;
 mod two_keys;
 mod vectors;
 mod wiped;

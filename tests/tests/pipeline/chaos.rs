@@ -93,7 +93,7 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
         let plan = Plan {
             stack: Stack::WithBreaker,
             seed,
-            orders: 150,
+            orders: 96,
             second: second_over_http().await,
             patience: Duration::from_secs(300),
         };
