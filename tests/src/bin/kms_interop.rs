@@ -182,9 +182,20 @@ async fn re_encrypts(provider: &KmsProvider, other: &str) -> Anything {
     Ok(())
 }
 
-/// Moto, with the one answer put right that the suite trips over: to a ciphertext that it cannot attribute to a key it
-/// says `AccessDeniedException`, where KMS, given the key id, says `InvalidCiphertextException`.
+/// Moto, with two things put right that the suite trips over. To a ciphertext that it cannot attribute to a key it
+/// says `AccessDeniedException`, where KMS, given the key id, says `InvalidCiphertextException`. And it joins keys and values of an
+/// encryption context without saying where each of them ends, so that some contexts are one to it: each gets its digest as a pair more.
 struct AsDocumented<P>(P);
+
+fn told_apart(context: &EncryptionContext) -> EncryptionContext {
+    let digest: String = context
+        .digest()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let pairs = context.iter().chain([("digest", digest.as_str())]);
+    EncryptionContext::new(pairs).expect("no pair of the suite's has this key")
+}
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
@@ -194,7 +205,7 @@ impl<P: SealingProvider> SealingProvider for AsDocumented<P> {
         context: &EncryptionContext,
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
-        self.0.generate_data_key(context, length).await
+        self.0.generate_data_key(&told_apart(context), length).await
     }
 
     async fn encrypt(
@@ -202,7 +213,7 @@ impl<P: SealingProvider> SealingProvider for AsDocumented<P> {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
-        self.0.encrypt(context, data_key).await
+        self.0.encrypt(&told_apart(context), data_key).await
     }
 
     fn wrapped_keys_each(&self) -> usize {
@@ -234,13 +245,16 @@ impl<P: OpeningProvider> OpeningProvider for AsDocumented<P> {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        self.0.decrypt(context, wrapped).await.map_err(|error| {
-            if error.code() == Some("AccessDeniedException") {
-                ProviderError::new(ErrorClass::NotAuthentic, error.operation()).with_source(error)
-            } else {
-                error
-            }
-        })
+        self.0
+            .decrypt(&told_apart(context), wrapped)
+            .await
+            .map_err(|error| {
+                if error.code() == Some("AccessDeniedException") {
+                    ProviderError::new(ErrorClass::NotAuthentic, error.operation()).with_source(error)
+                } else {
+                    error
+                }
+            })
     }
 
     async fn decrypt_amid(
