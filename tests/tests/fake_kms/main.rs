@@ -1,6 +1,7 @@
 //! The fake KMS in process and over HTTP, one idea a module.
 
 mod access;
+mod aws_managed;
 mod conditions;
 mod control;
 mod dry_runs;

@@ -31,6 +31,8 @@ pub(crate) struct Key {
     pub(super) arn: Arc<str>,
     pub(super) region: Arc<str>,
     pub(super) created: Duration,
+    /// Whether it is the key of a service of AWS.
+    pub(super) is_aws_managed: bool,
     pub(super) shared: Arc<Shared>,
     pub(super) inner: RwLock<Inner>,
 }
@@ -68,6 +70,7 @@ impl Key {
             deletion_window,
             key_material_id,
             multi_region,
+            is_aws_managed: self.is_aws_managed,
         })
     }
 

@@ -113,6 +113,7 @@ impl Engine {
             arn: self.place.key_arn(id),
             region: Arc::clone(region),
             created: now,
+            is_aws_managed: false,
             shared: Arc::new(Shared::new(new.multi_region.then(|| Arc::clone(region))).map_err(internal)?),
             inner: RwLock::new(Inner {
                 status: Status::Enabled,
@@ -133,6 +134,7 @@ impl Engine {
     }
 
     pub(crate) fn describe_key(&self, asker: &Asker<'_>, key_id: &str) -> Result<KeyMetadata, KmsError> {
+        self.make_if_of_service(key_id)?;
         let key = self.find(key_id, Names::All)?;
         let details = Details {
             named: Some(key_id),

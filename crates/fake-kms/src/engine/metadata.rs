@@ -56,6 +56,8 @@ pub struct KeyMetadata {
     pub key_material_id: Arc<str>,
     /// The Regions of a multi-Region key.
     pub multi_region: Option<MultiRegion>,
+    /// Whether a service of AWS manages it, as one with the alias `alias/aws/s3`.
+    pub is_aws_managed: bool,
 }
 
 /// Where a multi-Region key is.

@@ -1,6 +1,7 @@
 //! The service itself: the keys of an account in a Region, and what is done with them. Does not wait, and knows
 //! nothing of quotas.
 mod alias;
+mod aws_managed;
 mod blob;
 mod crypto;
 mod grant;

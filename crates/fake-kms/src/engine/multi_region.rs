@@ -48,6 +48,7 @@ impl Engine {
             arn: there.place.key_arn(key.id),
             region: Arc::clone(region),
             created: now,
+            is_aws_managed: false,
             shared: Arc::clone(&key.shared),
             inner: RwLock::new(Inner {
                 status: Status::Enabled,

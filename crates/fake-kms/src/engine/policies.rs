@@ -88,7 +88,9 @@ impl Engine {
         grants_let: impl FnOnce(&Principal) -> bool,
     ) -> Result<(), KmsError> {
         self.check_grant_tokens(asker)?;
-        let Some(principal) = asker.principal else {
+        let root = key.is_aws_managed.then(|| self.root()).transpose()?;
+        // Of the keys of its services the owner has no more than KMS gives to the account.
+        let Some(principal) = asker.principal.or(root.as_ref()) else {
             return Ok(());
         };
         let view = View { engine: self, key };
@@ -190,8 +192,7 @@ impl Engine {
         if details.bypasses_lockout_check == Some(true) {
             return Ok(Arc::new(policy));
         }
-        let root = format!("arn:{partition}:iam::{}:root", self.place.account);
-        let owner = Principal::new("OWNER", "", &root).map_err(|_not_so| KmsErrorCode::Internal)?;
+        let owner = self.root()?;
         let view = key.map(|key| View { engine: self, key });
         let inquiry = Inquiry {
             resource: key.map_or("*", |key| &key.arn),

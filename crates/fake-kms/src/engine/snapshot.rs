@@ -76,6 +76,8 @@ impl Drop for Secret {
 struct KeyRecord {
     id: String,
     created: Duration,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    is_aws_managed: bool,
     status: StatusRecord,
     description: Box<str>,
     policy: String,
@@ -274,6 +276,7 @@ impl Key {
         KeyRecord {
             id: self.id.to_string(),
             created: self.created,
+            is_aws_managed: self.is_aws_managed,
             status: match inner.status {
                 Status::Enabled => StatusRecord::Enabled,
                 Status::Disabled => StatusRecord::Disabled,
@@ -306,6 +309,7 @@ impl KeyRecord {
             arn: engine.place.key_arn(id),
             region: Arc::clone(&engine.place.region),
             created: self.created,
+            is_aws_managed: self.is_aws_managed,
             shared,
             inner: RwLock::new(Inner {
                 status: match self.status {

@@ -49,7 +49,7 @@ pub(super) fn metadata(key: &KeyMetadata, place: &Place) -> Value {
         "KeyUsage": "ENCRYPT_DECRYPT",
         "KeyState": key.state.as_str(),
         "Origin": "AWS_KMS",
-        "KeyManager": "CUSTOMER",
+        "KeyManager": if key.is_aws_managed { "AWS" } else { "CUSTOMER" },
         "CustomerMasterKeySpec": SYMMETRIC,
         "KeySpec": SYMMETRIC,
         "EncryptionAlgorithms": [SYMMETRIC],
