@@ -64,7 +64,12 @@ const ABSENT: &[(&str, &str, &[&str])] = &[
         &["aws-", "hyper", "chacha20poly1305", "aes-gcm"],
     ),
     ("datakey-local", "--all-features", &["aws-", "hyper", "tokio"]),
-    ("datakey-fake-kms", "--all-features", &["aws-"]),
+    ("datakey-fake-kms", "--features=http", &["aws-", "rustls"]),
+    (
+        "datakey-fake-kms",
+        "--all-features",
+        &["aws-sdk", "aws-config", "aws-smithy"],
+    ),
     ("datakey-fake-kms", "", &["aws-", "hyper"]),
     (
         "datakey-kms",

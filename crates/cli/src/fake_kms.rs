@@ -1,10 +1,14 @@
 //! `datakey fake-kms`: a KMS on this machine, for tests in any language.
 mod args;
+#[cfg(feature = "tls")]
+mod identity;
 mod principals;
 
 use std::{fs, net::SocketAddr, path::Path, pin::pin, time::Duration};
 
-use datakey::fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsErrorCode, NewKey, StateFile};
+use datakey::fake_kms::{
+    FakeKms, FakeKmsServer, FakeKmsServerBuilder, FaultRule, KmsErrorCode, NewKey, StateFile,
+};
 use serde_json::{Map, Value, json};
 use tokio::{
     net::TcpListener,
@@ -27,6 +31,8 @@ pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
     let fake = build(args)?;
     let rules = fault_rules(args)?;
     let client = principals::add(args, &fake)?;
+    #[cfg(feature = "tls")]
+    let identity = identity::chosen(&args.tls, args.listen)?;
     // Nothing is written before it is known that the address is free.
     let listener = listen(args.listen).await?;
     let mut state = match &args.state {
@@ -43,11 +49,23 @@ pub(crate) async fn run(args: &FakeKmsArgs, json: bool) -> Result<(), Failure> {
     // Before it says that it is ready: whoever reads that may tell it to end.
     let told =
         interrupt::signal().map_err(|source| Failure::other("signals cannot be waited for", source))?;
-    let server = serve(args, &fake, listener)?;
+    let server = serving(args, &fake);
+    #[cfg(feature = "tls")]
+    let server = match identity {
+        Some(identity) => {
+            identity::write_authority(&args.tls, &identity)?;
+            server.tls(identity)
+        }
+        None => server,
+    };
+    let server = server.listen_on(listener).map_err(|source| Failure::Listen {
+        address: args.listen,
+        source,
+    })?;
     print::result(
         json,
-        &to_json(&server, &keys, &client),
-        &to_text(&server, &keys, &client),
+        &to_json(args, &server, &keys, &client),
+        &to_text(args, &server, &keys, &client),
     )?;
     let ended = save_until(told, state.as_mut(), &fake).await;
     server.shutdown().await;
@@ -155,7 +173,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     listening.map_err(|source| Failure::Listen { address, source })
 }
 
-fn serve(args: &FakeKmsArgs, fake: &FakeKms, listener: TcpListener) -> Result<FakeKmsServer, Failure> {
+fn serving(args: &FakeKmsArgs, fake: &FakeKms) -> FakeKmsServerBuilder {
     let mut builder = FakeKmsServer::builder(fake.clone())
         .regions_by_signature()
         .request_timeout(REQUEST_TIMEOUT)
@@ -166,10 +184,7 @@ fn serve(args: &FakeKmsArgs, fake: &FakeKms, listener: TcpListener) -> Result<Fa
     if args.verify_signatures {
         builder = builder.verify_signatures();
     }
-    builder.listen_on(listener).map_err(|source| Failure::Listen {
-        address: args.listen,
-        source,
-    })
+    builder
 }
 
 /// Waits for the signal to end, and writes the state down meanwhile.
@@ -194,18 +209,42 @@ async fn save_until(
 }
 
 /// The environment that makes AWS clients use the emulator, and no proxy for it.
-fn environment(server: &FakeKmsServer, client: &principals::Client) -> [(&'static str, String); 5] {
-    [
+fn environment(
+    args: &FakeKmsArgs,
+    server: &FakeKmsServer,
+    client: &principals::Client,
+) -> Vec<(&'static str, String)> {
+    let environment = vec![
         ("AWS_ENDPOINT_URL_KMS", server.url()),
         ("AWS_REGION", server.fake().region().to_owned()),
         ("AWS_ACCESS_KEY_ID", client.access_key_id.clone()),
         ("AWS_SECRET_ACCESS_KEY", client.secret_access_key.clone()),
         ("NO_PROXY", server.addr().ip().to_string()),
-    ]
+    ];
+    environment.into_iter().chain(trusted(args)).collect()
 }
 
-fn to_text(server: &FakeKmsServer, keys: &Map<String, Value>, client: &principals::Client) -> String {
-    let environment = environment(server, client).map(|(name, value)| format!("{name}={value}"));
+/// Where whom clients are to trust is.
+fn trusted(args: &FakeKmsArgs) -> Option<(&'static str, String)> {
+    #[cfg(feature = "tls")]
+    if let Some(path) = &args.tls.tls_ca {
+        let path = std::path::absolute(path).unwrap_or_else(|_relative| path.clone());
+        return Some(("AWS_CA_BUNDLE", path.display().to_string()));
+    }
+    let _nobody_but_the_systems_own = args;
+    None
+}
+
+fn to_text(
+    args: &FakeKmsArgs,
+    server: &FakeKmsServer,
+    keys: &Map<String, Value>,
+    client: &principals::Client,
+) -> String {
+    let environment = environment(args, server, client).into_iter();
+    let environment: Vec<String> = environment
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let keys: Vec<String> = keys
         .iter()
         .map(|(alias, arn)| format!("; {alias} is {}", arn.as_str().unwrap_or_default()))
@@ -218,13 +257,19 @@ fn to_text(server: &FakeKmsServer, keys: &Map<String, Value>, client: &principal
     )
 }
 
-fn to_json(server: &FakeKmsServer, keys: &Map<String, Value>, client: &principals::Client) -> Value {
-    let environment = environment(server, client).map(|(name, value)| (name.to_owned(), Value::from(value)));
+fn to_json(
+    args: &FakeKmsArgs,
+    server: &FakeKmsServer,
+    keys: &Map<String, Value>,
+    client: &principals::Client,
+) -> Value {
+    let environment = environment(args, server, client).into_iter();
+    let environment = environment.map(|(name, value)| (name.to_owned(), Value::from(value)));
     json!({
         "endpoint": server.url(),
         "region": server.fake().region(),
         "account": server.fake().account(),
         "keys": keys,
-        "environment": environment.into_iter().collect::<Map<_, _>>(),
+        "environment": environment.collect::<Map<_, _>>(),
     })
 }

@@ -110,7 +110,7 @@
 //! | `tracing` | no | events of retry, with operation and key, in the span of the caller; and what keyrings tell no caller |
 //! | `esdk` | no | `esdk`: messages of the AWS Encryption SDK, written and read beside those of the native format |
 //! | `local` | no | `local`: wrapping keys in memory or a key file |
-//! | `fake-kms`, `fake-kms-http` | no | `fake_kms`: the KMS emulator, in process and over HTTP |
+//! | `fake-kms`, `fake-kms-http`, `fake-kms-tls` | no | `fake_kms`: the KMS emulator, in process, over HTTP, and over TLS |
 //!
 //! # What this crate does not do
 //!

@@ -133,6 +133,8 @@ pub use fake::{FakeKms, NoSuchPrincipal, NoSuchRegion};
 pub use fault::{Fault, FaultId, FaultRule};
 #[cfg(feature = "http")]
 pub use http::{FakeKmsServer, FakeKmsServerBuilder, MAX_BODY_LEN, MAX_CONNECTIONS, SHUTDOWN_GRACE};
+#[cfg(feature = "tls")]
+pub use http::{TlsError, TlsIdentity};
 pub use latency::Latency;
 pub use ledger::{Ledger, LedgerEntry, Outcome};
 pub use operation::KmsOperation;

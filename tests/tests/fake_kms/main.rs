@@ -22,5 +22,6 @@ mod server;
 mod shared_quota;
 mod signatures;
 mod state;
+mod tls;
 mod wire;
 mod world;

@@ -16,12 +16,13 @@ Principals: a JSON list of {\"access_key_id\", \"secret_access_key\", \"session_
 
 All calls of a Region are at METRICS_PATH for Prometheus, and at LEDGER_PATH in JSON. It answers in every Region: in the
 one that a request's signature is scoped to. It ends on SIGINT, SIGTERM or SIGHUP. Clients that go through a proxy by
-HTTP_PROXY must be told not to for its address: NO_PROXY=127.0.0.1, as the ready line has it.";
+HTTP_PROXY must be told not to for its address: NO_PROXY=127.0.0.1, as the ready line has it. With --tls a client must trust
+the authority of --tls-ca: AWS_CA_BUNDLE for the AWS command line and boto3, NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and others.";
 
 #[derive(Debug, Args)]
 #[command(after_help = LANGUAGE)]
 pub(crate) struct FakeKmsArgs {
-    /// The address to listen on; port 0 is a free one. Plain HTTP: keep it on the loopback interface.
+    /// The address to listen on; port 0 is a free one. Whoever reaches it may use every key: keep it on the loopback interface.
     #[arg(long, default_value = "127.0.0.1:4599", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
     /// The Region of --key, and of requests that say none.
@@ -75,9 +76,36 @@ pub(crate) struct FakeKmsArgs {
     /// How many calls of a Region the ledger keeps.
     #[arg(long, default_value_t = 10_000, value_name = "CALLS")]
     pub(crate) ledger_calls: usize,
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     /// The seed of latencies and of faults with a probability.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[cfg(feature = "tls")]
+#[derive(Debug, Args)]
+pub(crate) struct TlsArgs {
+    /// Speak TLS, by a certificate that is made at the start (--tls-ca) or given (--tls-cert, --tls-key).
+    #[arg(long, requires = "identity")]
+    pub(crate) tls: bool,
+    /// Where to write the authority that signed the certificate made at the start, for clients to trust: in PEM, a new one each time.
+    #[arg(long, value_name = "FILE", requires = "tls", group = "identity")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// Replace the file of --tls-ca if there is one.
+    #[arg(long, requires = "tls_ca")]
+    pub(crate) force: bool,
+    /// A host name or address that the certificate made at the start is for, besides those of this machine and that of --listen;
+    /// several times for several.
+    #[arg(long, value_name = "NAME", requires = "tls_ca")]
+    pub(crate) tls_name: Vec<String>,
+    /// The certificate, with those that lead to its authority after it, in PEM.
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "tls_key"], group = "identity")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// A path of its own beside `/`, where KMS is.

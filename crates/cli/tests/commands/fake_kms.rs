@@ -11,14 +11,14 @@ use serde_json::Value;
 use crate::shell::Shell;
 
 /// A running emulator, killed when the test gives it up.
-struct Emulator {
+pub(crate) struct Emulator {
     child: Child,
     told: String,
 }
 
 impl Emulator {
     /// Starts one on a free port, and waits until it is ready.
-    fn start(shell: &Shell, arguments: &[&str]) -> Self {
+    pub(crate) fn start(shell: &Shell, arguments: &[&str]) -> Self {
         let line = [&["fake-kms", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut child = shell.command(line).stderr(Stdio::inherit()).spawn().unwrap();
         let mut told = String::new();
@@ -29,18 +29,18 @@ impl Emulator {
         Self { child, told }
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.told).unwrap()
     }
 
     fn address(&self) -> String {
-        let url = self.told.split("http://").nth(1).unwrap();
+        let url = self.told.split("://").nth(1).unwrap();
         let end = url.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ':');
         url[..end.unwrap()].trim_end_matches(':').to_owned()
     }
 
     /// What is answered to a request: the status and the body.
-    fn send(&self, head: &str, body: &str) -> (String, String) {
+    pub(crate) fn send(&self, head: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         let len = body.len();
         let request =
@@ -61,7 +61,7 @@ impl Emulator {
     }
 
     /// Tells it to end, and answers its exit code.
-    fn end(mut self, signal: &str) -> i32 {
+    pub(crate) fn end(mut self, signal: &str) -> i32 {
         let told = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .status()

@@ -16,3 +16,5 @@ mod kms;
 mod output;
 mod refusals;
 mod shell;
+#[cfg(feature = "tls")]
+mod tls;

@@ -114,6 +114,14 @@ impl FakeKmsServerBuilder {
         self
     }
 
+    /// Speaks TLS by this identity, and nothing else. Default: plain HTTP. A handshake may take as long as a request's head
+    /// ([`request_timeout`](Self::request_timeout)).
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, identity: super::tls::TlsIdentity) -> Self {
+        self.settings.tls = Some(identity);
+        self
+    }
+
     /// Serves on a free port of the loopback interface.
     ///
     /// # Errors

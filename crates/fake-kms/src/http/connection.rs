@@ -12,7 +12,21 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, sync::watch};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+};
+#[cfg(feature = "tls")]
+use {
+    super::tls,
+    std::{io, sync::Arc, time::Duration},
+    tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::timeout,
+    },
+    tokio_rustls::{TlsAcceptor, server::TlsStream},
+};
 
 use super::{
     answer::Reply,
@@ -33,11 +47,58 @@ const MAX_HEAD_LEN: usize = 64 * 1024;
 
 type Answered = Result<Response<AnswerBody>, Broken>;
 
-pub(super) async fn connection(stream: TcpStream, endpoint: Endpoint, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn connection(stream: TcpStream, endpoint: Endpoint, stopped: watch::Receiver<bool>) {
     // Answers are small and waited for: nothing is gained by collecting them.
     let _best_effort = stream.set_nodelay(true);
+    #[cfg(feature = "tls")]
+    if let Some(identity) = &endpoint.settings.tls {
+        let (acceptor, mut until) = (identity.acceptor(), stopped.clone());
+        let shaken = tokio::select! {
+            shaken = secured(stream, &acceptor, endpoint.settings.request_timeout) => shaken,
+            _ = until.changed() => return,
+        };
+        // A handshake that comes to nothing is the client's to notice.
+        if let Ok((secured, reset)) = shaken {
+            requests(secured, &reset, &endpoint, stopped).await;
+        }
+        return;
+    }
     let (wire, reset) = Wire::new(stream);
-    let service = service_fn(|request| answer(&endpoint, &reset, request));
+    requests(wire, &reset, &endpoint, stopped).await;
+}
+
+/// The connection after its handshake, in so much time.
+#[cfg(feature = "tls")]
+async fn secured(
+    mut stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    limit: Option<Duration>,
+) -> io::Result<(TlsStream<Wire>, Arc<AtomicBool>)> {
+    let shaking = async {
+        let mut first = [0];
+        if stream.peek(&mut first).await? > 0 && tls::is_in_the_clear(first[0]) {
+            stream.write_all(tls::NO_TLS).await?;
+            stream.shutdown().await?;
+            // Closed with something unread, it would be reset, and the answer lost with it.
+            tokio::io::copy(&mut stream.take(MAX_HEAD_LEN as u64), &mut tokio::io::sink()).await?;
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let (wire, reset) = Wire::new(stream);
+        Ok((acceptor.accept(wire).await?, reset))
+    };
+    match limit {
+        Some(time) => timeout(time, shaking).await.map_err(|_slow| tls::too_slow())?,
+        None => shaking.await,
+    }
+}
+
+async fn requests(
+    io: impl AsyncRead + AsyncWrite + Unpin,
+    reset: &AtomicBool,
+    endpoint: &Endpoint,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let service = service_fn(|request| answer(endpoint, reset, request));
     let mut http = http1::Builder::new();
     http.max_buf_size(MAX_HEAD_LEN);
     // As KMS writes them: there are clients that compare the names of headers as they are written.
@@ -45,7 +106,7 @@ pub(super) async fn connection(stream: TcpStream, endpoint: Endpoint, mut stoppe
     if let Some(time) = endpoint.settings.request_timeout {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
-    let mut serving = pin!(http.serve_connection(TokioIo::new(wire), service));
+    let mut serving = pin!(http.serve_connection(TokioIo::new(io), service));
     // A connection that ends badly is the client's to notice.
     tokio::select! {
         _ended = serving.as_mut() => return,

@@ -15,6 +15,8 @@ mod response;
 mod server;
 mod settings;
 mod signature;
+#[cfg(feature = "tls")]
+mod tls;
 mod validate;
 mod views;
 mod wire;
@@ -22,3 +24,5 @@ mod wire;
 pub use builder::FakeKmsServerBuilder;
 pub use endpoint::MAX_BODY_LEN;
 pub use server::{FakeKmsServer, MAX_CONNECTIONS, SHUTDOWN_GRACE};
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsIdentity};

@@ -19,7 +19,7 @@ pub const MAX_CONNECTIONS: usize = 10_000;
 
 /// A [`FakeKms`] behind an HTTP endpoint, in the protocol of KMS. Dropping it stops it.
 ///
-/// Plain HTTP/1.1 with keep-alive; point an AWS client at it with an endpoint URL. Unless it is
+/// HTTP/1.1 with keep-alive, plain unless it is built with an identity for TLS; point an AWS client at it with an endpoint URL. Unless it is
 /// [built](Self::builder) to verify signatures, any credentials will do.
 ///
 /// ```
@@ -38,6 +38,7 @@ pub const MAX_CONNECTIONS: usize = 10_000;
 pub struct FakeKmsServer {
     fake: FakeKms,
     address: SocketAddr,
+    is_secure: bool,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -46,6 +47,7 @@ impl FakeKmsServer {
     pub(super) fn listen(fake: FakeKms, settings: Settings, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
+        let is_secure = settings.is_secure();
         let endpoint = Endpoint {
             fake: fake.clone(),
             settings: Arc::new(settings),
@@ -55,6 +57,7 @@ impl FakeKmsServer {
         Ok(Self {
             fake,
             address,
+            is_secure,
             stop,
             task,
         })
@@ -69,7 +72,8 @@ impl FakeKmsServer {
     /// The endpoint URL, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// The fake behind it.
@@ -104,7 +108,7 @@ async fn serve(listener: TcpListener, endpoint: Endpoint, mut stopped: watch::Re
                 Ok((stream, peer)) => {
                     let source = Source {
                         address: Some(peer.ip()),
-                        is_secure: false,
+                        is_secure: endpoint.settings.is_secure(),
                     };
                     let endpoint = Endpoint { source, ..endpoint.clone() };
                     connections.spawn(connection(stream, endpoint, stopped.clone()));

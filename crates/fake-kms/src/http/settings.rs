@@ -11,4 +11,15 @@ pub(super) struct Settings {
     pub(super) ledger_path: Option<Box<str>>,
     pub(super) faults_path: Option<Box<str>>,
     pub(super) clock_path: Option<Box<str>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<super::tls::TlsIdentity>,
+}
+
+impl Settings {
+    pub(super) fn is_secure(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
 }
