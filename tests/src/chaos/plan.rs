@@ -1,5 +1,8 @@
 //! What a run is like.
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use datakey_retry::{Backoff, Breaker, Policy};
 use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
@@ -33,6 +36,13 @@ pub struct Plan {
 impl Plan {
     pub(super) fn seconds(&self, seconds: f64) -> Duration {
         self.second.mul_f64(seconds)
+    }
+
+    /// That none of these is zero.
+    pub(super) fn expect(&self, counts: &[(&str, &AtomicU64)]) {
+        for (what, count) in counts {
+            assert!(count.load(Relaxed) > 0, "no {what}, seed {}", self.seed);
+        }
     }
 
     pub(super) fn random(&self, stream: u64) -> Xoshiro256PlusPlus {
