@@ -3,7 +3,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, interop_kms, python};
+use crate::{
+    cargo,
+    interop_kms::{self, Length},
+    python,
+};
 
 const VECTORS: &str = "tests/vectors/envelope";
 const SCRIPT: &str = "tests/interop/interop.py";
@@ -26,7 +30,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             if let Some(missing) = interop_kms::missing() {
                 bail!("{missing}");
             }
-            interop_kms::run()
+            interop_kms::run(Length::Long)
         }
         ["esdk"] => {
             if let Some(missing) = python::missing() {
@@ -53,7 +57,7 @@ pub fn ci_kms(_: &[String]) -> Result<()> {
         println!("interop with the clients of KMS is skipped: {missing}");
         return Ok(());
     }
-    interop_kms::run()
+    interop_kms::run(Length::Short)
 }
 
 fn second_reader() -> Result<()> {

@@ -27,12 +27,38 @@ const ENVIRONMENT: [(&str, &str); 8] = [
     ("PYTHONDONTWRITEBYTECODE", "1"),
 ];
 
+/// How many of the clients that bring what they need along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// Three that are soon installed.
+    Short,
+    /// All of them.
+    Long,
+}
+
+impl Length {
+    /// Their virtual environment, what is in it, and which of them are run: all, where none is named.
+    const fn clients(self) -> (&'static str, &'static str, &'static [&'static str]) {
+        match self {
+            Self::Short => (
+                "clients-ci",
+                "requirements-clients-ci.txt",
+                &["aiobotocore", "libmongocrypt", "tink"],
+            ),
+            Self::Long => ("clients", "requirements-clients.txt", &[]),
+        }
+    }
+}
+
 /// Runs everything; the table comes at the end.
-pub fn run() -> Result<()> {
+pub fn run(length: Length) -> Result<()> {
     let python = python()?;
+    let (folder, requirements, clients) = length.clients();
+    let others = python::environment(&format!("{WORK}/{folder}"), &format!("{SCRIPTS}/{requirements}"))?;
     node()?;
     cargo::cargo(&["build", "--quiet", "-p", "datakey-tests", "--bin", "kms_interop"])?;
-    let (_emulator, plain, refusing) = emulator()?;
+    let authority = format!("{WORK}/authority.pem");
+    let (_emulator, plain, refusing, secure) = emulator(&authority)?;
     let (_moto, moto) = moto()?;
     let script = |name: &str| format!("{SCRIPTS}/{name}");
     let result = |name: &str| format!("{WORK}/{name}.json");
@@ -66,6 +92,15 @@ pub fn run() -> Result<()> {
         ],
     )?;
     call(&python, &[&script("calls.py"), &moto, &result("moto")])?;
+    let arguments = [
+        &*script("clients.py"),
+        &plain,
+        &secure,
+        &authority,
+        &moto,
+        &result("clients"),
+    ];
+    call(&others, &[&arguments[..], clients].concat())?;
     for (url, which) in [(&plain, "fake"), (&moto, "moto")] {
         println!("the provider's conformance suite, KmsProvider against {which}:");
         let arguments = [&RUST[..], &["conformance", url, which]].concat();
@@ -150,11 +185,11 @@ impl Drop for Running {
     }
 }
 
-/// Starts the emulator; answers where its two endpoints are.
-fn emulator() -> Result<(Running, String, String)> {
+/// Starts the emulator; answers where its endpoints are: the plain one, the refusing one, and that over TLS.
+fn emulator(authority: &str) -> Result<(Running, String, String, String)> {
     let child = Command::new(cargo::program())
         .args(RUST)
-        .arg("serve")
+        .args(["serve", authority])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -163,10 +198,10 @@ fn emulator() -> Result<(Running, String, String)> {
     let mut line = String::new();
     let output = running.0.stdout.take().context("the emulator has no output")?;
     BufReader::new(output).read_line(&mut line)?;
-    let Some((plain, refusing)) = line.trim().split_once(' ') else {
+    let [plain, refusing, secure] = line.split_whitespace().collect::<Vec<_>>()[..] else {
         bail!("the emulator ended before it served");
     };
-    Ok((running, plain.into(), refusing.into()))
+    Ok((running, plain.into(), refusing.into(), secure.into()))
 }
 
 /// Starts moto, on a port of its own choice; answers where it is.

@@ -1,9 +1,9 @@
 //! The emulator for clients in other languages, and the conformance suite against whatever KMS a URL names.
 //! `cargo xtask interop kms` runs both.
-use std::{env, io, process::ExitCode, sync::Arc, time::Duration};
+use std::{env, fs, io, process::ExitCode, sync::Arc, time::Duration};
 
 use aws_sdk_kms::{Client, config::Region};
-use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode, Principal};
+use datakey_fake_kms::{FakeKms, FakeKmsServer, Fault, FaultRule, KmsErrorCode, Principal, TlsIdentity};
 use datakey_kms::{DiscoveryFilter, KmsProvider, KmsProviderBuilder};
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, KeyProvider, OpeningProvider,
@@ -18,9 +18,9 @@ type Anything<T = ()> = Result<T, Box<dyn std::error::Error>>;
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve"] => serve().await,
+        ["serve", authority] => serve(authority).await,
         ["conformance", url, which @ ("fake" | "moto")] => conform(url, which == "moto").await,
-        _ => Err("usage: kms_interop serve | conformance URL fake|moto".into()),
+        _ => Err("usage: kms_interop serve AUTHORITY | conformance URL fake|moto".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,20 +31,25 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Serves until standard input ends; the only line of the output says where, the refusing one second.
-async fn serve() -> Anything {
+/// Serves until standard input ends; the only line of the output says where: the plain one, the refusing one, and the plain one over TLS,
+/// whose authority is written to a file.
+async fn serve(authority: &str) -> Anything {
     let fake = FakeKms::builder().region(REGION).wall_clock().build()?;
     fake.add_principal(Principal::new(
         "AKIDEXAMPLE",
         "not-a-secret",
         "arn:aws:iam::111122223333:user/interop",
     )?);
+    let identity = TlsIdentity::made_for(["localhost", "127.0.0.1"])?;
+    fs::write(authority, identity.ca_pem().unwrap_or_default())?;
     let plain = FakeKmsServer::builder(fake)
         .verify_signatures()
-        .regions_by_signature();
+        .regions_by_signature()
+        .ledger_path("/ledger");
+    let secure = plain.clone().tls(identity).start().await?;
     let plain = plain.start().await?;
     let refusing = FakeKmsServer::start(refusing()?).await?;
-    println!("{} {}", plain.url(), refusing.url());
+    println!("{} {} {}", plain.url(), refusing.url(), secure.url());
     tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
     Ok(())
 }
