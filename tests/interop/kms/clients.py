@@ -77,10 +77,13 @@ def aws_encryption_sdk_cli(emulator):
 def credstash(emulator):
     """Secrets in DynamoDB, which moto plays, under data keys of the emulator."""
     environment = {**os.environ, "AWS_ENDPOINT_URL_DYNAMODB": emulator.moto}
-    command = [BIN / "credstash", "-r", REGION, "-t", "credstash-" + emulator.alias[-12:]]
-    run(*command, "setup", env=environment)
-    run(*command, "put", "-k", emulator.alias, "order", SECRET.decode(), "purpose=orders", env=environment)
-    assert run(*command, "get", "-n", "order", "purpose=orders", env=environment) == SECRET.decode()
+    command = [BIN.absolute() / "credstash", "-r", REGION, "-t", "credstash-" + emulator.alias[-12:]]
+    # It writes a log beside whoever calls it.
+    with tempfile.TemporaryDirectory() as folder:
+        ours = {"env": environment, "cwd": folder}
+        run(*command, "setup", **ours)
+        run(*command, "put", "-k", emulator.alias, "order", SECRET.decode(), "purpose=orders", **ours)
+        assert run(*command, "get", "-n", "order", "purpose=orders", **ours) == SECRET.decode()
     return {"GenerateDataKey": 1, "Decrypt": 1}
 
 
