@@ -1,6 +1,7 @@
 //! A shop and an accounting service over two regions that fail in every way they can, and come back.
 mod plan;
 mod trouble;
+mod visitors;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,7 @@ use tokio::{
 };
 
 use trouble::TROUBLES;
+use visitors::visit;
 
 const TENANTS: u64 = 7;
 const RUN: u64 = 8;
@@ -44,6 +46,7 @@ pub struct Report {
     wrong_attempts: AtomicU64,
     opened_in_outage: AtomicU64,
     outages: AtomicU64,
+    runtimes: AtomicU64,
     down: AtomicU64,
     /// Of each trouble, how often the regions met it.
     struck: [AtomicU64; TROUBLES.len()],
@@ -70,6 +73,11 @@ impl Report {
             assert_eq!(entries, [text(order)], "order {order}, seed {}", plan.seed);
         }
         assert_eq!(booked.len() as u64, plan.orders, "nothing else is booked");
+    }
+
+    /// How many runtimes came and went.
+    pub fn runtimes(&self) -> u64 {
+        self.runtimes.load(Relaxed)
     }
 
     /// Whether every trouble was met.
@@ -117,7 +125,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} orders booked from {} messages, {} of them opened in {} outages; {} seals failed and {} were given up, {} \
-             opens failed, {} attempts with a wrong context or wrong associated data were refused",
+             opens failed, {} attempts with a wrong context or wrong associated data were refused; {} runtimes came and went",
             count(&self.orders_booked),
             count(&self.messages),
             count(&self.opened_in_outage),
@@ -126,6 +134,7 @@ impl fmt::Display for Report {
             count(&self.given_up),
             count(&self.open_failures),
             count(&self.wrong_attempts),
+            count(&self.runtimes),
         )
     }
 }
@@ -172,6 +181,21 @@ pub async fn run(plan: Plan, fakes: [FakeKms; 2], providers: [KmsProvider; 2]) -
             Arc::clone(&report),
         ));
     }
+    for shop in SHOPS..SHOPS + plan.visitors {
+        let (sealer, post, report) = (sealer(&plan, &both), post.clone(), Arc::clone(&report));
+        tasks.spawn_blocking(move || {
+            let leave = |order| {
+                let sealer = sealer.clone();
+                tokio::spawn(async move { drop(seal(&sealer, plan.orders + order, 1).await) });
+            };
+            let offer = async |order, patience| {
+                let sealed = timeout(patience, seal(&sealer, order, 1)).await.ok();
+                post_one(&plan, sealed, order, &post, &report).await
+            };
+            let runtimes = visit(plan, share(&plan, shop), offer, leave);
+            report.runtimes.fetch_add(runtimes, Relaxed);
+        });
+    }
     for clerk in 0..CLERKS {
         let (opener, both) = (opener(&plan, &both), Arc::clone(&both));
         let (inbox, post, report) = (Arc::clone(&inbox), post.clone(), Arc::clone(&report));
@@ -213,6 +237,12 @@ fn opener(plan: &Plan, both: &Both) -> Opener {
     builder.build().expect("the limits are in order")
 }
 
+/// The orders of a shop, up to the second number.
+const fn share(plan: &Plan, shop: u64) -> (u64, u64) {
+    let shops = SHOPS + plan.visitors;
+    (plan.orders * shop / shops, plan.orders * (shop + 1) / shops)
+}
+
 /// Seals orders, alone or in batches, and posts each of them once, however often it has to try.
 async fn keep_shop(
     plan: Plan,
@@ -222,7 +252,7 @@ async fn keep_shop(
     report: Arc<Report>,
 ) {
     let mut random = plan.random(shop);
-    let (mut first, end) = (plan.orders * shop / SHOPS, plan.orders * (shop + 1) / SHOPS);
+    let (mut first, end) = share(&plan, shop);
     while first < end {
         if end - first <= RUN && !report.met_all() {
             // The last orders wait until there was trouble of every kind, however fast the others went.
@@ -269,6 +299,38 @@ async fn keep_shop(
             None => {
                 report.given_up.fetch_add(1, Relaxed);
             }
+        }
+    }
+}
+
+/// Posts an order if it was sealed; whether it was.
+async fn post_one(
+    plan: &Plan,
+    sealed: Option<Result<Vec<u8>, SealError>>,
+    first: u64,
+    post: &UnboundedSender<Posted>,
+    report: &Report,
+) -> bool {
+    match sealed {
+        Some(Ok(message)) => {
+            report.messages.fetch_add(1, Relaxed);
+            let posted = Posted {
+                first,
+                count: 1,
+                message,
+            };
+            post.send(posted).expect("accounting is there");
+            true
+        }
+        Some(Err(error)) => {
+            assert!(helps(error.class()), "seed {}: {error:?}", plan.seed);
+            report.seal_failures.fetch_add(1, Relaxed);
+            sleep(plan.seconds(0.2)).await;
+            false
+        }
+        None => {
+            report.given_up.fetch_add(1, Relaxed);
+            false
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use aws_sdk_kms::{
     Client,
     config::{
-        HttpClient, Region, RuntimeComponents, SharedHttpClient,
+        Builder, HttpClient, Region, RuntimeComponents, SharedHttpClient,
         http::{HttpRequest, HttpResponse},
     },
 };
@@ -32,10 +32,15 @@ pub fn provider_of(fake: &FakeKms) -> KmsProviderBuilder {
 /// A client for a fake, in its region.
 #[must_use]
 pub fn client_of(fake: &FakeKms) -> Client {
+    client_with(fake, |config| config)
+}
+
+/// A client for a fake, in its region, with settings of one's own.
+pub fn client_with(fake: &FakeKms, set: impl FnOnce(Builder) -> Builder) -> Client {
     let config = config("http://fake.invalid")
         .region(Region::new(fake.region().to_owned()))
         .http_client(SharedHttpClient::new(InMemory(fake.clone())));
-    Client::from_conf(config.build())
+    Client::from_conf(set(config).build())
 }
 
 /// An HTTP client that gives one kind of answer, or none.

@@ -1,5 +1,9 @@
 //! Nests the layers in the right order: keyring over retry over provider.
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use datakey_provider::{OpeningProvider, SealingProvider};
 use datakey_retry::{Policy, Retry};
@@ -12,6 +16,17 @@ pub(crate) struct Layers {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) max_loads: Option<usize>,
     pub(crate) tells_values: bool,
+    pub(crate) wall_clock: Option<WallClock>,
+}
+
+/// Another wall clock than the system's.
+#[derive(Clone)]
+pub(crate) struct WallClock(pub(crate) Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WallClock(..)")
+    }
 }
 
 impl Default for Layers {
@@ -22,6 +37,7 @@ impl Default for Layers {
             load_timeout: None,
             max_loads: None,
             tells_values: false,
+            wall_clock: None,
         }
     }
 }
@@ -84,6 +100,16 @@ macro_rules! settings {
             self
         }
 
+        /// Sets the wall clock by which it is found out that the process slept, for tests and simulations: what it gains on
+        /// tokio's clock counts for the ages of data keys. Without one it is the system's.
+        pub fn wall_clock(
+            mut self,
+            clock: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
+        ) -> Self {
+            self.layers.wall_clock = Some($crate::layers::WallClock(std::sync::Arc::new(clock)));
+            self
+        }
+
         /// Bounds how many loads are in flight at a time.
         pub fn max_loads(mut self, loads: usize) -> Self {
             self.layers.max_loads = Some(loads);
@@ -93,3 +119,28 @@ macro_rules! settings {
 }
 
 pub(crate) use settings;
+
+/// Gives a keyring's builder what the layers say of it.
+macro_rules! layered {
+    ($layers:expr, $keyring:expr) => {{
+        let (layers, mut keyring) = (&$layers, $keyring);
+        if !layers.cached {
+            keyring = keyring.uncached();
+        }
+        if let Some(timeout) = layers.load_timeout {
+            keyring = keyring.load_timeout(timeout);
+        }
+        if let Some(loads) = layers.max_loads {
+            keyring = keyring.max_loads(loads);
+        }
+        if layers.tells_values {
+            keyring = keyring.tell_context_values();
+        }
+        if let Some($crate::layers::WallClock(clock)) = layers.wall_clock.clone() {
+            keyring = keyring.wall_clock(move || clock());
+        }
+        keyring
+    }};
+}
+
+pub(crate) use layered;

@@ -8,7 +8,7 @@ use datakey_provider::OpeningProvider;
 
 use crate::{
     Envelope, Opener,
-    layers::{Layers, settings},
+    layers::{Layers, layered, settings},
 };
 
 /// Builds an [`Opener`]: caches and retries unless told otherwise.
@@ -82,23 +82,11 @@ impl OpenerBuilder {
         let material = Envelope::for_formats(&self.formats);
         #[cfg(not(feature = "esdk"))]
         let material = Envelope::default();
-        let mut keyring = OpeningKeyring::builder()
+        let keyring = OpeningKeyring::builder()
             .material(material)
             .limits(self.limits)
             .hedge_delay(self.hedge_delay);
-        if !self.layers.cached {
-            keyring = keyring.uncached();
-        }
-        if let Some(timeout) = self.layers.load_timeout {
-            keyring = keyring.load_timeout(timeout);
-        }
-        if let Some(loads) = self.layers.max_loads {
-            keyring = keyring.max_loads(loads);
-        }
-        if self.layers.tells_values {
-            keyring = keyring.tell_context_values();
-        }
-        keyring
+        layered!(self.layers, keyring)
     }
 
     /// Nests the layers.

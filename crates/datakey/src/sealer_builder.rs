@@ -7,7 +7,7 @@ use datakey_provider::SealingProvider;
 
 use crate::{
     Envelope, Format, Sealer,
-    layers::{Layers, settings},
+    layers::{Layers, layered, settings},
 };
 
 /// Builds a [`Sealer`]: caches and retries unless told otherwise.
@@ -81,22 +81,10 @@ impl SealerBuilder {
     }
 
     fn keyring(&self) -> SealingKeyringBuilder<Envelope> {
-        let mut keyring = SealingKeyring::builder()
+        let keyring = SealingKeyring::builder()
             .material(Envelope::new(self.format.clone()))
             .limits(self.limits);
-        if !self.layers.cached {
-            keyring = keyring.uncached();
-        }
-        if let Some(timeout) = self.layers.load_timeout {
-            keyring = keyring.load_timeout(timeout);
-        }
-        if let Some(loads) = self.layers.max_loads {
-            keyring = keyring.max_loads(loads);
-        }
-        if self.layers.tells_values {
-            keyring = keyring.tell_context_values();
-        }
-        keyring
+        layered!(self.layers, keyring)
     }
 
     /// Nests the layers.

@@ -31,6 +31,9 @@ pub struct Plan {
     pub second: Duration,
     /// When everything must be done.
     pub patience: Duration,
+    /// How many more shops there are, each on a thread of its own with a new runtime for every few orders; none where a clock is
+    /// paused, as that of another runtime is not.
+    pub visitors: u64,
 }
 
 impl Plan {

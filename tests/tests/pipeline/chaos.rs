@@ -40,6 +40,7 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_in_virtual_time() {
             orders: 600,
             second: Duration::from_secs(1),
             patience: Duration::from_secs(6 * 3600),
+            visitors: 0,
         };
         let fakes = regions();
         let providers = [(&fakes[0], Rank::LOCAL), (&fakes[1], Rank::REMOTE)]
@@ -90,7 +91,7 @@ async fn second_over_http() -> Duration {
     (slowest * 10).clamp(Duration::from_millis(50), Duration::from_millis(500))
 }
 
-/// Over HTTP, where seconds are shorter.
+/// Over HTTP, where seconds are shorter, with shops whose runtimes come and go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
     for seed in seeds(1..2) {
@@ -100,6 +101,7 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
             orders: 96,
             second: second_over_http().await,
             patience: Duration::from_secs(300),
+            visitors: 3,
         };
         let fakes = regions();
         let mut servers = Vec::new();
@@ -115,6 +117,7 @@ async fn nothing_is_lost_doubled_or_opened_wrongly_over_http() {
         let report = run(plan, fakes.clone(), providers).await;
         println!("seed {seed}: {report}, a second taken for {:?}", plan.second);
         report.check(&plan);
+        assert!(report.runtimes() > plan.visitors * 3, "{report}");
         report.check_trouble(&plan, &fakes);
     }
 }

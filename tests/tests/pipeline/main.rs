@@ -3,6 +3,7 @@
 mod chaos;
 mod conformance;
 mod decoys;
+mod faults_end;
 mod parts;
 mod records;
 mod refusals;
