@@ -7,7 +7,7 @@
 
 /// A probe refused so long after the first refusal tells of a service that counts by the second: one that counts more finely has
 /// gained a call by then, unless its quota is very small.
-const IN_VAIN: f64 = 0.25;
+const IN_VAIN: f64 = 0.4;
 
 /// Where much was served before, so long is enough in which so many calls should have been gained.
 const IN_VAIN_MIN: f64 = 0.1;

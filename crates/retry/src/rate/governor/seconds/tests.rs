@@ -31,10 +31,10 @@ impl Service {
     }
 }
 
-/// Refused at 0.7 s and at 0.96 s, served at 1.04 s: a second starts between the last two.
+/// Refused at 0.5 s and at 0.96 s, served at 1.04 s: a second starts between the last two.
 fn found(guess: f64) -> Seconds {
     let mut seconds = Seconds::UNKNOWN;
-    assert!(!seconds.refused(0.7, 0.0) && !seconds.refused(0.96, 0.0));
+    assert!(!seconds.refused(0.5, 0.0) && !seconds.refused(0.96, 0.0));
     assert!(seconds.served(1.04, guess) && seconds.are_known());
     seconds
 }
@@ -70,7 +70,8 @@ fn drive(seconds: &mut Seconds, service: &mut Service, until: f64) -> (Vec<Told>
 #[test]
 fn only_refusals_in_vain_for_less_than_a_second_tell_that_a_service_counts_so() {
     for (last, asked, guess, is_known) in [
-        (0.96, 0.0, 0.0, true),
+        (1.16, 0.0, 0.0, true),
+        (1.04, 0.0, 0.0, false),
         (0.8, 0.0, 10.0, false),
         (0.8, 0.0, 100.0, true),
         (0.7, 1.0, 1.0, true),
