@@ -436,29 +436,34 @@ async fn pry(plan: &Plan, opener: &Opener, both: &Both, posted: &Posted, report:
     report.wrong_attempts.fetch_add(2, Relaxed);
 }
 
-/// Lets regions fail, each in one way or several at a time, and lets them recover, until it is stopped. What did not meet a call
-/// comes again before what did.
+/// Lets regions fail, each in one way or several at a time, and lets them recover, until it is stopped. Ways that met no call yet come
+/// first, and alone, so that none hides another.
 async fn make_trouble(plan: Plan, fakes: [FakeKms; 2], report: Arc<Report>) {
     let mut random = plan.random(1_000);
     let mut under_way: [Vec<(usize, u64)>; 2] = Default::default();
     loop {
         sleep(plan.seconds(random.random_range(0.1..1.5))).await;
+        for (fake, troubles) in fakes.iter().zip(&mut under_way) {
+            for (trouble, before) in troubles {
+                let met = TROUBLES[*trouble].met(fake);
+                report.struck[*trouble].fetch_add(met - *before, Relaxed);
+                *before = met;
+            }
+        }
+        let unmet = |trouble: &usize| report.struck[*trouble].load(Relaxed) == 0;
+        let left: Vec<usize> = (0..TROUBLES.len()).filter(unmet).collect();
         let at = random.random_range(0..fakes.len());
         let fake = &fakes[at];
-        if random.random_bool(1.0 / 3.0) {
-            for (trouble, before) in under_way[at].drain(..) {
-                let met = TROUBLES[trouble].met(fake) - before;
-                report.struck[trouble].fetch_add(met, Relaxed);
-            }
+        let recovers = random.random_bool(1.0 / 3.0);
+        if recovers || !left.is_empty() {
+            under_way[at].clear();
             fake.clear_faults();
             fake.set_quota(Quota::UNLIMITED);
             fake.set_latency(Latency::fixed(plan.seconds(0.01)));
-        } else {
-            let unmet = |trouble: &usize| report.struck[*trouble].load(Relaxed) == 0;
-            let mut choice: Vec<usize> = (0..TROUBLES.len()).filter(unmet).collect();
-            if choice.is_empty() {
-                choice = (0..TROUBLES.len()).collect();
-            }
+        }
+        if !recovers {
+            let all: Vec<usize> = (0..TROUBLES.len()).collect();
+            let choice = if left.is_empty() { &all } else { &left };
             let trouble = choice[random.random_range(0..choice.len())];
             under_way[at].push((trouble, TROUBLES[trouble].met(fake)));
             TROUBLES[trouble].begin(&plan, &mut random, fake);
