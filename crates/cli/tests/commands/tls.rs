@@ -1,12 +1,11 @@
 //! The emulator over TLS, as a command.
-use std::fs;
-
 use serde_json::Value;
 
 use crate::{fake_kms::Emulator, shell::Shell};
 
 const BY_AUTHORITY: [&str; 4] = ["--json", "--tls", "--tls-ca", "ca.pem"];
 
+#[cfg(feature = "account")]
 #[test]
 fn it_says_whom_to_trust_and_answers_whoever_does() {
     let mut shell = Shell::new();
@@ -22,7 +21,7 @@ fn it_says_whom_to_trust_and_answers_whoever_does() {
     );
     let bundle = told["environment"]["AWS_CA_BUNDLE"].as_str().unwrap();
     assert!(
-        fs::read_to_string(bundle)
+        std::fs::read_to_string(bundle)
             .unwrap()
             .starts_with("-----BEGIN CERTIFICATE-----")
     );
