@@ -1,10 +1,10 @@
 //! Retry beside the AWS SDK's own: the same work on the same quota, at a fake KMS over HTTP.
 //!
 //! ```text
-//! bench_retry [RUNS] [--only SCENARIO]     0 runs: the jitter experiment and the fleet alone, under virtual time
+//! bench_retry [RUNS] [--only SCENARIO]     0 runs: the jitter experiment, the fleet and several quotas alone, under virtual time
 //! ```
 //!
-//! The scenarios are bucket-10, bucket-100, callers-200, moving, shared and outage; besides, jitter and fleet.
+//! The scenarios are bucket-10, bucket-100, callers-200, moving, shared and outage; besides, jitter, fleet and quotas.
 //!
 //! Each contender runs in a process of its own against a service of its own; those of one round run side by side, a second
 //! apart, which together is a few hundred calls a second.
@@ -12,6 +12,7 @@
 
 mod contender;
 mod figures;
+mod quotas;
 mod scenario;
 
 use std::{process::ExitCode, time::Duration};
@@ -57,7 +58,7 @@ fn run(words: &[String]) -> Result<bool, Failure> {
 }
 
 fn all(runtime: &tokio::runtime::Runtime, runs: u32, only: Option<&String>) -> Result<bool, Failure> {
-    let mut names = vec!["jitter", "fleet"];
+    let mut names = vec!["jitter", "fleet", "quotas"];
     names.extend(SCENARIOS.iter().map(|scenario| scenario.name));
     if let Some(unknown) = only.filter(|only| !names.contains(&only.as_str())) {
         return Err(format!("there is no scenario `{unknown}`; there are {}", names.join(", ")).into());
@@ -69,6 +70,9 @@ fn all(runtime: &tokio::runtime::Runtime, runs: u32, only: Option<&String>) -> R
     }
     if wanted("fleet") {
         cleared &= hour()?;
+    }
+    if wanted("quotas") {
+        cleared &= quotas::told()?;
     }
     for scenario in SCENARIOS.iter().filter(|scenario| wanted(scenario.name)) {
         if runs > 0 {
