@@ -14,6 +14,7 @@
 //! | [`EncryptionContext`] | sorted string pairs bound into the wrapped key; validated and digested at construction |
 //! | [`ProviderError`], [`ErrorClass`] | what failed, whose fault it is, whether waiting helps |
 //! | [`Several`] | one provider generates, the others wrap too; opening uses the first that can |
+//! | [`OnlyUnder`] | opens what is under some of a provider's wrapping keys only |
 //! | `conformance` (feature `test-util`) | the suite that every provider and every wrapper must pass |
 //!
 //! The two halves are separate traits so that a service whose role may only seal cannot compile an open:
@@ -142,6 +143,7 @@ mod context;
 mod data_key;
 mod error;
 mod forward;
+mod only_under;
 mod provider;
 mod scope;
 mod several;
@@ -157,6 +159,7 @@ pub use class::ErrorClass;
 pub use context::{ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_TEXT_LEN};
 pub use data_key::{DataKey, DataKeyLength, GeneratedDataKey};
 pub use error::{Operation, ProviderError};
+pub use only_under::OnlyUnder;
 pub use provider::{KeyProvider, OpeningProvider, Rank, SealingProvider};
 pub use scope::Scope;
 pub use several::{NoProviders, Several, SeveralError};

@@ -4,6 +4,7 @@ mod conformance;
 mod context;
 mod local_key_file;
 mod local_keys;
+mod only_under;
 mod scopes;
 mod several;
 mod traffic;
