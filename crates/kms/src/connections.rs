@@ -4,9 +4,15 @@
 //! for its time-out: attempt after attempt, a pool of six is met one by one for half a minute. But what a call finds out about its
 //! connection most often holds for all that lay idle as long. So after a time-out or a broken connection the next call gets a new
 //! one, and those that lie idle are closed. Calls that are under way on others go on.
+//!
+//! The limit of idle connections goes by a clock that stands still while the machine is suspended. So the wall clock is looked at
+//! too: after a pause of that length no connection is used again that was there before it.
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -125,6 +131,8 @@ struct Pool(Arc<Shared>);
 struct Shared {
     recipe: Recipe,
     clock: SharedTimeSource,
+    /// When a call began or ended last, by the wall clock, in milliseconds.
+    used: AtomicU64,
     current: RwLock<Generation>,
 }
 
@@ -142,10 +150,34 @@ impl Pool {
             connector: recipe.make(),
         };
         Self(Arc::new(Shared {
+            used: AtomicU64::new(millis(clock.now())),
             recipe,
             clock,
             current: RwLock::new(first),
         }))
+    }
+
+    /// Notes that connections are used, and answers for how long none was.
+    fn use_now(&self) -> Duration {
+        let now = millis(self.0.clock.now());
+        let before = self.0.used.swap(now, Ordering::Relaxed);
+        Duration::from_millis(now.saturating_sub(before))
+    }
+
+    fn current(&self) -> Generation {
+        let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.clone()
+    }
+
+    /// The connections of the next call: new ones, if none was used for so long that all have been idle for too long.
+    fn usable(&self) -> Generation {
+        let rested = self.use_now();
+        let current = self.current();
+        if rested < self.0.recipe.idle {
+            return current;
+        }
+        self.let_go(current.number);
+        self.current()
     }
 
     /// Has later calls make new connections, unless that was done since a generation was the current one.
@@ -165,12 +197,14 @@ impl Pool {
     }
 }
 
+fn millis(wall: SystemTime) -> u64 {
+    let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl HttpConnector for Pool {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Generation { number, connector } = {
-            let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
-            current.clone()
-        };
+        let Generation { number, connector } = self.usable();
         let mut watch = Watch {
             pool: self.clone(),
             generation: number,
@@ -200,6 +234,7 @@ struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        self.pool.use_now();
         let waited = self.pool.0.clock.now().duration_since(self.began);
         if self.is_open && waited.is_ok_and(|waited| waited >= SUSPICIOUS) {
             self.pool.let_go(self.generation);

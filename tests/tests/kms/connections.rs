@@ -5,9 +5,11 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
+use aws_sdk_kms::Client;
+use aws_smithy_async::time::{SystemTimeSource, TimeSource};
 use datakey_fake_kms::{Fault, FaultRule, KmsErrorCode, Latency};
 use datakey_kms::KmsProvider;
 use datakey_provider::{
@@ -15,7 +17,7 @@ use datakey_provider::{
 };
 use datakey_retry::{Policy, Retry};
 use datakey_tests::{
-    kms::{client, context},
+    kms::{client, config, context},
     pipeline::Loopback,
 };
 use tokio::{
@@ -94,6 +96,48 @@ async fn warming_up_opens_the_connection_that_the_first_call_takes() {
             .unwrap(),
     );
     assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+async fn call(kms: &KmsProvider) {
+    let made = kms.generate_data_key(&context(), DataKeyLength::Bytes32).await;
+    drop(made.unwrap());
+}
+
+/// A wall clock that jumps.
+#[derive(Debug, Clone, Default)]
+struct Jumps(Arc<AtomicUsize>);
+
+impl TimeSource for Jumps {
+    fn now(&self) -> SystemTime {
+        let jumped = Duration::from_secs(self.0.load(Ordering::Relaxed) as u64);
+        SystemTimeSource::new().now() + jumped
+    }
+}
+
+#[tokio::test]
+async fn connections_from_before_a_long_sleep_are_not_used_again() {
+    let (loopback, address, connections) = relayed().await;
+    let wall = Jumps::default();
+    let client = Client::from_conf(config(&address).time_source(wall.clone()).build());
+    let builder = KmsProvider::from_client(&client).key(&*loopback.arn);
+    let kms = builder.idle_timeout(Duration::from_secs(40)).build().unwrap();
+    let mut calls = 0;
+    for (sleeps, made) in [(0, 1), (39, 1), (3600, 2), (0, 2), (40, 3), (1, 3)] {
+        wall.0.fetch_add(sleeps, Ordering::Relaxed);
+        for _ in 0..2 {
+            call(&kms).await;
+            calls += 1;
+        }
+        assert_eq!(
+            connections.load(Ordering::Relaxed),
+            made,
+            "after {sleeps} s, call {calls}"
+        );
+    }
+    // Put back, it changes nothing.
+    wall.0.store(0, Ordering::Relaxed);
+    call(&kms).await;
+    assert_eq!(connections.load(Ordering::Relaxed), 3);
 }
 
 /// The negative twin of the rest: the relay counts.
