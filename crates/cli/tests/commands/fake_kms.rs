@@ -4,11 +4,16 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use serde_json::Value;
 
 use crate::shell::Shell;
+
+/// Times 20 milliseconds.
+const A_MINUTE: u32 = 3_000;
 
 /// A running emulator, killed when the test gives it up.
 pub(crate) struct Emulator {
@@ -60,15 +65,35 @@ impl Emulator {
         (status, serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
-    /// Tells it to end, and answers its exit code.
+    /// Tells it to end, and answers its exit code. Whoever ignores hang-ups passes that on to whatever it starts: under `nohup` it is told
+    /// to terminate instead.
     pub(crate) fn end(mut self, signal: &str) -> i32 {
+        let signal = if signal == "-HUP" && ignores_hang_ups() {
+            "-TERM"
+        } else {
+            signal
+        };
         let told = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(told.success());
-        self.child.wait().unwrap().code().unwrap_or(-1)
+        for _ in 0..A_MINUTE {
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                return ended.code().unwrap_or(-1);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it did not end at {signal}");
     }
+}
+
+/// Whether this process was started to ignore SIGHUP, the first of the signals; where that can be read.
+fn ignores_hang_ups() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 impl Drop for Emulator {
@@ -409,17 +434,6 @@ fn an_alias_of_the_state_is_not_taken_for_a_key_of_the_other_kind() {
     assert_eq!(files(&shell), before);
 }
 
-/// Whether this process was started to ignore SIGHUP, the first of the signals.
-#[cfg(target_os = "linux")]
-fn ignores_hang_ups() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .unwrap();
-    u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_hang_up_ends_it_in_order_unless_it_was_started_to_ignore_that() {
@@ -428,9 +442,7 @@ fn a_hang_up_ends_it_in_order_unless_it_was_started_to_ignore_that() {
     let id = emulator.call("DescribeKey", r#"{"KeyId": "alias/a"}"#).1["KeyMetadata"]["KeyId"].clone();
     let made = format!(r#"{{"AliasName": "alias/b", "TargetKeyId": {id}}}"#);
     assert_eq!(emulator.call("CreateAlias", &made).0, "200");
-    // Whoever ignores it passes that on to whatever it starts: under `nohup` there is nothing to see of the first part.
-    let signal = if ignores_hang_ups() { "-TERM" } else { "-HUP" };
-    assert_eq!(emulator.end(signal), 0);
+    assert_eq!(emulator.end("-HUP"), 0);
     let again = Emulator::start(&shell, &["--state", "kms"]);
     assert_eq!(
         again.call("DescribeKey", r#"{"KeyId": "alias/b"}"#).0,
