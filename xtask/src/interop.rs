@@ -95,6 +95,9 @@ fn esdk() -> Result<()> {
     program("esdk_interop", &["open", &theirs])?;
     program("esdk_interop", &["write", &ours])?;
     python::call(&interpreter, &[ESDK_SCRIPT, "open", &ours])?;
+    let theirs = format!("{WORK}/esdk-rsa.json");
+    python::call(&interpreter, &[ESDK_SCRIPT, "write-rsa", &theirs])?;
+    program("esdk_interop", &["open-rsa", &theirs])?;
     let counts = format!("{WORK}/esdk-cached.json");
     python::call(&interpreter, &[ESDK_SCRIPT, "cached", &counts])?;
     program("esdk_interop", &["cached", &counts])

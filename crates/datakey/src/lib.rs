@@ -109,6 +109,7 @@
 //! | `metrics` | no | `sealer.keyring().stats().publish()` and the like: the statistics through the `metrics` facade |
 //! | `tracing` | no | events of retry, with operation and key, in the span of the caller; and what keyrings tell no caller |
 //! | `esdk` | no | `esdk`: messages of the AWS Encryption SDK, written and read beside those of the native format |
+//! | `esdk-raw-rsa` | no | the raw RSA keyring in `esdk`: who seals has the public key only. Needs a C compiler |
 //! | `local` | no | `local`: wrapping keys in memory or a key file |
 //! | `fake-kms`, `fake-kms-http`, `fake-kms-tls` | no | `fake_kms`: the KMS emulator, in process, over HTTP, and over TLS |
 //!

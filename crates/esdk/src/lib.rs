@@ -70,6 +70,7 @@
 //! | `getrandom` | on | message ids and signing keys from the operating system; without it the `_with_id` calls remain, for suites that do not sign |
 //! | `rustcrypto` | on | ciphers and signatures in pure Rust |
 //! | `aws-lc` | off | those of AWS-LC, which are used when both are on; the same bytes |
+//! | `raw-rsa` | off | the raw RSA keyring, with the RSA of AWS-LC; whichever ciphers are on |
 //!
 //! Without a cipher the crate still decodes headers, for tools that inspect or route messages.
 #![no_std]
@@ -106,6 +107,13 @@ mod der;
 mod open;
 #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))]
 mod raw_aes;
+#[cfg(all(
+    feature = "getrandom",
+    any(feature = "rustcrypto", feature = "aws-lc", feature = "raw-rsa")
+))]
+mod raw_names;
+#[cfg(feature = "raw-rsa")]
+mod raw_rsa;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod schedule;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
@@ -126,7 +134,14 @@ pub use message_id::MessageId;
 pub use open::{Message, OpeningKey, StreamOpener};
 pub use params::{DEFAULT_FRAME_LEN, OpenParams, Params};
 #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))]
-pub use raw_aes::{RawAesKey, RawKeyError};
+pub use raw_aes::RawAesKey;
+#[cfg(all(
+    feature = "getrandom",
+    any(feature = "rustcrypto", feature = "aws-lc", feature = "raw-rsa")
+))]
+pub use raw_names::RawKeyError;
+#[cfg(feature = "raw-rsa")]
+pub use raw_rsa::{RawRsaKeyError, RawRsaPrivateKey, RawRsaPublicKey, RsaPadding};
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use seal::{SealingKey, StreamSealer, context_with_public_key};
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]

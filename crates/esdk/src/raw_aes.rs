@@ -1,19 +1,19 @@
 //! The raw AES keyring: a wrapping key of one's own, as the AWS Encryption SDK wraps under it.
-use alloc::{boxed::Box, format, vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
 
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
     ProviderError, Rank, SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    AWS_KMS, EncryptedDataKey,
+    RawKeyError,
     cipher::Cipher,
     context,
     header::{IV_LEN, TAG_LEN},
+    raw_names::{Names, failed, not_authentic, refused},
 };
 
 /// In front of the IV in the provider info: the tag's length in bits, and the IV's in bytes.
@@ -40,36 +40,9 @@ const LENGTHS: [u8; 8] = [0, 0, 0, 128, 0, 0, 0, 12];
 ///
 /// Source: "Raw AES keyring" in the specification of the AWS Encryption SDK.
 pub struct RawAesKey {
-    namespace: Box<str>,
-    name: Box<str>,
+    names: Names,
     key: Zeroizing<Vec<u8>>,
 }
-
-/// Why something is not a raw AES key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RawKeyError {
-    /// The key has neither 16, 24 nor 32 bytes.
-    #[error("an AES key has 16, 24 or 32 bytes, not {0}")]
-    Length(usize),
-    /// The namespace is empty, that of AWS KMS, or has control characters.
-    #[error("a key namespace is not empty, not `aws-kms`, and has no control characters")]
-    Namespace,
-    /// Namespace or name has more than 60,000 bytes.
-    #[error("a key namespace and a key name have at most 60000 bytes, this one has {0}")]
-    TooLong(usize),
-}
-
-impl RawKeyError {
-    /// Whether the same may succeed later without anybody changing anything: never.
-    #[must_use]
-    pub const fn is_retryable(&self) -> bool {
-        false
-    }
-}
-
-/// The longest namespace or name, in bytes, so that everything beside it has a place too.
-const MAX_NAME_LEN: usize = 60_000;
 
 impl RawAesKey {
     /// Takes a namespace, a name, and a key of 16, 24 or 32 random bytes. Wiping the source is the caller's part.
@@ -80,18 +53,8 @@ impl RawAesKey {
         if DataKeyLength::from_bytes(key.len()).is_none() {
             return Err(RawKeyError::Length(key.len()));
         }
-        if namespace.is_empty() || namespace == AWS_KMS || namespace.chars().any(char::is_control) {
-            return Err(RawKeyError::Namespace);
-        }
-        if let Some(long) = [namespace.len(), name.len()]
-            .into_iter()
-            .find(|len| *len > MAX_NAME_LEN)
-        {
-            return Err(RawKeyError::TooLong(long));
-        }
         Ok(Self {
-            namespace: namespace.into(),
-            name: name.into(),
+            names: Names::new(namespace, name)?,
             key: Zeroizing::new(key.to_vec()),
         })
     }
@@ -108,23 +71,15 @@ impl RawAesKey {
         cipher
             .seal(&iv, &authenticated(context)?, plaintext, ciphertext, tag)
             .map_err(|_refused| "the cipher failed")?;
-        let info = [self.name.as_bytes(), &LENGTHS, &iv].concat();
-        let len = u16::try_from(info.len()).map_err(|_checked| "the name is too long")?;
-        let blob = [&len.to_be_bytes(), &info[..], &sealed].concat();
-        WrappedKey::new(format!("esdk:{}", self.namespace), blob)
-            .map(WrappedKeys::from)
-            .map_err(|_checked| "the namespace is no key id")
+        let follows = [&LENGTHS[..], &iv].concat();
+        self.names.wrapped(&follows, &sealed)
     }
 
     /// IV, ciphertext and tag of an encrypted data key that names this wrapping key.
     fn parts<'a>(&self, wrapped: &'a WrappedKey) -> Option<(&'a [u8; IV_LEN], &'a [u8], &'a [u8; TAG_LEN])> {
-        let key = EncryptedDataKey::of(wrapped).ok()?;
-        if key.provider_id() != &*self.namespace {
-            return None;
-        }
-        let rest = key.provider_info().strip_prefix(self.name.as_bytes())?;
-        let iv = rest.strip_prefix(&LENGTHS)?.try_into().ok()?;
-        let (ciphertext, tag) = key.ciphertext().split_last_chunk()?;
+        let (follows, sealed) = self.names.parts(wrapped)?;
+        let iv = follows.strip_prefix(&LENGTHS)?.try_into().ok()?;
+        let (ciphertext, tag) = sealed.split_last_chunk()?;
         Some((iv, ciphertext, tag))
     }
 }
@@ -133,10 +88,6 @@ fn authenticated(context: &EncryptionContext) -> Result<Vec<u8>, &'static str> {
     let mut bytes = Vec::new();
     context::serialise(context, &mut bytes).map_err(|_too_long| "the encryption context is too long")?;
     Ok(bytes)
-}
-
-fn failed(class: ErrorClass, operation: Operation, why: &'static str) -> ProviderError {
-    ProviderError::new(class, operation).with_source(why)
 }
 
 #[async_trait]
@@ -174,26 +125,12 @@ impl OpeningProvider for RawAesKey {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        let refused = |class, why| failed(class, Operation::Decrypt, why).with_key_id(wrapped.key_id());
-        let not_authentic = || {
-            refused(
-                ErrorClass::NotAuthentic,
-                "the wrapped key is not what this key wrapped",
-            )
-        };
-        let is_ours = wrapped.key_id().strip_prefix("esdk:") == Some(&*self.namespace);
         let Some((iv, ciphertext, tag)) = self.parts(wrapped) else {
-            return Err(if is_ours {
-                not_authentic()
-            } else {
-                refused(
-                    ErrorClass::InvalidRequest,
-                    "the wrapped key is of another namespace",
-                )
-            });
+            return Err(self.names.not_ours(wrapped));
         };
+        let not_authentic = || not_authentic(wrapped);
         let length = DataKeyLength::from_bytes(ciphertext.len()).ok_or_else(not_authentic)?;
-        let aad = authenticated(context).map_err(|why| refused(ErrorClass::InvalidRequest, why))?;
+        let aad = authenticated(context).map_err(|why| refused(wrapped, ErrorClass::InvalidRequest, why))?;
         let cipher = Cipher::new(&self.key).map_err(|_refused| not_authentic())?;
         DataKey::try_init(length, |bytes| cipher.open(iv, &aad, ciphertext, tag, bytes))
             .map_err(|_refused| not_authentic())
@@ -203,8 +140,8 @@ impl OpeningProvider for RawAesKey {
 impl fmt::Debug for RawAesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawAesKey")
-            .field("namespace", &self.namespace)
-            .field("name", &self.name)
+            .field("namespace", &self.names.namespace)
+            .field("name", &self.names.name)
             .finish_non_exhaustive()
     }
 }

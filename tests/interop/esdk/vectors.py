@@ -2,11 +2,12 @@
 
 Run with the packages of requirements.txt beside it:
 
-    python vectors.py write FILE     writes the vectors as JSON
-    python vectors.py open FOLDER    opens what another writer left in a folder, and compares
-    python vectors.py cached FILE    counts the data keys of the caching CMM with several limits, and writes them as JSON
+    python vectors.py write FILE      writes the vectors as JSON
+    python vectors.py write-rsa FILE  the same for those whose data keys are wrapped under an RSA key
+    python vectors.py open FOLDER     opens what another writer left in a folder, and compares
+    python vectors.py cached FILE     counts the data keys of the caching CMM with several limits, and writes them as JSON
 
-The wrapping keys are raw AES keys of this script, so that no service is needed. Randomness is the SDK's own: each run writes
+The wrapping keys are raw AES keys of this script and an RSA key beside the vectors, so that no service is needed. Randomness is the SDK's own: each run writes
 other messages.
 """
 
@@ -32,6 +33,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 WRAPPING_KEY = bytes(range(32))
 NAMESPACE = "shop"
 NAMES = (b"first", b"second")
+RSA_KEY = pathlib.Path(__file__).parents[2] / "vectors/esdk/rsa/private-pkcs8.pem"
+RSA_NAME = b"rsa"
+PADDINGS = tuple(algorithm.name for algorithm in WrappingAlgorithm if algorithm.name.startswith("RSA_"))
 
 COMMITTING = ("AES_256_GCM_HKDF_SHA512_COMMIT_KEY", "AES_256_GCM_HKDF_SHA512_COMMIT_KEY_ECDSA_P384")
 OTHERS = (
@@ -65,6 +69,27 @@ class Keys(RawMasterKeyProvider):
             wrapping_key=WRAPPING_KEY,
             wrapping_key_type=EncryptionKeyType.SYMMETRIC,
         )
+
+
+class RsaKey(RawMasterKeyProvider):
+    """The RSA key beside the vectors, with one padding."""
+
+    provider_id = NAMESPACE
+    padding = None
+
+    def _get_raw_key(self, key_id):
+        return WrappingKey(
+            wrapping_algorithm=WrappingAlgorithm[self.padding],
+            wrapping_key=RSA_KEY.read_bytes(),
+            wrapping_key_type=EncryptionKeyType.PRIVATE,
+        )
+
+
+def rsa_key(padding):
+    provider = RsaKey()
+    provider.padding = padding
+    provider.add_master_key(RSA_NAME)
+    return provider
 
 
 def keys(names):
@@ -128,10 +153,38 @@ def messages():
                 }
 
 
-def write(path):
+RSA_SUITES = (
+    (CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, COMMITTING[0]),
+    (CommitmentPolicy.FORBID_ENCRYPT_ALLOW_DECRYPT, "AES_128_GCM_IV12_TAG16_HKDF_SHA256"),
+    (CommitmentPolicy.FORBID_ENCRYPT_ALLOW_DECRYPT, "AES_192_GCM_IV12_TAG16_HKDF_SHA256"),
+)
+
+
+def rsa_messages():
+    """Each padding with data keys of each length."""
+    assert len(PADDINGS) == 5, PADDINGS
+    for padding in PADDINGS:
+        for turn, (policy, name) in enumerate(RSA_SUITES):
+            length = 40 * turn
+            sealed, header = client(policy).encrypt(
+                source=plaintext(length),
+                key_provider=rsa_key(padding),
+                algorithm=Algorithm[name],
+                encryption_context=dict(CONTEXTS[turn]),
+            )
+            yield {
+                "suite": header.algorithm.algorithm_id,
+                "padding": padding,
+                "plaintext-length": length,
+                "context": CONTEXTS[turn],
+                "message": base64.b64encode(sealed).decode(),
+            }
+
+
+def write(path, tests):
     made = {
         "source": f"AWS Encryption SDK for Python {aws_encryption_sdk.__version__}",
-        "tests": list(messages()),
+        "tests": list(tests),
     }
     pathlib.Path(path).write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{len(made['tests'])} messages written")
@@ -143,8 +196,9 @@ def open_all(folder):
     for path in sorted(pathlib.Path(folder).glob("*.json")):
         test = json.loads(path.read_text(encoding="utf-8"))
         policy = CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT
+        wrapping = rsa_key(test["padding"]) if "padding" in test else keys(NAMES)
         found, header = client(policy).decrypt(
-            source=base64.b64decode(test["message"]), key_provider=keys(NAMES)
+            source=base64.b64decode(test["message"]), key_provider=wrapping
         )
         assert found == base64.b64decode(test["plaintext"]), path.name
         for key, value in test["context"].items():
@@ -200,7 +254,9 @@ def cached(path):
 def main():
     match sys.argv[1:]:
         case ["write", path]:
-            write(path)
+            write(path, messages())
+        case ["write-rsa", path]:
+            write(path, rsa_messages())
         case ["open", folder]:
             open_all(folder)
         case ["cached", path]:

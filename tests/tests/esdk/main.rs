@@ -10,6 +10,7 @@ mod net_4_0_0;
 mod properties;
 mod python;
 mod raw_aes;
+mod raw_rsa;
 mod refusals;
 mod round_trip;
 mod streams;
