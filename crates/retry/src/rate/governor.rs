@@ -278,7 +278,7 @@ impl Governor {
     /// Takes a token for a call that goes though there may be none: those who follow wait for it.
     pub(super) fn charge(&mut self) {
         self.tokens -= 1.0;
-        self.seconds.sent();
+        self.seconds.sent(self.at);
     }
 
     /// Returns the token of a call that was not sent.
@@ -308,7 +308,7 @@ impl Governor {
     pub(super) fn on_answer(&mut self, now: f64, admitted: f64) -> bool {
         self.on_round_trip(now - admitted);
         self.served_at = self.served_at.max(admitted);
-        if self.seconds.served(admitted, self.guess()) {
+        if self.seconds.served(admitted, now - admitted, self.guess()) {
             if self.guess() < 1.0 || self.phase == Phase::Following {
                 // Others used up everything.
                 self.company = self.company.max(SUSPECT);

@@ -3,7 +3,8 @@
 //! Such a service refuses everything from when its second is used up to the next one. Once it is known when its seconds start, calls
 //! go by a plan: as many in each second as the service serves, one after another over its first part. So a job ends soon after
 //! the last second starts, and what is left of each second keeps late calls out of the next one. After a while a second has one
-//! call more, which is refused unless the quota has grown. What a second served is told when it is over.
+//! call more, which is refused unless the quota has grown. It goes late in the second, so that a service that counts otherwise
+//! and serves it contradicts itself in the next. What a second served is told when it is over.
 
 /// A probe refused so long after the first refusal tells of a service that counts by the second: one that counts more finely has
 /// gained a call by then, unless its quota is very small.
@@ -25,8 +26,17 @@ const SOON: f64 = 1e-3;
 /// Calls go over this part of a second.
 const SPAN: f64 = 0.4;
 
+/// A call that tries whether the quota has grown is answered by then, as far as can be told.
+const LATE: f64 = 0.75;
+
+/// Answers that take longer come when their second is over, too late to tell anything of it.
+const SLOW: f64 = 0.5;
+
+/// Two clocks drift apart by so much of the time.
+const DRIFT: f64 = 5e-4;
+
 /// A start known so well is known well enough: calls that start so late still end within their second.
-const WELL_KNOWN: f64 = 0.25;
+const WELL_KNOWN: f64 = 0.3;
 
 /// The first call of a second goes so much later than the start, about a round trip, so that none comes too early.
 const LEAD_MIN: f64 = 0.002;
@@ -92,16 +102,18 @@ struct Known {
     not_before: f64,
     /// When a call tries whether the next second has started.
     tries: Option<f64>,
-    /// From then on, a second has so many calls more.
+    /// The seconds from then on have so many calls more; when the first of them was sent, and whether one was served.
     probes_from: f64,
     extra: f64,
+    probed_at: Option<f64>,
+    grew: bool,
     /// How long this quota was left alone before the last probe.
     patient: f64,
     /// How often the first call of the second was refused, and when for the last time.
     early: u32,
     was_early: bool,
     refused_at: f64,
-    lead: f64,
+    latency: f64,
 }
 
 impl Seconds {
@@ -116,9 +128,9 @@ impl Seconds {
         self.known.is_some()
     }
 
-    /// A call admitted at `admitted` was served: whether that tells that the service counts by the second. It is taken to
-    /// serve `guess` in one.
-    pub(super) fn served(&mut self, admitted: f64, guess: f64) -> bool {
+    /// A call admitted at `admitted` was served in a round trip of `took`: whether that tells that the service counts by the
+    /// second. It is taken to serve `guess` in one.
+    pub(super) fn served(&mut self, admitted: f64, took: f64, guess: f64) -> bool {
         let (refused, asked) = (self.refused, self.asked);
         if refused.is_some_and(|(_, last)| admitted > last) {
             (self.refused, self.asked) = (None, 0.0);
@@ -134,7 +146,7 @@ impl Seconds {
         let span = last - first;
         let gained = span >= IN_VAIN_MIN && span * guess >= IN_VAIN_CALLS;
         let in_vain = span < REFUSED_MAX && (asked >= ASKED || span >= IN_VAIN || gained);
-        if in_vain && doubt < 1.5 {
+        if in_vain && doubt < 1.5 && took <= SLOW {
             self.known = Some(Known::starting(admitted, doubt.min(1.0), guess.max(1.0)));
         }
         self.known.is_some()
@@ -165,10 +177,15 @@ impl Seconds {
         patience: impl FnOnce(f64) -> f64,
     ) -> Option<Told> {
         let known = self.known.as_mut()?;
-        known.lead = latency.clamp(LEAD_MIN, LEAD_MAX);
-        if known.second_of(now) <= known.second {
+        known.latency = latency;
+        let passed = known.second_of(now) - known.second;
+        if passed <= 0.0 {
             return None;
         }
+        if latency > SLOW {
+            return Some(Told::Lost);
+        }
+        known.doubt = passed.mul_add(DRIFT, known.doubt).min(1.0);
         let told = known.end(now, patience);
         known.second = known.second_of(now);
         told
@@ -176,17 +193,20 @@ impl Seconds {
 
     /// Whether a call may go at `at`.
     pub(super) fn is_due(&self, at: f64) -> bool {
-        self.known.is_some_and(|known| known.due(at, 0.0) <= at + 1e-6)
+        self.known.is_some_and(|known| known.due(0.0) <= at + 1e-6)
     }
 
     /// When the call with `ahead` others before it may go.
     pub(super) fn due(&self, at: f64, ahead: f64) -> f64 {
-        self.known.map_or(at, |known| known.due(at, ahead))
+        self.known.map_or(at, |known| known.due(ahead))
     }
 
     /// A call goes.
-    pub(super) fn sent(&mut self) {
+    pub(super) fn sent(&mut self, at: f64) {
         if let Some(known) = &mut self.known {
+            if known.told && known.got() >= known.quota {
+                known.probed_at.get_or_insert(at);
+            }
             known.sent += 1.0;
             if known.tries.is_some() {
                 known.not_before = known.next_start();
@@ -218,11 +238,13 @@ impl Known {
             tries: None,
             probes_from: 0.0,
             extra: 1.0,
+            probed_at: None,
+            grew: false,
             patient: 0.0,
             early: 0,
             was_early: false,
             refused_at: 0.0,
-            lead: LEAD_MIN,
+            latency: 0.0,
         }
     }
 
@@ -239,29 +261,41 @@ impl Known {
         (self.sent - self.refused).max(0.0)
     }
 
-    fn allowed(&self, at: f64) -> f64 {
+    fn allowed(&self) -> f64 {
+        // A second that has begun before then is not tried at its end.
         if !self.told {
             f64::INFINITY
-        } else if at >= self.probes_from {
+        } else if self.anchor + self.second + 0.5 >= self.probes_from {
             self.quota + self.extra
         } else {
             self.quota
         }
     }
 
-    fn due(&self, at: f64, ahead: f64) -> f64 {
+    /// When in a second that many calls after the first go that is due in it.
+    fn place(&self, number: f64) -> f64 {
+        let gap = SPAN / self.quota;
+        let lead = self.latency.clamp(LEAD_MIN, LEAD_MAX);
+        if self.told && number >= self.quota {
+            let late = LATE - self.doubt - self.latency;
+            (number - self.quota).mul_add(gap, late.max(SPAN + lead))
+        } else {
+            number.mul_add(gap, lead)
+        }
+    }
+
+    fn due(&self, ahead: f64) -> f64 {
         if self.closed && self.tries.is_some() && ahead == 0.0 {
             return self.not_before;
         }
         let number = self.got() + ahead;
-        let allowed = self.allowed(at);
-        let gap = SPAN / self.quota;
+        let allowed = self.allowed();
         let at = if !self.closed && number < allowed {
-            self.anchor + self.second + self.lead + number * gap
+            self.anchor + self.second + self.place(number)
         } else {
             let later = if self.closed { ahead } else { number - allowed };
             let seconds = (later / self.quota).floor();
-            self.next_start() + seconds + self.lead + (later - seconds * self.quota) * gap
+            self.next_start() + seconds + self.place(later - seconds * self.quota)
         };
         at.max(self.not_before)
     }
@@ -270,11 +304,13 @@ impl Known {
         if self.second_of(admitted) != self.second {
             return;
         }
-        if self.tries.take().is_some() {
+        self.grew |= self.probed_at.is_some_and(|probed| admitted >= probed);
+        if self.tries.is_some_and(|tries| admitted + SOON >= tries) {
+            self.tries = None;
             // The next one has started before it was thought to.
             let earlier = self.next_start() - admitted;
             self.restart(admitted, (self.doubt - earlier).max(0.0));
-        } else if self.early > 0 {
+        } else if self.early > 0 && admitted > self.refused_at {
             self.restart(admitted, (admitted - self.refused_at).min(1.0));
         }
     }
@@ -289,6 +325,7 @@ impl Known {
         (self.anchor, self.doubt, self.second) = (at, doubt, 0.0);
         (self.sent, self.refused, self.early) = (1.0, 0.0, 0);
         (self.closed, self.not_before) = (false, 0.0);
+        (self.probed_at, self.grew) = (None, false);
     }
 
     fn refuse(&mut self, admitted: f64) {
@@ -337,7 +374,7 @@ impl Known {
                 self.probes_from = now + self.patient;
                 Some(if first { Told::Quota(got) } else { Told::Full(got) })
             }
-        } else if got > self.quota {
+        } else if got > self.quota && (self.grew || !self.told) {
             self.quota = got;
             self.extra *= 2.0;
             Some(Told::Full(got))
@@ -348,6 +385,7 @@ impl Known {
         };
         (self.sent, self.refused, self.early) = (0.0, 0.0, 0);
         (self.closed, self.not_before, self.tries) = (false, 0.0, None);
+        (self.probed_at, self.grew) = (None, false);
         match told {
             None | Some(Told::Full(_)) if was_early => Some(Told::Early(self.quota)),
             told => told,

@@ -9,6 +9,8 @@ struct Service {
     quota: f64,
     second: f64,
     served: f64,
+    /// How fast its clock goes.
+    clock: f64,
 }
 
 impl Service {
@@ -18,11 +20,12 @@ impl Service {
             quota,
             second: 0.0,
             served: 0.0,
+            clock: 1.0,
         }
     }
 
     fn serves(&mut self, at: f64) -> bool {
-        let second = (at - self.start).floor();
+        let second = ((at - self.start) * self.clock).floor();
         if second > self.second {
             (self.second, self.served) = (second, 0.0);
         }
@@ -35,7 +38,7 @@ impl Service {
 fn found(guess: f64) -> Seconds {
     let mut seconds = Seconds::UNKNOWN;
     assert!(!seconds.refused(0.5, 0.0) && !seconds.refused(0.96, 0.0));
-    assert!(seconds.served(1.04, guess) && seconds.are_known());
+    assert!(seconds.served(1.04, 0.0, guess) && seconds.are_known());
     seconds
 }
 
@@ -55,10 +58,10 @@ fn drive(seconds: &mut Seconds, service: &mut Service, until: f64) -> (Vec<Told>
             continue;
         }
         assert!(seconds.is_due(at));
-        seconds.sent();
+        seconds.sent(at);
         if service.serves(at) {
             served += 1.0;
-            assert!(!seconds.served(at, 0.0));
+            assert!(!seconds.served(at, 0.0, 0.0));
         } else {
             refused += 1.0;
             assert!(seconds.refused(at, 0.0));
@@ -81,7 +84,7 @@ fn only_refusals_in_vain_for_less_than_a_second_tell_that_a_service_counts_so() 
         let mut seconds = Seconds::UNKNOWN;
         assert!(!seconds.refused(0.7, asked) && !seconds.refused(last, asked));
         assert_eq!(
-            seconds.served(last + 0.1, guess),
+            seconds.served(last + 0.1, 0.0, guess),
             is_known,
             "{last} {asked} {guess}"
         );
@@ -151,13 +154,13 @@ fn a_call_that_came_before_its_second_moves_the_start() {
     let mut refused = 0;
     while at < 3.1 {
         at = seconds.due(at, 0.0).max(at);
-        seconds.sent();
+        seconds.sent(at);
         if at < 3.1 {
             assert!(seconds.refused(at, 0.0));
             refused += 1;
         }
     }
-    assert!(!seconds.served(at, 0.0));
+    assert!(!seconds.served(at, 0.0, 0.0));
     assert!(refused <= 3 && at < 3.25, "{refused} refused, found at {at}");
     let next = seconds.advance(at + 1.0, 0.0, |_| PATIENCE);
     assert!(
@@ -170,7 +173,7 @@ fn a_call_that_came_before_its_second_moves_the_start() {
 fn a_start_that_is_known_to_a_second_is_found_by_halves() {
     let mut seconds = Seconds::UNKNOWN;
     assert!(!seconds.refused(0.01, 1.0));
-    assert!(seconds.served(1.08, 3.0));
+    assert!(seconds.served(1.08, 0.0, 3.0));
     // The next second starts at 2 s; that the client knows is: after 1.01 s, and not after 2.08 s.
     let mut service = Service::new(1.0, 3.0);
     service.served = 1.0;
@@ -178,9 +181,9 @@ fn a_start_that_is_known_to_a_second_is_found_by_halves() {
     while service.second < 1.0 {
         seconds.advance(at, 0.0, |_| PATIENCE);
         at = seconds.due(at, 0.0).max(at);
-        seconds.sent();
+        seconds.sent(at);
         if service.serves(at) {
-            seconds.served(at, 0.0);
+            seconds.served(at, 0.0, 0.0);
         } else {
             seconds.refused(at, 1.0);
             tries.push(at);
@@ -201,4 +204,91 @@ fn the_wait_foretold_is_that_of_a_plan_over_several_seconds() {
         due[3] < 2.5 && (3.0..3.1).contains(&due[4]) && (4.0..4.1).contains(&due[8]),
         "{due:?}"
     );
+}
+
+/// An hour is enough for nearly two seconds between the clocks.
+#[test]
+fn clocks_that_drift_apart_tell_of_nobody_else() {
+    for clock in [0.9995, 0.9999, 1.0001, 1.0005] {
+        let (mut seconds, mut service) = (found(10.0), Service::new(1.0, 10.0));
+        (service.served, service.clock) = (1.0, clock);
+        let (told, served, refused) = drive(&mut seconds, &mut service, 3600.0);
+        let shorts = told
+            .iter()
+            .filter(|told| matches!(told, Told::Short(_) | Told::Lost));
+        assert_eq!(shorts.count(), 0, "{clock}");
+        let early = told.iter().filter(|told| matches!(told, Told::Early(_))).count();
+        assert!(
+            early < 120 && refused < 600.0,
+            "{clock}: {early} early, {refused} refused"
+        );
+        assert!(served > 35_800.0, "{clock}: {served}");
+    }
+}
+
+/// Two calls a second, evenly: a plan of one in each second would use half of them.
+#[test]
+fn a_service_that_gains_calls_within_the_second_contradicts_itself() {
+    let (mut seconds, mut gained_at) = (found(1.0), 1.04);
+    let (mut at, mut told) = (1.05, vec![]);
+    while at < 12.0 && !told.iter().any(|told| matches!(told, Told::Short(_))) {
+        told.extend(seconds.advance(at, 0.0, |_| PATIENCE));
+        let due = seconds.due(at, 0.0);
+        if due > at + 1e-6 {
+            at = due.min(at + 0.01);
+            continue;
+        }
+        seconds.sent(at);
+        if at - gained_at >= 0.5 {
+            gained_at = at;
+            assert!(!seconds.served(at, 0.0, 0.0));
+        } else {
+            assert!(seconds.refused(at, 0.0));
+        }
+    }
+    assert!(told.iter().any(|told| matches!(told, Told::Short(_))), "{told:?}");
+}
+
+#[test]
+fn a_call_that_is_on_its_way_does_not_prove_that_the_quota_has_grown() {
+    for (is_answered, quota) in [(false, 4.0), (true, 5.0)] {
+        let (mut seconds, mut service) = (found(4.0), Service::new(1.0, 4.0));
+        service.served = 1.0;
+        drive(&mut seconds, &mut service, 1.99);
+        seconds.advance(2.05, 0.01, |_| PATIENCE);
+        let (mut at, mut sent) = (4.05, 0);
+        seconds.advance(at, 0.01, |_| PATIENCE);
+        while at < 4.98 {
+            seconds.sent(at);
+            sent += 1;
+            if sent <= 4 || is_answered {
+                seconds.served(at, 0.0, 0.0);
+            }
+            at = seconds.due(at, 0.0).max(at);
+        }
+        assert_eq!(sent, 5, "four, and one to try");
+        seconds.advance(5.05, 0.01, |_| PATIENCE);
+        assert_eq!(seconds.known.map(|known| known.quota), Some(quota));
+    }
+}
+
+#[test]
+fn an_answer_to_a_call_from_before_a_refusal_moves_no_start() {
+    let mut seconds = found(5.0);
+    seconds.advance(2.05, 0.0, |_| PATIENCE);
+    seconds.sent(2.05);
+    assert!(seconds.refused(2.06, 0.0));
+    assert!(!seconds.served(2.055, 0.05, 0.0));
+    let known = seconds.known.unwrap();
+    assert!(known.doubt >= 0.0 && known.anchor < 2.0, "{known:?}");
+}
+
+#[test]
+fn answers_that_come_when_their_second_is_over_end_the_plan() {
+    let mut seconds = found(5.0);
+    assert_eq!(seconds.advance(2.1, SLOW, |_| PATIENCE), None);
+    assert_eq!(seconds.advance(3.1, 2.0 * SLOW, |_| PATIENCE), Some(Told::Lost));
+    let mut slow = Seconds::UNKNOWN;
+    assert!(!slow.refused(0.5, 0.0) && !slow.refused(0.96, 0.0));
+    assert!(!slow.served(1.04, 2.0 * SLOW, 5.0), "nor does one begin");
 }
