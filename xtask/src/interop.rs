@@ -13,6 +13,7 @@ const VECTORS: &str = "tests/vectors/envelope";
 const SCRIPT: &str = "tests/interop/interop.py";
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
 const ESDK_SCRIPT: &str = "tests/interop/esdk/vectors.py";
+const ESDK_REFUSALS: &str = "tests/interop/esdk/refusals.py";
 const ESDK_REQUIREMENTS: &str = "tests/interop/esdk/requirements.txt";
 const WORK: &str = "target/interop";
 
@@ -84,7 +85,8 @@ pub fn ci_esdk(_: &[String]) -> Result<()> {
     esdk()
 }
 
-/// Messages of the AWS Encryption SDK open here, messages from here open there, and caching takes as many data keys.
+/// Messages of the AWS Encryption SDK open here, messages from here open there, what is refused here is refused there, and caching
+/// takes as many data keys.
 fn esdk() -> Result<()> {
     let interpreter = python::environment(&format!("{WORK}/esdk-venv"), ESDK_REQUIREMENTS)?;
     let (theirs, ours) = (format!("{WORK}/esdk.json"), format!("{WORK}/esdk"));
@@ -95,6 +97,8 @@ fn esdk() -> Result<()> {
     program("esdk_interop", &["open", &theirs])?;
     program("esdk_interop", &["write", &ours])?;
     python::call(&interpreter, &[ESDK_SCRIPT, "open", &ours])?;
+    python::call(&interpreter, &[ESDK_REFUSALS, "check"])?;
+    python::call(&interpreter, &[ESDK_SCRIPT, "refuse"])?;
     let theirs = format!("{WORK}/esdk-rsa.json");
     python::call(&interpreter, &[ESDK_SCRIPT, "write-rsa", &theirs])?;
     program("esdk_interop", &["open-rsa", &theirs])?;

@@ -5,6 +5,7 @@ Run with the packages of requirements.txt beside it:
     python vectors.py write FILE      writes the vectors as JSON
     python vectors.py write-rsa FILE  the same for those whose data keys are wrapped under an RSA key
     python vectors.py open FOLDER     opens what another writer left in a folder, and compares
+    python vectors.py refuse          has the SDK refuse what stands in refusals.json
     python vectors.py cached FILE     counts the data keys of the caching CMM with several limits, and writes them as JSON
 
 The wrapping keys are raw AES keys of this script and an RSA key beside the vectors, so that no service is needed. Randomness is the SDK's own: each run writes
@@ -13,6 +14,7 @@ other messages.
 
 import base64
 import json
+import logging
 import pathlib
 import struct
 import sys
@@ -33,7 +35,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 WRAPPING_KEY = bytes(range(32))
 NAMESPACE = "shop"
 NAMES = (b"first", b"second")
-RSA_KEY = pathlib.Path(__file__).parents[2] / "vectors/esdk/rsa/private-pkcs8.pem"
+VECTORS = pathlib.Path(__file__).parents[2] / "vectors/esdk"
+RSA_KEY = VECTORS / "rsa/private-pkcs8.pem"
 RSA_NAME = b"rsa"
 PADDINGS = tuple(algorithm.name for algorithm in WrappingAlgorithm if algorithm.name.startswith("RSA_"))
 
@@ -208,6 +211,26 @@ def open_all(folder):
     print(f"{opened} messages opened by the AWS Encryption SDK for Python {aws_encryption_sdk.__version__}")
 
 
+def refuse():
+    """Has each refusal tried. The SDK reads no further than a message's end, and opens those with bytes behind it."""
+    logging.disable()  # each refusal would be logged with its stack
+    messages, refused = (
+        json.loads((VECTORS / name).read_text(encoding="utf-8"))["tests"]
+        for name in ("python.json", "refusals.json")
+    )
+    for test in refused:
+        message = bytearray(base64.b64decode(messages[test["of"]]["message"]))
+        message[test["at"] : test["at"] + test["remove"]] = bytes.fromhex(test["insert"])
+        policy = CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT
+        try:
+            client(policy).decrypt(source=bytes(message), key_provider=keys(NAMES))
+            opened = True
+        except Exception:  # whatever it raises is a refusal; there are a dozen kinds
+            opened = False
+        assert opened == (test["breaks"] == "trailing"), test
+    print(f"{len(refused)} refusals tried by the AWS Encryption SDK for Python {aws_encryption_sdk.__version__}")
+
+
 LONG = 10**15
 
 
@@ -259,6 +282,8 @@ def main():
             write(path, rsa_messages())
         case ["open", folder]:
             open_all(folder)
+        case ["refuse"]:
+            refuse()
         case ["cached", path]:
             cached(path)
         case _:

@@ -1,6 +1,10 @@
 //! Messages of the AWS Encryption SDK for Python, in every suite that it writes.
+use std::collections::BTreeSet;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use datakey_esdk::{Content, Header, Message, OpenError, OpeningKey, Suite};
+use datakey_esdk::{
+    Content, Fault, FormatError, Header, Message, OpenError, OpeningKey, PublicKeyProblem, Suite,
+};
 use datakey_provider::DataKey;
 use datakey_tests::esdk::any_suite;
 use serde_json::Value;
@@ -111,4 +115,78 @@ fn no_altered_or_cut_message_of_the_python_sdk_opens() {
         let refused = other.open(&message, &any_suite(), &mut Vec::new()).unwrap_err();
         assert!(matches!(refused, OpenError::Commitment | OpenError::NotAuthentic));
     }
+}
+
+/// The rule that a refusal says is broken, by its name in `tests/interop/esdk/refusals.py`.
+fn broken(refused: &OpenError) -> &'static str {
+    match refused {
+        OpenError::Format(FormatError::Truncated { .. }) => "truncated",
+        OpenError::Format(FormatError::Malformed { fault }) => match fault {
+            Fault::Version => "version",
+            Fault::Type => "type",
+            Fault::Suite => "suite",
+            Fault::ContextLength => "context-length",
+            Fault::Utf8 => "utf-8",
+            Fault::ContextDuplicate => "context-duplicate",
+            Fault::ContextKey => "context-key",
+            Fault::DataKeyCount => "data-key-count",
+            Fault::ContentType => "content-type",
+            Fault::Reserved => "reserved",
+            Fault::IvLength => "iv-length",
+            Fault::FrameLength => "frame-length",
+            Fault::SequenceNumber => "sequence-number",
+            Fault::FinalFrameLength => "final-frame-length",
+            Fault::ContentLength => "content-length",
+            Fault::Trailing => "trailing",
+            other => panic!("{other:?} has no name"),
+        },
+        OpenError::Commitment => "commitment",
+        OpenError::NotAuthentic => "not-authentic",
+        OpenError::Signature => "signature",
+        OpenError::PublicKey { problem, .. } => match problem {
+            PublicKeyProblem::Missing => "public-key-missing",
+            PublicKeyProblem::Unexpected => "public-key-unexpected",
+            PublicKeyProblem::Malformed => "public-key-malformed",
+            other => panic!("{other:?} has no name"),
+        },
+        other => panic!("{other:?} has no name"),
+    }
+}
+
+#[test]
+fn a_message_that_breaks_one_rule_is_refused_for_that_rule() {
+    let text = include_str!("../../vectors/esdk/refusals.json");
+    let tests: Value = serde_json::from_str(text).unwrap();
+    let tests = tests["tests"].as_array().unwrap();
+    let vectors = vectors();
+    let mut rules = BTreeSet::new();
+    for test in tests {
+        let number = |name: &str| usize::try_from(test[name].as_u64().unwrap()).unwrap();
+        let vector = &vectors[number("of")];
+        let hex = test["insert"].as_str().unwrap();
+        let insert = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap());
+        let mut message = vector.message.clone();
+        message.splice(number("at")..number("at") + number("remove"), insert);
+        let mut out = Vec::new();
+        let opened = Message::decode(&message)
+            .map_err(OpenError::from)
+            .and_then(|decoded| {
+                let context = decoded.header().context().unwrap();
+                OpeningKey::new(&vector.data_key, &context).open(&decoded, &any_suite(), &mut out)
+            });
+        let breaks = test["breaks"].as_str().unwrap();
+        let found = match broken(&opened.unwrap_err()) {
+            // What is not authentic is not what was signed either.
+            "signature" if vector.suite.is_signed() && breaks == "not-authentic" => breaks,
+            found => found,
+        };
+        assert_eq!(found, breaks, "{test}");
+        assert!(out.is_empty(), "{test}");
+        rules.insert(breaks);
+    }
+    assert_eq!(rules.len(), 23);
+    // With the messages that are wrapped with RSA, at least four in five are refusals.
+    assert!(tests.len() >= 4 * (vectors.len() + 15), "{}", tests.len());
 }
