@@ -386,8 +386,10 @@ async fn what_a_fault_did_ends_a_second_after_it_and_nothing_well_is_slowed_by_w
                 continue;
             };
             let since = opened.saturating_duration_since(ended.max(*asked));
+            // One that was under way when the fault was over fails, the breaker waits, and one more tries for the rest; where
+            // credentials were refused, another one finds out that those that are left are too.
             assert!(
-                since <= LONGEST_WAIT + 2 * CALL,
+                since <= LONGEST_WAIT + 4 * CALL,
                 "{trouble:?}: opened {since:?} after it was over"
             );
         }
