@@ -19,11 +19,11 @@ use datakey::{
     keyring::SealingLimits,
     kms::{KmsProvider, KmsProviderBuilder},
     provider::Rank,
-    retry::{Breaker, Policy},
+    retry::Breaker,
     several,
 };
 use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency, Quota};
-use datakey_tests::kms_memory::client_with;
+use datakey_tests::{kms_memory::client_with, retry::seeded};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -159,7 +159,7 @@ impl World {
             .opening_key(&*self.store);
         let wall = self.wall.clone();
         Opener::builder(several([near.build().unwrap(), self.far()]).unwrap())
-            .retry(Policy::default().with_breaker(Breaker::builder().with_longest_wait(LONGEST_WAIT).build()))
+            .retry(seeded(1).with_breaker(Breaker::builder().with_longest_wait(LONGEST_WAIT).build()))
             .wall_clock(move || wall.now())
             .build()
             .unwrap()
@@ -389,7 +389,7 @@ async fn what_a_fault_did_ends_a_second_after_it_and_nothing_well_is_slowed_by_w
             // One that was under way when the fault was over fails, the breaker waits, and one more tries for the rest; where
             // credentials were refused, another one finds out that those that are left are too.
             assert!(
-                since <= LONGEST_WAIT + 4 * CALL,
+                since <= LONGEST_WAIT + 5 * CALL,
                 "{trouble:?}: opened {since:?} after it was over"
             );
         }

@@ -12,15 +12,12 @@ mod seconds;
 
 use constants::CHOSEN;
 use measure::{Epoch, Measured};
-use seconds::{Seconds, Told, is_shared};
+use seconds::{A_SECOND, Seconds, Told, is_shared};
 
 pub(super) use constants::Constants;
 
 /// The lowest rate: one call in twenty seconds. It keeps a rate that was cut without end from becoming nothing.
 const RATE_MIN: f64 = 0.05;
-
-/// A service that counts by the second serves again within it.
-const A_SECOND: f64 = 1.1;
 
 /// Who was served nothing before, or lost sight of the seconds, may well not be alone.
 const SUSPECT: f64 = 0.45;
@@ -133,8 +130,7 @@ impl Governor {
         slowed.max(self.rate.min(probes))
     }
 
-    /// What a service that counts by the second is taken to serve in one: what was measured, or before that what was served
-    /// in the last one before the first throttle, which is all that is known.
+    /// What one of its seconds is taken to serve: what was measured, or before that what the last one before a throttle served.
     fn guess(&self) -> f64 {
         if self.measured.doubt < 1.0 {
             self.rate
@@ -213,8 +209,13 @@ impl Governor {
         match told {
             Told::Lost => self.leave_seconds(now),
             Told::Quota(quota) if is_shared(quota, self.guess()) => {
-                self.company = 1.0;
-                self.join_others(now, quota);
+                let knows_little = self.seconds.are_only_asked_for();
+                if knows_little {
+                    self.leave_seconds(now);
+                } else {
+                    self.company = 1.0;
+                    self.join_others(now, quota);
+                }
             }
             Told::Quota(quota) => {
                 (self.phase, self.following_since) = (Phase::Following, now);
@@ -254,7 +255,7 @@ impl Governor {
     }
 
     fn leave_seconds(&mut self, now: f64) {
-        self.seconds = Seconds::UNKNOWN;
+        self.seconds.leave();
         self.tokens = 0.0;
         self.epoch = Epoch::starting(now);
     }
@@ -341,7 +342,7 @@ impl Governor {
         let is_new = self.phase == Phase::Idle || admitted > self.cut_at;
         if self.in_company() {
             // Others use up its seconds.
-            self.seconds = Seconds::UNKNOWN;
+            self.seconds.leave();
         }
         let planned = is_new && self.seconds.refused(admitted, asked);
         if self.phase == Phase::Idle {

@@ -17,6 +17,9 @@ const IN_VAIN_CALLS: f64 = 8.0;
 /// Who refuses for longer than a second is used up by others, or is not well.
 const REFUSED_MAX: f64 = 1.1;
 
+/// A service that counts by the second serves again within it.
+pub(super) const A_SECOND: f64 = 1.1;
+
 /// Who asks for so long a pause counts by the second.
 const ASKED: f64 = 0.5;
 
@@ -57,6 +60,8 @@ pub(super) struct Seconds {
     refused: Option<(f64, f64)>,
     /// The longest pause that the service asked for since.
     asked: f64,
+    /// It asked so for nothing before.
+    distrusts: bool,
 }
 
 /// What a second tells when it is over.
@@ -88,6 +93,8 @@ struct Known {
     /// A second starts here or before, by no more than `doubt`.
     anchor: f64,
     doubt: f64,
+    /// Nothing but what it asked for tells that it counts so.
+    by_asking: bool,
     /// What a second serves: what was served in one that ended with a refusal, once there was one.
     quota: f64,
     told: bool,
@@ -121,11 +128,25 @@ impl Seconds {
         known: None,
         refused: None,
         asked: 0.0,
+        distrusts: false,
     };
 
     /// Whether calls go by the plan.
     pub(super) const fn are_known(&self) -> bool {
         self.known.is_some()
+    }
+
+    /// Whether nothing but what the service asked for tells that it counts by the second.
+    pub(super) fn are_only_asked_for(&self) -> bool {
+        self.known.is_some_and(|known| known.by_asking)
+    }
+
+    /// The service does not count so, or not for this client alone.
+    pub(super) fn leave(&mut self) {
+        *self = Self {
+            distrusts: self.distrusts || self.are_only_asked_for(),
+            ..Self::UNKNOWN
+        };
     }
 
     /// A call admitted at `admitted` was served in a round trip of `took`: whether that tells that the service counts by the
@@ -145,9 +166,11 @@ impl Seconds {
         let doubt = admitted - last;
         let span = last - first;
         let gained = span >= IN_VAIN_MIN && span * guess >= IN_VAIN_CALLS;
-        let in_vain = span < REFUSED_MAX && (asked >= ASKED || span >= IN_VAIN || gained);
+        let by_asking = !(span >= IN_VAIN || gained);
+        let in_vain = span < REFUSED_MAX && (!by_asking || (asked >= ASKED && !self.distrusts));
         if in_vain && doubt < 1.5 && took <= SLOW {
-            self.known = Some(Known::starting(admitted, doubt.min(1.0), guess.max(1.0)));
+            let known = Known::starting(admitted, doubt.min(1.0), guess.max(1.0));
+            self.known = Some(Known { by_asking, ..known });
         }
         self.known.is_some()
     }
@@ -227,6 +250,7 @@ impl Known {
         Self {
             anchor,
             doubt,
+            by_asking: false,
             quota,
             told: false,
             second: 0.0,
