@@ -105,7 +105,7 @@ pub struct RawRsaPublicKey {
 
 /// The half of an RSA key that opens what was sealed under its [public key](RawRsaPublicKey), where it says what is bound.
 ///
-/// One call takes about 1 ms of a processor with 2048 bits, 5 ms with 4096, and does not yield; a keyring in front of it asks once
+/// One call computes with the private key, longer the larger that is, and does not yield; a keyring in front of it asks once
 /// for each wrapped key. AWS-LC holds the key, in memory that it wipes when it frees it.
 pub struct RawRsaPrivateKey {
     names: Names,
