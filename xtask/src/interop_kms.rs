@@ -79,7 +79,7 @@ pub fn run(length: Length) -> Result<()> {
     )?;
     call(
         &python,
-        &[&script("esdk.py"), &plain, &result("esdk-python"), WORK],
+        &[&script("esdk.py"), &plain, &result("esdk-python"), WORK, &moto],
     )?;
     call(
         "node",

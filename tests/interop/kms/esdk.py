@@ -1,7 +1,7 @@
 """The AWS Encryption SDK for Python over KMS: its keyrings and its older master keys.
 
-esdk.py ENDPOINT OUTPUT FOLDER: each call of the SDK is one or more of KMS, which are counted on their way out. Messages
-that another language opens are left in FOLDER. Writes what came of each call to OUTPUT as JSON.
+esdk.py ENDPOINT OUTPUT FOLDER MOTO: each call of the SDK is one or more of KMS, which are counted on their way out. Messages
+that another language opens are left in FOLDER; MOTO has DynamoDB, for branch keys. Writes what came of each call to OUTPUT as JSON.
 """
 import json
 import logging
@@ -12,14 +12,25 @@ import time
 
 import aws_encryption_sdk
 import boto3
+from aws_cryptographic_material_providers.keystore.client import KeyStore
+from aws_cryptographic_material_providers.keystore.config import KeyStoreConfig
+from aws_cryptographic_material_providers.keystore.models import (
+    CreateKeyInput,
+    CreateKeyStoreInput,
+    KMSConfigurationKmsKeyArn,
+    VersionKeyInput,
+)
 from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialProviders
 from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
 from aws_cryptographic_material_providers.mpl.models import (
+    CacheTypeDefault,
     CreateAwsKmsDiscoveryKeyringInput,
+    CreateAwsKmsHierarchicalKeyringInput,
     CreateAwsKmsKeyringInput,
     CreateAwsKmsMrkDiscoveryKeyringInput,
     CreateAwsKmsMrkKeyringInput,
     CreateMultiKeyringInput,
+    DefaultCache,
     DiscoveryFilter,
 )
 from aws_encryption_sdk import CommitmentPolicy
@@ -180,6 +191,53 @@ def with_keyrings(run, sdk, kms, rings, keys, folder):
     run.succeeds("open under the key enabled again", lambda: opened(message), b"order 17")
 
 
+def with_branch_keys(run, sdk, kms, key, mpl, moto):
+    """The hierarchical keyring: branch keys in a table, each opened by KMS once and used for all that follows."""
+    table = f"branch-keys-{time.time_ns()}"
+    store = KeyStore(
+        config=KeyStoreConfig(
+            ddb_client=boto3.client("dynamodb", endpoint_url=moto),
+            ddb_table_name=table,
+            logical_key_store_name=table,
+            kms_client=kms,
+            kms_configuration=KMSConfigurationKmsKeyArn(key),
+        )
+    )
+    run.succeeds("make a table of branch keys", lambda: store.create_key_store(CreateKeyStoreInput()), kms={})
+    made = {"GenerateDataKeyWithoutPlaintext": 2, "ReEncrypt": 1}
+    branch = run.succeeds("make a branch key", lambda: store.create_key(CreateKeyInput()).branch_key_identifier, kms=made)
+
+    def ring():
+        return mpl.create_aws_kms_hierarchical_keyring(
+            CreateAwsKmsHierarchicalKeyringInput(
+                key_store=store,
+                branch_key_id=branch,
+                ttl_seconds=600,
+                cache=CacheTypeDefault(value=DefaultCache(entry_capacity=10)),
+            )
+        )
+
+    def seal(keyring):
+        return sdk.encrypt(source=b"order 17", keyring=keyring, encryption_context=CONTEXT)[0]
+
+    first, once = ring(), {"Decrypt": 1}
+    message = run.succeeds("seal under a branch key", lambda: seal(first), kms=once)
+    run.succeeds("seal under the branch key again", lambda: seal(first), kms={})
+    for name, keyring, kms_calls in [("another reader", ring(), once), ("the writer", first, once), ("the writer again", first, {})]:
+        opened = lambda: sdk.decrypt(source=message, keyring=keyring)[0]  # noqa: E731
+        run.succeeds(f"open under a branch key, {name}", opened, b"order 17", kms_calls)
+    rotated = {"GenerateDataKeyWithoutPlaintext": 1, "ReEncrypt": 2}
+    run.succeeds("rotate a branch key", lambda: store.version_key(VersionKeyInput(branch_key_identifier=branch)), kms=rotated)
+    later = ring()
+    run.succeeds("seal under the new version", lambda: seal(later), kms=once)
+    opened = lambda: sdk.decrypt(source=message, keyring=later)[0]  # noqa: E731
+    run.succeeds("open under the old version", opened, b"order 17", once)
+    kms.disable_key(KeyId=key)
+    run.fails("seal under a branch key whose wrapping key is disabled", lambda: seal(ring()), "is disabled")
+    run.succeeds("seal under the branch key that is cached", lambda: seal(later), kms={})
+    kms.enable_key(KeyId=key)
+
+
 def with_master_keys(run, sdk, client, keys):
     one, other, alias, account = keys
     key = KMSMasterKey(config=KMSMasterKeyConfig(key_id=one, client=client))
@@ -225,7 +283,7 @@ def with_master_keys(run, sdk, client, keys):
         run.succeeds(f"open {number} from a cache", call, b"order 17", asked)
 
 
-def main(endpoint, output, folder):
+def main(endpoint, output, folder, moto):
     # The SDK logs what fails, and here much is meant to.
     logging.disable(logging.CRITICAL)
     os.environ["AWS_ENDPOINT_URL_KMS"] = endpoint
@@ -247,6 +305,7 @@ def main(endpoint, output, folder):
     away = boto3.client("kms", endpoint_url=endpoint, region_name="us-east-1")
     run.count(away)
     with_replicas(run, sdk, client, away, rings.mpl)
+    with_branch_keys(run, sdk, client, one["Arn"], rings.mpl, moto)
     with_master_keys(run, sdk, client, keys)
     name = f"AWS Encryption SDK for Python {aws_encryption_sdk.__version__}"
     with open(output, "w", encoding="utf-8") as file:
