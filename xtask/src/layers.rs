@@ -13,12 +13,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("datakey-loads", &[]),
     ("datakey-keyring", &["datakey-provider", "datakey-loads"]),
     ("datakey-kms", &["datakey-provider"]),
+    (
+        "datakey-branch-keys",
+        // The last one for its examples.
+        &[
+            "datakey-provider",
+            "datakey-keyring",
+            "datakey-retry",
+            "datakey-local",
+        ],
+    ),
     ("datakey-local", &["datakey-provider"]),
     ("datakey-fake-kms", &["datakey-provider"]),
     (
         "datakey",
         &[
             "datakey-provider",
+            "datakey-branch-keys",
             "datakey-envelope",
             "datakey-esdk",
             "datakey-retry",
@@ -75,6 +86,12 @@ const ABSENT: &[(&str, &str, &[&str])] = &[
         "datakey-kms",
         "--all-features",
         &["chacha20poly1305", "aes-gcm", "quick_cache"],
+    ),
+    ("datakey-branch-keys", "", &["aws-", "hyper"]),
+    (
+        "datakey-branch-keys",
+        "--all-features",
+        &["aws-sdk-kms", "aws-config"],
     ),
     ("datakey", "--no-default-features", &["aws-", "hyper"]),
     // What the demo waits for: no credentials, no TLS, nothing that is compiled from C.

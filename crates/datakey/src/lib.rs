@@ -110,6 +110,8 @@
 //! | `tracing` | no | events of retry, with operation and key, in the span of the caller; and what keyrings tell no caller |
 //! | `esdk` | no | `esdk`: messages of the AWS Encryption SDK, written and read beside those of the native format |
 //! | `esdk-raw-rsa` | no | the raw RSA keyring in `esdk`: who seals has the public key only. Needs a C compiler |
+//! | `branch-keys` | no | `branch_keys`: data keys wrapped locally under keys that a table keeps, for fleets on one quota |
+//! | `dynamodb`, `dynamodb-without-http` | no | that table in DynamoDB, with the SDK's HTTPS client or for clients that bring one |
 //! | `local` | no | `local`: wrapping keys in memory or a key file |
 //! | `fake-kms`, `fake-kms-http`, `fake-kms-tls` | no | `fake_kms`: the KMS emulator, in process, over HTTP, and over TLS |
 //!
@@ -143,6 +145,8 @@ mod several;
 mod stream;
 mod unsupported;
 
+#[cfg(feature = "branch-keys")]
+pub use datakey_branch_keys as branch_keys;
 pub use datakey_envelope as envelope;
 #[cfg(feature = "esdk")]
 pub use datakey_esdk as esdk;

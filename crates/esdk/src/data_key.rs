@@ -12,6 +12,12 @@ use crate::{
 /// The provider id of the AWS KMS keyrings.
 pub const AWS_KMS: &str = "aws-kms";
 
+/// The provider id of the hierarchical keyring.
+const HIERARCHY: &str = "aws-kms-hierarchy";
+
+/// In front of the branch key id in the key id of a wrapped key under a branch key.
+const BRANCH_KEY: &str = "branch-key:";
+
 /// In front of the provider id in the key id of a wrapped key that is not one of AWS KMS.
 const SCHEME: &str = "esdk:";
 
@@ -60,7 +66,8 @@ impl<'a> EncryptedDataKey<'a> {
         })
     }
 
-    /// The wrapped key that a provider takes: for AWS KMS its key ARN and blob; for all others the key id `esdk:` and the
+    /// The wrapped key that a provider takes: for AWS KMS its key ARN and blob; for the hierarchical keyring the key id `branch-key:` and
+    /// the branch key id, and the ciphertext, which is what `datakey-branch-keys` takes; for all others the key id `esdk:` and the
     /// provider id, with a blob that begins with the provider info and its length in two bytes, big-endian.
     ///
     /// `None` where there is no wrapped key that says as much: an empty ciphertext, control characters in an id, a KMS key
@@ -69,10 +76,16 @@ impl<'a> EncryptedDataKey<'a> {
     pub fn to_wrapped_key(&self) -> Option<WrappedKey> {
         if self.provider_id == AWS_KMS {
             let arn = str::from_utf8(self.provider_info).ok()?;
-            if arn.starts_with(SCHEME) {
+            if arn.starts_with(SCHEME) || arn.starts_with(BRANCH_KEY) {
                 return None;
             }
             return WrappedKey::new(arn, self.ciphertext).ok();
+        }
+        if self.provider_id == HIERARCHY {
+            let id = str::from_utf8(self.provider_info)
+                .ok()
+                .filter(|id| !id.is_empty())?;
+            return WrappedKey::new(format!("{BRANCH_KEY}{id}"), self.ciphertext).ok();
         }
         let len = u16::try_from(self.provider_info.len()).ok()?;
         if self.ciphertext.is_empty() {
@@ -92,7 +105,7 @@ impl<'a> EncryptedDataKey<'a> {
             Some(provider_id) => {
                 let mut cursor = Cursor(wrapped.blob());
                 let provider_info = cursor.field().map_err(|_too_short| LimitError::KeyId)?;
-                if provider_id == AWS_KMS || cursor.0.is_empty() {
+                if [AWS_KMS, HIERARCHY].contains(&provider_id) || cursor.0.is_empty() {
                     return Err(LimitError::KeyId);
                 }
                 Self {
@@ -106,7 +119,14 @@ impl<'a> EncryptedDataKey<'a> {
                 provider_info: wrapped.key_id().as_bytes(),
                 ciphertext: wrapped.blob(),
             },
-            None => return Err(LimitError::KeyId),
+            None => match wrapped.key_id().strip_prefix(BRANCH_KEY) {
+                Some(id) if !id.is_empty() => Self {
+                    provider_id: HIERARCHY,
+                    provider_info: id.as_bytes(),
+                    ciphertext: wrapped.blob(),
+                },
+                _ => return Err(LimitError::KeyId),
+            },
         };
         for part in [key.provider_id.as_bytes(), key.provider_info, key.ciphertext] {
             if part.len() > usize::from(u16::MAX) {

@@ -2,8 +2,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
+    ControlProvider, DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey,
+    OpeningProvider, Operation, ProviderError, Rank, Scope, SealingProvider, Traffic, WrappedKey,
+    WrappedKeys, async_trait,
 };
 use thiserror::Error;
 
@@ -112,6 +113,14 @@ impl FakeKmsProvider {
 
     fn failed(&self, operation: Operation, key_id: &str, error: CallError) -> ProviderError {
         classify(operation, key_id, error).with_quota(self.fake.quota_name())
+    }
+
+    fn check_opens(&self, operation: Operation, wrapped: &WrappedKey) -> Result<(), ProviderError> {
+        if self.opens(wrapped) {
+            return Ok(());
+        }
+        let foreign = ProviderError::new(ErrorClass::InvalidRequest, operation);
+        Err(foreign.unsent().with_key_id(wrapped.key_id()))
     }
 
     fn opens(&self, wrapped: &WrappedKey) -> bool {
@@ -241,10 +250,7 @@ impl OpeningProvider for FakeKmsProvider {
     ) -> Result<DataKey, ProviderError> {
         const OPERATION: Operation = Operation::Decrypt;
         let key_id = wrapped.key_id();
-        if !self.opens(wrapped) {
-            let foreign = ProviderError::new(ErrorClass::InvalidRequest, OPERATION);
-            return Err(foreign.unsent().with_key_id(key_id));
-        }
+        self.check_opens(OPERATION, wrapped)?;
         let context = as_kms_takes_it(OPERATION, key_id, context)?;
         let opened = self
             .fake
@@ -277,5 +283,42 @@ impl OpeningProvider for FakeKmsProvider {
 
     fn opening_time_limit(&self) -> Option<Duration> {
         None
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ControlProvider for FakeKmsProvider {
+    async fn generate_data_key_without_plaintext(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKeyWithoutPlaintext;
+        let context = as_kms_takes_it(OPERATION, &self.seals_under, context)?;
+        let made = self
+            .fake
+            .generate_data_key_without_plaintext(&self.seals_under, &context, length.bytes())
+            .await
+            .map_err(|error| self.failed(OPERATION, &self.seals_under, error))?;
+        wrapped(OPERATION, &made.key_arn, made.ciphertext)
+    }
+
+    async fn rewrap(
+        &self,
+        key: &WrappedKey,
+        from: &EncryptionContext,
+        to: &EncryptionContext,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::ReEncrypt;
+        self.check_opens(OPERATION, key)?;
+        let from = as_kms_takes_it(OPERATION, key.key_id(), from)?;
+        let to = as_kms_takes_it(OPERATION, &self.seals_under, to)?;
+        let moved = self
+            .fake
+            .re_encrypt(key.blob(), (Some(key.key_id()), &from), (&self.seals_under, &to))
+            .await
+            .map_err(|error| self.failed(OPERATION, key.key_id(), error))?;
+        wrapped(OPERATION, &moved.made.key_arn, moved.made.ciphertext)
     }
 }

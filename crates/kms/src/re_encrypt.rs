@@ -1,5 +1,8 @@
 //! Replacing the wrapping key of a data key inside KMS.
-use datakey_provider::{EncryptionContext, Operation, ProviderError, WrappedKey};
+use aws_sdk_kms::config::Builder;
+use datakey_provider::{
+    ControlProvider, DataKeyLength, EncryptionContext, Operation, ProviderError, WrappedKey, async_trait,
+};
 
 use crate::{
     KmsKeyId, KmsProvider, Refusal, answer,
@@ -45,33 +48,35 @@ impl KmsProvider {
     ) -> Result<WrappedKey, ProviderError> {
         let found = self.key_to_open(OPERATION, wrapped)?;
         self.check_destination(destination)?;
-        once_more(|| self.ask_to_move(wrapped, &found, source_context, destination, destination_context))
-            .await
+        let unretried = || Some(unretried(&self.inner().client));
+        let contexts = (source_context, destination_context);
+        once_more(|| self.ask_to_move(wrapped, &found, destination, contexts, unretried())).await
     }
 
     async fn ask_to_move(
         &self,
         wrapped: &WrappedKey,
         found: &Recognised<'_>,
-        source_context: &EncryptionContext,
         destination: &KmsKeyId,
-        destination_context: &EncryptionContext,
+        (from, to): (&EncryptionContext, &EncryptionContext),
+        config: Option<Builder>,
     ) -> Result<WrappedKey, ProviderError> {
         let inner = self.inner();
         let attempt = self.attempt(OPERATION, &found.ask);
         let request = inner.client.re_encrypt();
-        let sent = request
+        let mut request = request
             .ciphertext_blob(ciphertext(OPERATION, wrapped)?)
             .source_key_id(&*found.ask)
-            .set_source_encryption_context(pairs(OPERATION, source_context)?)
+            .set_source_encryption_context(pairs(OPERATION, from)?)
             .destination_key_id(destination.as_str())
-            .set_destination_encryption_context(pairs(OPERATION, destination_context)?)
+            .set_destination_encryption_context(pairs(OPERATION, to)?)
             .set_grant_tokens(inner.grant_tokens.clone())
             .customize()
-            .config_override(unretried(&inner.client))
-            .interceptor(attempt.sent())
-            .send()
-            .await;
+            .interceptor(attempt.sent());
+        if let Some(config) = config {
+            request = request.config_override(config);
+        }
+        let sent = request.send().await;
         let output = sent.map_err(|error| attempt.failed(error))?;
         answer::opened_by(output.source_key_id, &found.answer)
             .map_err(|malformed| malformed.into_error(OPERATION, wrapped.key_id()))?;
@@ -89,5 +94,62 @@ impl KmsProvider {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Each method is one request: the layer above makes attempts, and says how long one may take.
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ControlProvider for KmsProvider {
+    async fn generate_data_key_without_plaintext(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKeyWithoutPlaintext;
+        let key = self.key_to_wrap(OPERATION)?;
+        let made = self.ask_for_wrapped_key(context, length, key).await;
+        made.map_err(|error| error.with_quota(self.inner().quotas.sealing().quota))
+    }
+
+    async fn rewrap(
+        &self,
+        wrapped: &WrappedKey,
+        from: &EncryptionContext,
+        to: &EncryptionContext,
+    ) -> Result<WrappedKey, ProviderError> {
+        let found = self.key_to_open(OPERATION, wrapped)?;
+        let destination = self.key_to_wrap(OPERATION)?;
+        let moved = self
+            .ask_to_move(wrapped, &found, destination, (from, to), None)
+            .await;
+        moved.map_err(|error| error.with_quota(self.inner().quotas.sealing().quota))
+    }
+}
+
+impl KmsProvider {
+    async fn ask_for_wrapped_key(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+        key: &KmsKeyId,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKeyWithoutPlaintext;
+        let inner = self.inner();
+        let attempt = self.attempt(OPERATION, key.as_str());
+        let request = inner.client.generate_data_key_without_plaintext();
+        let sent = request
+            .number_of_bytes(i32::try_from(length.bytes()).unwrap_or(i32::MAX))
+            .key_id(key.as_str())
+            .set_encryption_context(pairs(OPERATION, context)?)
+            .set_grant_tokens(inner.grant_tokens.clone())
+            .customize()
+            .interceptor(attempt.sent())
+            .send()
+            .await;
+        let output = sent.map_err(|error| attempt.failed(error))?;
+        answer::wrapped_by(output.key_id, key, &inner.region)
+            .and_then(|arn| answer::wrapped_key(output.ciphertext_blob, arn))
+            .map_err(|malformed| malformed.into_error(OPERATION, key.as_str()))
     }
 }

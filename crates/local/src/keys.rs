@@ -2,8 +2,9 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, OpeningProvider, Operation,
-    ProviderError, Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
+    ControlProvider, DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey,
+    OpeningProvider, Operation, ProviderError, Rank, Scope, SealingProvider, Traffic, WrappedKey,
+    WrappedKeys, async_trait,
 };
 
 use crate::{
@@ -174,6 +175,33 @@ impl LocalKeys {
         WrappedKey::new(key.key_id(), blob)
             .map_err(|error| refused(ErrorClass::InvalidRequest).with_source(error))
     }
+
+    fn random(&self, operation: Operation, length: DataKeyLength) -> Result<DataKey, ProviderError> {
+        DataKey::try_init(length, getrandom::fill).map_err(|error| {
+            ProviderError::new(ErrorClass::Transient, operation)
+                .unsent()
+                .with_key_id(self.active_key_id())
+                .with_source(error)
+        })
+    }
+
+    fn unwrap(
+        &self,
+        operation: Operation,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        let refused = |class| {
+            ProviderError::new(class, operation)
+                .unsent()
+                .with_key_id(wrapped.key_id())
+        };
+        let key = self.find(wrapped).ok_or_else(|| {
+            refused(ErrorClass::InvalidRequest).with_source(LocalKeysError::Unknown(wrapped.key_id().into()))
+        })?;
+        key.unwrap(context, wrapped.blob())
+            .map_err(|error| refused(ErrorClass::NotAuthentic).with_source(error))
+    }
 }
 
 impl fmt::Debug for LocalKeys {
@@ -199,12 +227,7 @@ impl SealingProvider for LocalKeys {
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
-        let data_key = DataKey::try_init(length, getrandom::fill).map_err(|error| {
-            ProviderError::new(ErrorClass::Transient, OPERATION)
-                .unsent()
-                .with_key_id(self.active_key_id())
-                .with_source(error)
-        })?;
+        let data_key = self.random(OPERATION, length)?;
         let wrapped = self.wrap(OPERATION, context, &data_key)?;
         Ok(GeneratedDataKey::new(data_key, wrapped))
     }
@@ -247,16 +270,7 @@ impl OpeningProvider for LocalKeys {
         context: &EncryptionContext,
         wrapped: &WrappedKey,
     ) -> Result<DataKey, ProviderError> {
-        let refused = |class| {
-            ProviderError::new(class, Operation::Decrypt)
-                .unsent()
-                .with_key_id(wrapped.key_id())
-        };
-        let key = self.find(wrapped).ok_or_else(|| {
-            refused(ErrorClass::InvalidRequest).with_source(LocalKeysError::Unknown(wrapped.key_id().into()))
-        })?;
-        key.unwrap(context, wrapped.blob())
-            .map_err(|error| refused(ErrorClass::NotAuthentic).with_source(error))
+        self.unwrap(Operation::Decrypt, context, wrapped)
     }
 
     async fn decrypt_amid(
@@ -282,5 +296,31 @@ impl OpeningProvider for LocalKeys {
 
     fn opening_time_limit(&self) -> Option<Duration> {
         Some(Duration::ZERO)
+    }
+}
+
+/// The key is in this process for the moment, as all local keys are.
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ControlProvider for LocalKeys {
+    async fn generate_data_key_without_plaintext(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKeyWithoutPlaintext;
+        let data_key = self.random(OPERATION, length)?;
+        self.wrap(OPERATION, context, &data_key)
+    }
+
+    async fn rewrap(
+        &self,
+        wrapped: &WrappedKey,
+        from: &EncryptionContext,
+        to: &EncryptionContext,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::ReEncrypt;
+        let data_key = self.unwrap(OPERATION, from, wrapped)?;
+        self.wrap(OPERATION, to, &data_key)
     }
 }

@@ -4,7 +4,7 @@ use core::{error::Error, fmt, time::Duration};
 
 use crate::{class::ErrorClass, verdict::Verdict};
 
-/// What was being done, under the name that KMS gives it.
+/// What was being done, under the name that AWS gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -16,10 +16,18 @@ pub enum Operation {
     Decrypt,
     /// Replacing the key that a data key is wrapped under without exposing the data key.
     ReEncrypt,
+    /// [`ControlProvider::generate_data_key_without_plaintext`](crate::ControlProvider::generate_data_key_without_plaintext).
+    GenerateDataKeyWithoutPlaintext,
+    /// Reading a wrapped key from the store that keeps it. DynamoDB's name.
+    GetItem,
+    /// Finding out which wrapped keys a store has. DynamoDB's name.
+    Query,
+    /// Writing wrapped keys to a store, all or none. DynamoDB's name.
+    TransactWriteItems,
 }
 
 impl Operation {
-    /// The name as KMS spells it.
+    /// The name as AWS spells it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -27,6 +35,10 @@ impl Operation {
             Self::Encrypt => "Encrypt",
             Self::Decrypt => "Decrypt",
             Self::ReEncrypt => "ReEncrypt",
+            Self::GenerateDataKeyWithoutPlaintext => "GenerateDataKeyWithoutPlaintext",
+            Self::GetItem => "GetItem",
+            Self::Query => "Query",
+            Self::TransactWriteItems => "TransactWriteItems",
         }
     }
 }

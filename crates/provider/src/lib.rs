@@ -140,6 +140,7 @@ extern crate std;
 
 mod class;
 mod context;
+mod control;
 mod data_key;
 mod error;
 mod forward;
@@ -157,6 +158,7 @@ pub mod conformance;
 pub use async_trait::async_trait;
 pub use class::ErrorClass;
 pub use context::{ContextError, ContextMismatch, EncryptionContext, MAX_CONTEXT_TEXT_LEN};
+pub use control::ControlProvider;
 pub use data_key::{DataKey, DataKeyLength, GeneratedDataKey};
 pub use error::{Operation, ProviderError};
 pub use only_under::OnlyUnder;

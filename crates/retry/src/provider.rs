@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation, ProviderError,
-    Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
+    ControlProvider, DataKey, DataKeyLength, EncryptionContext, GeneratedDataKey, OpeningProvider, Operation,
+    ProviderError, Rank, Scope, SealingProvider, Traffic, WrappedKey, WrappedKeys, async_trait,
 };
 
 use crate::{
@@ -233,5 +233,40 @@ impl<P: OpeningProvider> OpeningProvider for Retry<P> {
 
     fn opening_time_limit(&self) -> Option<Duration> {
         self.time_limit(Operation::Decrypt, self.inner.opening_time_limit())
+    }
+}
+
+/// Under the rules and on the quotas of sealing.
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: ControlProvider + SealingProvider> ControlProvider for Retry<P> {
+    async fn generate_data_key_without_plaintext(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKeyWithoutPlaintext;
+        let name = sealing_name(&self.inner);
+        let made = retry_as(&self.policy, self.sealing(OPERATION, &name), || {
+            self.inner.generate_data_key_without_plaintext(context, length)
+        });
+        made.await
+            .map_err(|gave_up| gave_up.into_provider_error(OPERATION, None))
+    }
+
+    async fn rewrap(
+        &self,
+        wrapped: &WrappedKey,
+        from: &EncryptionContext,
+        to: &EncryptionContext,
+    ) -> Result<WrappedKey, ProviderError> {
+        const OPERATION: Operation = Operation::ReEncrypt;
+        let name = sealing_name(&self.inner);
+        let moved = retry_as(&self.policy, self.sealing(OPERATION, &name), || {
+            self.inner.rewrap(wrapped, from, to)
+        });
+        moved
+            .await
+            .map_err(|gave_up| gave_up.into_provider_error(OPERATION, Some(wrapped.key_id())))
     }
 }

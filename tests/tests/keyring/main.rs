@@ -10,6 +10,7 @@ mod model;
 mod nearby;
 mod opening;
 mod opening_refresh;
+mod opening_stale;
 mod outside;
 mod primed;
 mod regions;

@@ -9,7 +9,7 @@ use std::{
 use datakey_loads::Attempt;
 use datakey_loads::{
     Ages, Begun, Ending, Gate, Janitor, Jitter, Joined, Landed, Life, LoadError, Loads, Outcome, Pulse,
-    Slept, Source, Sweep, Wait, later,
+    Slept, Source, Standing, Sweep, Wait, later,
 };
 use datakey_provider::{EncryptionContext, OpeningProvider, ProviderError, Verdict, WrappedKey, WrappedKeys};
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ use crate::{
     revocation::{self, Gone, Half},
     watch::{
         miss::MissReason,
-        record::{Counter, HalfCounters, Voice},
+        record::{Counter, HalfCounters, StaleCounters, Voice},
     },
 };
 
@@ -52,6 +52,7 @@ pub(crate) struct Core<M: OpeningMaterial> {
     pub(crate) not_recognised: Counter,
     pub(crate) hedges: Counter,
     pub(crate) refreshes: Counter,
+    pub(crate) stale: StaleCounters,
     pub(crate) revoked: Counter,
     /// Keys that a sealing keyring made.
     pub(crate) primed: Counter,
@@ -102,6 +103,7 @@ impl<M: OpeningMaterial> Core<M> {
             not_recognised: Counter::default(),
             hedges: Counter::default(),
             refreshes: Counter::default(),
+            stale: StaleCounters::default(),
             revoked: Counter::default(),
             primed: Counter::default(),
             forgotten: Counter::default(),
@@ -111,6 +113,14 @@ impl<M: OpeningMaterial> Core<M> {
             jitter: Jitter::new(settings.seed),
             slept: settings.slept(),
             voice: settings.voice("opening"),
+        }
+    }
+
+    /// How long keys live.
+    pub(crate) fn ages(&self) -> Ages {
+        Ages {
+            soft: self.limits.ttl(),
+            hard: self.limits.stale_ttl(),
         }
     }
 
@@ -141,8 +151,16 @@ impl<M: OpeningMaterial> Core<M> {
         now: Instant,
     ) -> Result<Kept<M>, MissReason> {
         let id = Borrowed { wrapped, context };
-        match self.store.get(&id) {
-            Some(entry) if now < entry.life.hard() => {
+        let Some(entry) = self.store.get(&id) else {
+            return Err(self.store.why_absent(&id));
+        };
+        match entry.life.standing(now) {
+            Standing::Expired => Err(MissReason::Age),
+            Standing::Stale { because, .. } => {
+                self.stale.add(because);
+                Ok(entry)
+            }
+            Standing::Fresh | Standing::Due => {
                 let (spot, handle) = (
                     self.spot(context, wrapped),
                     entry.handles.of(crate::kept::handle::stripe()),
@@ -152,8 +170,6 @@ impl<M: OpeningMaterial> Core<M> {
                 nearby::keep(spot, now, until, OpeningId::new(wrapped, context), &handle);
                 Ok(entry)
             }
-            Some(_) => Err(MissReason::Age),
-            None => Err(self.store.why_absent(&id)),
         }
     }
 
@@ -225,6 +241,23 @@ impl<M: OpeningMaterial> Core<M> {
             }
             Err(error) => Next::Refused(error.into()),
         }
+    }
+
+    /// Until when to wait for loads, where there is a key that might serve after that.
+    pub(crate) fn patience(
+        &self,
+        context: &EncryptionContext,
+        able: &[WrappedKey],
+        now: Instant,
+    ) -> Option<Instant> {
+        if self.limits.stale_ttl() == self.limits.ttl() {
+            return None;
+        }
+        let of = |wrapped| {
+            let entry = self.store.peek(&OpeningId::new(wrapped, context))?;
+            entry.life.patience(now)
+        };
+        able.iter().filter_map(of).min()
     }
 
     fn note_load(&self, id: &OpeningId, begun: Begun<'_>) {
@@ -329,10 +362,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
         let now = Instant::now();
         let error = match result {
             Ok(key) => {
-                let ages = Ages {
-                    soft: self.limits.ttl(),
-                    hard: self.limits.ttl(),
-                };
+                let ages = self.ages();
                 let entry = Arc::new(Entry {
                     handles: Handles::new(key),
                     life: Life::new(now, ages, &self.jitter, &self.slept),

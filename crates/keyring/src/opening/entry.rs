@@ -61,9 +61,15 @@ impl<O> Entry<O> {
 
     /// Whether it is to be unwrapped anew: due, and in use.
     pub(crate) fn wants_refresh(&self, now: Instant) -> bool {
-        now >= self.life.refresh()
-            && self.handles.uses() >= IN_USE
-            && matches!(self.life.standing(now), Standing::Due)
+        if now < self.life.refresh() {
+            return false;
+        }
+        match self.life.standing(now) {
+            Standing::Due => self.handles.uses() >= IN_USE,
+            // It is asked for, or it would not have been looked at.
+            Standing::Stale { due, .. } => due,
+            Standing::Fresh | Standing::Expired => false,
+        }
     }
 
     pub(crate) fn describe(&self, id: &OpeningId, now: Instant) -> OpeningSnapshot {

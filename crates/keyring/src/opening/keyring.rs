@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use datakey_loads::{Ending, Janitor, Outcome, PATIENCE, Wait, later};
+use datakey_loads::{Ending, Janitor, Outcome, PATIENCE, Wait, later, until};
 use datakey_provider::{EncryptionContext, OpeningProvider, WrappedKey, WrappedKeys};
 use tokio::time::Instant;
 
@@ -90,16 +90,7 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
             taken
         } else {
             Janitor::pass_by(core, now);
-            let mut first = None;
-            let live = |wrapped: &WrappedKey| {
-                let taken = core.live(context, wrapped, now);
-                let taken = taken.and_then(|held| take(wrapped, held).ok_or(MissReason::OtherKey));
-                taken.map_err(|reason| *first.get_or_insert(reason)).ok()
-            };
-            match wrapped.iter().find_map(live) {
-                Some(taken) => taken,
-                None => return Err(first.unwrap_or(MissReason::New)),
-            }
+            self.take_live(context, wrapped, take)?
         };
         core.counters.hits.add(1);
         Ok(taken)
@@ -205,7 +196,7 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
         context: &EncryptionContext,
         wrapped: &WrappedKeys,
         reason: MissReason,
-        take: impl FnMut(&WrappedKey, Held<M::Key>) -> Option<T>,
+        mut take: impl FnMut(&WrappedKey, Held<M::Key>) -> Option<T>,
     ) -> Result<T, KeyringError> {
         let core = &self.core;
         if core.loads.is_shut_down() {
@@ -228,16 +219,23 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
             self.walk(&able, ask, take).await
         } else {
             let mut request = Request::default();
-            let ask = |wrapped: &WrappedKey| match core.join(context, wrapped) {
-                Next::Now(entry) => Asked::Opened(entry.held()),
-                Next::Refused(error) => Asked::Refused(error),
-                Next::Wait { load, leads } => {
-                    self.count_wait(&mut request, leads);
-                    let since = load.since();
-                    Asked::Waits(Opening::Shared(load), since)
+            let mut patience = core.patience(context, &able, Instant::now());
+            loop {
+                let shared = self.walk_shared(context, &able, &mut request, &mut take);
+                let walked = match patience {
+                    Some(patience) => until(patience, shared).await,
+                    None => Some(shared.await),
+                };
+                if matches!(walked, Some(Ok(_))) || core.limits.stale_ttl() == core.limits.ttl() {
+                    break walked.unwrap_or_else(|| Err(Vec::new()));
                 }
-            };
-            self.walk(&able, ask, take).await
+                // A key that is past its time may serve while the provider fails, or does not answer.
+                match (self.take_live(context, wrapped, &mut take), walked) {
+                    (Ok(stale), _) => break Ok(stale),
+                    (Err(_why), Some(failed)) => break failed,
+                    (Err(_why), None) => patience = None,
+                }
+            }
         };
         if opened.is_err() && core.loads.is_shut_down() {
             return Err(KeyringError::ShutDown);
@@ -248,6 +246,44 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
                 failures: failures.into_iter().chain(last).collect(),
             },
         })
+    }
+
+    /// Asks for the wrapped keys, together with whoever else asks for them.
+    async fn walk_shared<T>(
+        &self,
+        context: &EncryptionContext,
+        able: &[WrappedKey],
+        request: &mut Request,
+        take: &mut impl FnMut(&WrappedKey, Held<M::Key>) -> Option<T>,
+    ) -> Result<T, Vec<KeyringError>> {
+        let ask = |wrapped: &WrappedKey| match self.core.join(context, wrapped) {
+            Next::Now(entry) => Asked::Opened(entry.held()),
+            Next::Refused(error) => Asked::Refused(error),
+            Next::Wait { load, leads } => {
+                self.count_wait(request, leads);
+                let since = load.since();
+                Asked::Waits(Opening::Shared(load), since)
+            }
+        };
+        self.walk(able, ask, take).await
+    }
+
+    /// What `take` makes of the first of the keys in the store that it takes, or why there is none for the first wrapped key.
+    fn take_live<T>(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+        take: &mut impl FnMut(&WrappedKey, Held<M::Key>) -> Option<T>,
+    ) -> Result<T, MissReason> {
+        let now = Instant::now();
+        let mut first = None;
+        let live = |wrapped: &WrappedKey| {
+            let taken = self.core.live(context, wrapped, now);
+            let taken = taken.and_then(|held| take(wrapped, held).ok_or(MissReason::OtherKey));
+            taken.map_err(|reason| *first.get_or_insert(reason)).ok()
+        };
+        let taken = wrapped.iter().find_map(live);
+        taken.ok_or(first.unwrap_or(MissReason::New))
     }
 
     async fn walk<T>(

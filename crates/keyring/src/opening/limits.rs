@@ -39,6 +39,7 @@ pub const DEFAULT_HEDGE_DELAY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpeningLimits {
     ttl: Duration,
+    stale_ttl: Option<Duration>,
     max_keys: usize,
     refusal_ttl: Duration,
     max_refusals: usize,
@@ -48,6 +49,7 @@ impl Default for OpeningLimits {
     fn default() -> Self {
         Self {
             ttl: DEFAULT_OPENING_TTL,
+            stale_ttl: None,
             max_keys: DEFAULT_MAX_OPENING_KEYS,
             refusal_ttl: DEFAULT_REFUSAL_TTL,
             max_refusals: DEFAULT_MAX_REFUSALS,
@@ -60,6 +62,15 @@ impl OpeningLimits {
     #[must_use]
     pub const fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
+        self
+    }
+
+    /// Sets for how long a key may be used, from when it was unwrapped, while unwrapping it anew fails without a verdict on it: the
+    /// outage that an opener rides out on the keys that it has. By default as long as it is [kept](Self::with_ttl), and no outage
+    /// is ridden out. It is the longest time for which a revoked key goes on opening, and that only while the provider cannot be asked.
+    #[must_use]
+    pub const fn with_stale_ttl(mut self, ttl: Duration) -> Self {
+        self.stale_ttl = Some(ttl);
         self
     }
 
@@ -90,6 +101,12 @@ impl OpeningLimits {
         self.ttl
     }
 
+    /// For how long a key may be used while the provider fails.
+    #[must_use]
+    pub fn stale_ttl(&self) -> Duration {
+        self.stale_ttl.unwrap_or(self.ttl)
+    }
+
     /// How many keys are kept.
     #[must_use]
     pub const fn max_keys(&self) -> usize {
@@ -110,6 +127,12 @@ impl OpeningLimits {
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         nonzero("a time to live", !self.ttl.is_zero())?;
+        if self.stale_ttl() < self.ttl {
+            return Err(ConfigError::SoftOverHard {
+                soft: self.ttl,
+                hard: self.stale_ttl(),
+            });
+        }
         nonzero("a limit on opening keys", self.max_keys > 0)?;
         nonzero("a limit on refusals", self.max_refusals > 0)
     }

@@ -1,7 +1,7 @@
 //! Keys that a sealing keyring of the same process made: kept for opening, without a call.
 use std::sync::Arc;
 
-use datakey_loads::{Ages, Ending, Janitor, Life};
+use datakey_loads::{Ending, Janitor, Life};
 use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey};
 use tokio::time::Instant;
 
@@ -48,8 +48,7 @@ impl<M: OpeningMaterial> Prime for Core<M> {
             return;
         };
         let elsewhere = |key: &_, lock: &mut dyn FnMut(Range)| self.material.memory(key, lock);
-        let ttl = self.limits.ttl();
-        let ages = Ages { soft: ttl, hard: ttl };
+        let ages = self.ages();
         let entry = Arc::new(Entry {
             handles: Handles::new(Secret::new(key, &self.locker, elsewhere)),
             life: Life::new(now, ages, &self.jitter, &self.slept),

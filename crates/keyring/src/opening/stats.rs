@@ -6,7 +6,10 @@ use tokio::time::Instant;
 use super::core::Core;
 use crate::{
     material::OpeningMaterial,
-    watch::{miss::Misses, record::avoided},
+    watch::{
+        miss::{Misses, StaleServes},
+        record::avoided,
+    },
 };
 
 /// What an opening keyring did since it was built. Counts are taken one after the other, so under load they can differ by
@@ -18,6 +21,9 @@ pub struct OpeningStats {
     pub hits: u64,
     /// Requests that had to wait or were refused, by reason.
     pub misses: Misses,
+    /// Serves past the time that keys are kept, while the provider failed. See
+    /// [`OpeningLimits::with_stale_ttl`](crate::OpeningLimits::with_stale_ttl).
+    pub stale: StaleServes,
     /// Loads started.
     pub loads: u64,
     /// Requests that began no load and waited for one which was under way.
@@ -68,6 +74,7 @@ impl OpeningStats {
         Self {
             hits,
             misses,
+            stale: core.stale.snapshot(),
             loads: core.counters.loads.get(),
             shared_waits: core.counters.shared_waits.get(),
             failures: core.counters.failures.get(),

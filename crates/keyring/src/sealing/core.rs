@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     budget::{Budget, Reserved},
-    entry::{Entry, KeyStanding, class},
+    entry::{Entry, KeyStanding},
     limits::{SealingLimits, Usage},
 };
 #[cfg(feature = "tracing")]
@@ -163,7 +163,7 @@ impl<M: SealingMaterial> Core<M> {
         }
         let (handle, reserved) = entry.reserve(usage)?;
         if let Some(because) = stale {
-            self.stale.add(class(because));
+            self.stale.add(because);
         }
         let low = reserved == Reserved::Low && self.limits.refreshes_by_use();
         let refresh = due || (low && entry.life.may_refresh(now));

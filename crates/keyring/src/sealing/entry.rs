@@ -1,7 +1,7 @@
 //! A live key and all that decides about its use, and how it stands in words.
 use std::{fmt, sync::Arc, time::Duration};
 
-use datakey_loads::{Because, Life, Standing};
+use datakey_loads::{Life, Standing};
 use datakey_provider::{EncryptionContext, ErrorClass, WrappedKey, WrappedKeys};
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::{
         lease::Amount,
         store::Kept,
     },
-    watch::miss::MissReason,
+    watch::{miss::MissReason, record::class},
 };
 
 pub(crate) struct Entry<S> {
@@ -78,14 +78,6 @@ impl<S> Entry<S> {
     }
 }
 
-/// The class under which a key that serves past its soft age does so.
-pub(crate) const fn class(because: Because<ErrorClass>) -> ErrorClass {
-    match because {
-        Because::Fails(class) => class,
-        Because::Slow => ErrorClass::Timeout,
-    }
-}
-
 impl<S> Kept for Arc<Entry<S>> {
     fn retire(&self) {
         self.handles.retire();
@@ -108,6 +100,11 @@ pub struct SealingSnapshot {
     pub bytes: u64,
     /// What it may be used for.
     pub standing: KeyStanding,
+}
+
+/// For reading: clocks that are compared differ by nanoseconds.
+fn in_millis(age: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What a sealing key's age and use and the provider's last answer allow.
@@ -166,7 +163,10 @@ impl fmt::Display for Explanation {
             Ok(key) => write!(
                 f,
                 "a sealing key of {:?}, {} messages and {} bytes used: {}",
-                key.age, key.messages, key.bytes, key.standing
+                in_millis(key.age),
+                key.messages,
+                key.bytes,
+                key.standing
             )?,
             Err(reason) => write!(f, "no sealing key ({reason}); the next request loads one")?,
         }

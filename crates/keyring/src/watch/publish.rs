@@ -1,7 +1,7 @@
 //! The statistics as metrics.
 use metrics::Label;
 
-use super::miss::Misses;
+use super::miss::{Misses, StaleServes};
 use crate::{opening::stats::OpeningStats, sealing::stats::SealingStats};
 
 /// The labels of one keyring.
@@ -29,6 +29,19 @@ impl Labels {
     /// What is left of keys: not a number where there are none.
     fn left(&self, name: &'static str, left: Option<f64>) {
         metrics::gauge!(name, self.with(None)).set(left.unwrap_or(f64::NAN));
+    }
+
+    fn stale(&self, stale: &StaleServes) {
+        for (class, count) in [
+            ("throttled", stale.throttled),
+            ("transient", stale.transient),
+            ("timeout", stale.timeout),
+            ("unauthenticated", stale.unauthenticated),
+            ("other", stale.other),
+        ] {
+            let class = Label::from_static_parts("error.type", class);
+            metrics::counter!("datakey.keyring.stale", self.with(Some(class))).absolute(count);
+        }
     }
 
     fn misses(&self, misses: &Misses) {
@@ -61,7 +74,7 @@ impl SealingStats {
     /// | `datakey.keyring.evictions` | counter | | keys that made room for others |
     /// | `datakey.keyring.superseded` | counter | | waits that started over because of an invalidation |
     /// | `datakey.keyring.dedicated` | counter | | data keys made for one use; sealing only |
-    /// | `datakey.keyring.stale` | counter | `error.type` | keys served past their soft age, by the provider's failure; sealing only |
+    /// | `datakey.keyring.stale` | counter | `error.type` | keys served past their soft age, by the provider's failure |
     /// | `datakey.keyring.not_recognised` | counter | | messages of which the provider recognised no wrapped key; opening only |
     /// | `datakey.keyring.refused_from_memory` | counter | | calls that a remembered refusal made unnecessary; opening only |
     /// | `datakey.keyring.hedges` | counter | | wrapped keys that were tried because the one before was slow; opening only |
@@ -118,16 +131,7 @@ impl SealingStats {
         labels.count("datakey.keyring.evictions", self.evicted);
         labels.count("datakey.keyring.superseded", self.superseded);
         labels.count("datakey.keyring.dedicated", self.dedicated);
-        for (class, count) in [
-            ("throttled", self.stale.throttled),
-            ("transient", self.stale.transient),
-            ("timeout", self.stale.timeout),
-            ("unauthenticated", self.stale.unauthenticated),
-            ("other", self.stale.other),
-        ] {
-            let class = Label::from_static_parts("error.type", class);
-            metrics::counter!("datakey.keyring.stale", labels.with(Some(class))).absolute(count);
-        }
+        labels.stale(&self.stale);
         let looks = u64::from(self.contexts_look_per_record);
         labels.gauge("datakey.keyring.contexts_look_per_record", looks);
         labels.count("datakey.keyring.calls", self.calls_made);
@@ -174,6 +178,7 @@ impl OpeningStats {
         labels.count("datakey.keyring.revoked", self.revoked);
         labels.count("datakey.keyring.evictions", self.evicted);
         labels.count("datakey.keyring.superseded", self.superseded);
+        labels.stale(&self.stale);
         labels.count("datakey.keyring.not_recognised", self.not_recognised);
         labels.count("datakey.keyring.refused_from_memory", self.refused_from_memory);
         labels.count("datakey.keyring.hedges", self.hedges);

@@ -19,6 +19,7 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use datakey_loads::Because;
 use datakey_provider::{EncryptionContext, ErrorClass};
 
 use super::miss::{MissReason, Misses, StaleServes};
@@ -94,6 +95,14 @@ pub(crate) struct HalfCounters {
     pub(crate) superseded: Counter,
 }
 
+/// The class under which a key that serves past its soft age does so.
+pub(crate) const fn class(because: Because<ErrorClass>) -> ErrorClass {
+    match because {
+        Because::Fails(class) => class,
+        Because::Slow => ErrorClass::Timeout,
+    }
+}
+
 /// Keys served past their soft age, by what the provider last answered.
 #[derive(Debug, Default)]
 pub(crate) struct StaleCounters {
@@ -105,8 +114,8 @@ pub(crate) struct StaleCounters {
 }
 
 impl StaleCounters {
-    pub(crate) fn add(&self, because: ErrorClass) {
-        match because {
+    pub(crate) fn add(&self, because: Because<ErrorClass>) {
+        match class(because) {
             ErrorClass::Throttled => self.throttled.add(1),
             ErrorClass::Timeout => self.timeout.add(1),
             ErrorClass::Transient => self.transient.add(1),

@@ -1,0 +1,286 @@
+//! Putting store, KMS, retries and keyrings together.
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use datakey_keyring::{
+    ConfigError, OpeningKeyring, OpeningKeyringBuilder, OpeningLimits, Revocations, SealingKeyring,
+    SealingKeyringBuilder, SealingLimits,
+};
+use datakey_provider::{EncryptionContext, OpeningProvider};
+use datakey_retry::{Policy, Retry};
+use thiserror::Error;
+
+use crate::{
+    BranchKeyId, BranchKeyLimits, BranchKeys, OpeningBranchKeys, ReadingStore, RetryingStore,
+    SealingBranchKeys, choice::Choice, loader::Loader, material::Keyed,
+};
+
+/// Why branch keys cannot be used with these settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Neither a branch key was named nor a function that chooses one.
+    #[error("name the branch key with `branch_key`, or give a function that chooses one with `choose`")]
+    NoBranchKey,
+    /// A limit is zero, or limits contradict each other.
+    #[error(transparent)]
+    Limits(#[from] ConfigError),
+}
+
+type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Builds [`BranchKeys`], or one half of them.
+///
+/// | what | default | change it with |
+/// |---|---|---|
+/// | branch key | none, required | [`branch_key`](Self::branch_key), [`choose`](Self::choose) |
+/// | ages and numbers | [`BranchKeyLimits`] | [`limits`](Self::limits) |
+/// | retries of KMS calls | [`Policy::default`] | [`retry`](Self::retry), [`without_retry`](Self::without_retry) |
+/// | retries of reads of the store | [`Policy::default`] | [`store_retry`](Self::store_retry), [`without_retry`](Self::without_retry) |
+pub struct BranchKeysBuilder<S, K> {
+    store: S,
+    kms: K,
+    choice: Option<Choice>,
+    limits: BranchKeyLimits,
+    policies: Option<(Policy, Policy)>,
+    seed: Option<u64>,
+    wall_clock: Option<WallClock>,
+    load_timeout: Option<Duration>,
+    tells_ids: bool,
+}
+
+impl BranchKeys {
+    /// Starts with a store and the KMS provider that opens what is in it, both bare: retries are put around each of them here.
+    pub fn builder<S, K>(store: S, kms: K) -> BranchKeysBuilder<S, K>
+    where
+        S: ReadingStore + 'static,
+        K: OpeningProvider + 'static,
+    {
+        BranchKeysBuilder {
+            store,
+            kms,
+            choice: None,
+            limits: BranchKeyLimits::default(),
+            policies: Some((Policy::default(), Policy::default())),
+            seed: None,
+            wall_clock: None,
+            load_timeout: None,
+            tells_ids: false,
+        }
+    }
+}
+
+impl<S, K> BranchKeysBuilder<S, K>
+where
+    S: ReadingStore + 'static,
+    K: OpeningProvider + 'static,
+{
+    /// Has one branch key used for all encryption contexts.
+    #[must_use]
+    pub fn branch_key(mut self, id: BranchKeyId) -> Self {
+        self.choice = Some(Choice::Fixed(id));
+        self
+    }
+
+    /// Has a function choose the branch key by the encryption context: one for each tenant, say. It answers `None` where there is
+    /// none, and the request is refused. When opening it is asked too, and a message under another branch key is refused.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeys, MemoryStore};
+    /// # use datakey_provider::OpeningProvider;
+    /// # fn with(kms: impl OpeningProvider + 'static) -> Result<(), datakey_branch_keys::BuildError> {
+    /// let store = MemoryStore::new("branch-keys");
+    /// let keys = BranchKeys::builder(store, kms)
+    ///     .choose(|context| format!("tenant-{}", context.get("tenant")?).parse().ok())
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn choose(
+        mut self,
+        choose: impl Fn(&EncryptionContext) -> Option<BranchKeyId> + Send + Sync + 'static,
+    ) -> Self {
+        self.choice = Some(Choice::By(Arc::new(choose)));
+        self
+    }
+
+    /// Sets how long and how many branch keys are kept.
+    #[must_use]
+    pub const fn limits(mut self, limits: BranchKeyLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how KMS calls are tried again.
+    #[must_use]
+    pub fn retry(mut self, policy: Policy) -> Self {
+        let store = self.policies.map_or_else(Policy::default, |(_, store)| store);
+        self.policies = Some((policy, store));
+        self
+    }
+
+    /// Sets how reads of the store are tried again.
+    #[must_use]
+    pub fn store_retry(mut self, policy: Policy) -> Self {
+        let kms = self.policies.map_or_else(Policy::default, |(kms, _)| kms);
+        self.policies = Some((kms, policy));
+        self
+    }
+
+    /// Tries nothing again: for a store and a KMS provider that have their retries already.
+    #[must_use]
+    pub fn without_retry(mut self) -> Self {
+        self.policies = None;
+        self
+    }
+
+    /// Sets how long one load may take: the read of the store, the KMS call, and all retries. Without it, as long as both are patient.
+    #[must_use]
+    pub const fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.load_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the seed of the jitter of ages, so that a test or a simulation repeats itself.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets the wall clock by which it is found out that the process slept, as for
+    /// [keyrings](datakey_keyring::SealingKeyringBuilder::wall_clock).
+    #[must_use]
+    pub fn wall_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.wall_clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Has events of the feature `tracing` of the keyring tell branch key ids.
+    #[must_use]
+    pub const fn tell_branch_key_ids(mut self) -> Self {
+        self.tells_ids = true;
+        self
+    }
+
+    /// Builds both halves. What one of them loads opens in the other too, and what one learns of a KMS key that may not be used any
+    /// more, both know.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(self) -> Result<BranchKeys, BuildError> {
+        let parts = self.assemble()?;
+        let (sealing, opening) = (parts.sealing()?, parts.opening()?);
+        let shared = Revocations::new();
+        sealing.keyring().share_revocations(&shared);
+        opening.keyring().share_revocations(&shared);
+        sealing.keyring().prime(opening.keyring());
+        Ok(BranchKeys::new(sealing, opening))
+    }
+
+    /// Builds the half that seals.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build_sealing(self) -> Result<SealingBranchKeys, BuildError> {
+        self.assemble()?.sealing()
+    }
+
+    /// Builds the half that opens.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build_opening(self) -> Result<OpeningBranchKeys, BuildError> {
+        self.assemble()?.opening()
+    }
+
+    fn assemble(self) -> Result<Parts, BuildError> {
+        let choice = self.choice.ok_or(BuildError::NoBranchKey)?;
+        let loader = match self.policies {
+            Some((kms, store)) => {
+                let patience = store.rules().deadline;
+                let store = RetryingStore::new(self.store, store);
+                Loader::new(Arc::new(store), Arc::new(Retry::new(self.kms, kms)), patience)
+            }
+            None => Loader::new(Arc::new(self.store), Arc::new(self.kms), None),
+        };
+        Ok(Parts {
+            loader: Arc::new(loader),
+            choice: Arc::new(choice),
+            limits: self.limits,
+            seed: self.seed,
+            wall_clock: self.wall_clock,
+            load_timeout: self.load_timeout,
+            tells_ids: self.tells_ids,
+        })
+    }
+}
+
+/// What both halves are made of.
+struct Parts {
+    loader: Arc<Loader>,
+    choice: Arc<Choice>,
+    limits: BranchKeyLimits,
+    seed: Option<u64>,
+    wall_clock: Option<WallClock>,
+    load_timeout: Option<Duration>,
+    tells_ids: bool,
+}
+
+/// The settings that both keyrings have.
+macro_rules! with_settings {
+    ($builder:expr, $parts:expr) => {{
+        let (mut builder, parts) = ($builder, $parts);
+        if let Some(seed) = parts.seed {
+            builder = builder.seed(seed);
+        }
+        if let Some(timeout) = parts.load_timeout {
+            builder = builder.load_timeout(timeout);
+        }
+        if let Some(clock) = &parts.wall_clock {
+            let clock = Arc::clone(clock);
+            builder = builder.wall_clock(move || clock());
+        }
+        if parts.tells_ids {
+            builder = builder.tell_context_values();
+        }
+        builder
+    }};
+}
+
+impl Parts {
+    fn sealing(&self) -> Result<SealingBranchKeys, BuildError> {
+        let limits = SealingLimits::default()
+            .with_soft_age(self.limits.soft_age())
+            .with_hard_age(self.limits.hard_age())
+            // A wrapping key is derived for each data key, so that a branch key does not wear out.
+            .with_max_messages(u64::MAX)
+            .with_max_bytes(u64::MAX)
+            .with_max_contexts(self.limits.max_keys());
+        let builder: SealingKeyringBuilder<Keyed> = SealingKeyring::builder().material(Keyed).limits(limits);
+        let keyring = with_settings!(builder, self).build(Arc::clone(&self.loader))?;
+        Ok(SealingBranchKeys::new(keyring, Arc::clone(&self.choice)))
+    }
+
+    fn opening(&self) -> Result<OpeningBranchKeys, BuildError> {
+        let limits = OpeningLimits::default()
+            .with_ttl(self.limits.soft_age())
+            .with_stale_ttl(self.limits.hard_age())
+            .with_max_keys(self.limits.max_keys());
+        let builder: OpeningKeyringBuilder<Keyed> = OpeningKeyring::builder().material(Keyed).limits(limits);
+        let keyring = with_settings!(builder, self).build(Arc::clone(&self.loader))?;
+        Ok(OpeningBranchKeys::new(keyring, Arc::clone(&self.choice)))
+    }
+}
+
+impl<S, K> fmt::Debug for BranchKeysBuilder<S, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BranchKeysBuilder")
+            .field("branch_key", &self.choice)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! Which branch key is for which encryption context.
+use std::{fmt, sync::Arc};
+
+use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError};
+use thiserror::Error;
+
+use crate::BranchKeyId;
+
+type ByContext = dyn Fn(&EncryptionContext) -> Option<BranchKeyId> + Send + Sync;
+
+/// One branch key for all, or one for each encryption context as a function says.
+#[derive(Clone)]
+pub(crate) enum Choice {
+    Fixed(BranchKeyId),
+    By(Arc<ByContext>),
+}
+
+/// No branch key is for this encryption context: the source of a [`ProviderError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no branch key is for this encryption context, as the function says that chooses")]
+pub struct NoBranchKey;
+
+impl NoBranchKey {
+    /// Whether the same call may succeed later without anybody changing anything: never.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+impl Choice {
+    pub(crate) fn of(
+        &self,
+        operation: Operation,
+        context: &EncryptionContext,
+    ) -> Result<BranchKeyId, ProviderError> {
+        let chosen = match self {
+            Self::Fixed(id) => Some(id.clone()),
+            Self::By(choose) => choose(context),
+        };
+        chosen.ok_or_else(|| {
+            ProviderError::new(ErrorClass::InvalidRequest, operation)
+                .unsent()
+                .with_source(NoBranchKey)
+        })
+    }
+
+    /// Whether it may be the branch key of some context.
+    pub(crate) fn may_be(&self, id: &BranchKeyId) -> bool {
+        match self {
+            Self::Fixed(own) => own == id,
+            Self::By(_) => true,
+        }
+    }
+
+    pub(crate) const fn fixed(&self) -> Option<&BranchKeyId> {
+        match self {
+            Self::Fixed(id) => Some(id),
+            Self::By(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(id) => id.fmt(f),
+            Self::By(_) => f.write_str("by encryption context"),
+        }
+    }
+}

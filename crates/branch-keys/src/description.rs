@@ -1,0 +1,162 @@
+//! What is asked of the control plane, and what it answers.
+use datakey_provider::EncryptionContext;
+
+use crate::{AdminError, BranchKeyId, BranchKeyVersion, Item, ItemError, ItemKind, item::HIERARCHY_VERSION};
+
+/// A branch key to be created: its id, or a random one, and a custom encryption context, which KMS binds to each of its versions.
+///
+/// ```
+/// use datakey_branch_keys::NewBranchKey;
+///
+/// let for_a_tenant = NewBranchKey::with_id("tenant-acme".parse()?).context([("tenant", "acme")]);
+/// let nameless = NewBranchKey::new();
+/// # let _ = (for_a_tenant, nameless);
+/// # Ok::<(), datakey_branch_keys::BranchKeyIdError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct NewBranchKey {
+    id: Option<BranchKeyId>,
+    context: Pairs,
+}
+
+/// Names and texts of a custom encryption context.
+pub(crate) type Pairs = Vec<(Box<str>, Box<str>)>;
+
+impl NewBranchKey {
+    /// With a random UUID as its id.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With an id of one's own, which needs a custom context too.
+    #[must_use]
+    pub fn with_id(id: BranchKeyId) -> Self {
+        Self {
+            id: Some(id),
+            context: Vec::new(),
+        }
+    }
+
+    /// Sets the custom encryption context. A KMS key policy can ask for its pairs, as `aws-crypto-ec:` and the name.
+    #[must_use]
+    pub fn context<N: AsRef<str>, T: AsRef<str>>(mut self, pairs: impl IntoIterator<Item = (N, T)>) -> Self {
+        self.context = pairs
+            .into_iter()
+            .map(|(name, text)| (name.as_ref().into(), text.as_ref().into()))
+            .collect();
+        self
+    }
+
+    pub(crate) const fn id(&self) -> Option<&BranchKeyId> {
+        self.id.as_ref()
+    }
+
+    /// The custom context, sorted.
+    pub(crate) fn checked(&self) -> Result<Pairs, AdminError> {
+        if self.id.is_some() && self.context.is_empty() {
+            return Err(AdminError::IdNeedsContext);
+        }
+        let pairs = self.context.iter().map(|(name, text)| (&**name, &**text));
+        let context = EncryptionContext::new(pairs).map_err(AdminError::Context)?;
+        if let Some((name, _)) = context.iter().find(|(_, text)| text.is_empty()) {
+            return Err(AdminError::EmptyValue(name.into()));
+        }
+        Ok(context
+            .iter()
+            .map(|(name, text)| (name.into(), text.into()))
+            .collect())
+    }
+}
+
+/// A version of a branch key, without its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Description {
+    /// Whose version it is.
+    pub id: BranchKeyId,
+    /// Which one.
+    pub version: BranchKeyVersion,
+    /// When it was made: ISO 8601, UTC.
+    pub create_time: Box<str>,
+    /// The KMS key that it is wrapped under.
+    pub kms_key: Box<str>,
+    /// The custom encryption context.
+    pub context: Vec<(Box<str>, Box<str>)>,
+    /// The hierarchy version: 1.
+    pub hierarchy_version: Box<str>,
+}
+
+impl Description {
+    pub(crate) fn of(item: &Item) -> Result<Self, AdminError> {
+        let version = item.version();
+        let version =
+            version.ok_or_else(|| AdminError::Item(ItemError::Kind(ItemKind::Beacon.to_string().into())))?;
+        let own = item.texts().find(|(name, _)| *name == HIERARCHY_VERSION);
+        Ok(Self {
+            id: item.id().clone(),
+            version,
+            create_time: item.create_time().into(),
+            kms_key: item.kms_key().into(),
+            context: item
+                .custom_context()
+                .map(|(name, text)| (name.into(), text.into()))
+                .collect(),
+            hierarchy_version: own.map(|(_, text)| text.into()).unwrap_or_default(),
+        })
+    }
+}
+
+/// What creating came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It was made by this call.
+    Made(Description),
+    /// There was one already for which the same was asked; this is its active version.
+    Already(Description),
+}
+
+impl Created {
+    /// The active version, whoever made it.
+    #[must_use]
+    pub const fn description(&self) -> &Description {
+        match self {
+            Self::Made(description) | Self::Already(description) => description,
+        }
+    }
+
+    /// The same by value.
+    #[must_use]
+    pub fn into_description(self) -> Description {
+        match self {
+            Self::Made(description) | Self::Already(description) => description,
+        }
+    }
+}
+
+/// What rotating came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotated {
+    /// This version was made by this call, and sealed from then on; another may have followed it since.
+    Made(Description),
+    /// Another caller rotated meanwhile; this is the active version.
+    ByAnother(Description),
+}
+
+impl Rotated {
+    /// The version, whoever made it.
+    #[must_use]
+    pub const fn description(&self) -> &Description {
+        match self {
+            Self::Made(description) | Self::ByAnother(description) => description,
+        }
+    }
+
+    /// The same by value.
+    #[must_use]
+    pub fn into_description(self) -> Description {
+        match self {
+            Self::Made(description) | Self::ByAnother(description) => description,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! How long and how many branch keys are kept.
+use std::time::Duration;
+
+/// The age at which a branch key is looked for anew: 1 hour.
+///
+/// It costs one read of the store and one `Decrypt` for each host and branch key. A rotation, and a KMS key that was disabled, are
+/// noticed within that time.
+pub const DEFAULT_SOFT_AGE: Duration = Duration::from_secs(3600);
+
+/// The age past which a branch key is never used: 2 hours.
+///
+/// Between soft and hard age it serves only while the store or KMS is throttling or down, so this is the outage that is ridden out.
+pub const DEFAULT_HARD_AGE: Duration = Duration::from_secs(7200);
+
+/// How many branch keys seal, and how many versions open: 1,000 each, as in the AWS libraries.
+pub const DEFAULT_MAX_KEYS: usize = 1000;
+
+/// Limits of branch keys: ages, and how many are kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_branch_keys::BranchKeyLimits;
+///
+/// let limits = BranchKeyLimits::default().with_ages(Duration::from_secs(900), Duration::from_secs(1800));
+/// assert_eq!(limits.soft_age(), Duration::from_secs(900));
+/// assert_eq!(limits.max_keys(), 1000);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BranchKeyLimits {
+    soft_age: Duration,
+    hard_age: Duration,
+    max_keys: usize,
+}
+
+impl Default for BranchKeyLimits {
+    fn default() -> Self {
+        Self {
+            soft_age: DEFAULT_SOFT_AGE,
+            hard_age: DEFAULT_HARD_AGE,
+            max_keys: DEFAULT_MAX_KEYS,
+        }
+    }
+}
+
+impl BranchKeyLimits {
+    /// Sets the age at which a branch key is looked for anew, and the one past which it is never used. With both equal, which is what
+    /// the AWS libraries call the cache limit TTL, none is used while store or KMS fails.
+    #[must_use]
+    pub const fn with_ages(mut self, soft: Duration, hard: Duration) -> Self {
+        self.soft_age = soft;
+        self.hard_age = hard;
+        self
+    }
+
+    /// Sets how many branch keys are kept for sealing, and how many versions for opening.
+    #[must_use]
+    pub const fn with_max_keys(mut self, keys: usize) -> Self {
+        self.max_keys = keys;
+        self
+    }
+
+    /// The age at which a branch key is looked for anew.
+    #[must_use]
+    pub const fn soft_age(&self) -> Duration {
+        self.soft_age
+    }
+
+    /// The age past which a branch key is never used.
+    #[must_use]
+    pub const fn hard_age(&self) -> Duration {
+        self.hard_age
+    }
+
+    /// How many branch keys are kept for sealing, and how many versions for opening.
+    #[must_use]
+    pub const fn max_keys(&self) -> usize {
+        self.max_keys
+    }
+}

@@ -1,0 +1,148 @@
+//! The half that opens: data keys unwrapped under the version of a branch key that their blobs name.
+use std::{fmt, sync::Arc, time::Duration};
+
+use datakey_keyring::{NothingKept, OpeningKeyring, OpeningSnapshot, OpeningStats};
+use datakey_provider::{
+    DataKey, EncryptionContext, ErrorClass, OpeningProvider, Operation, ProviderError, Rank, Scope, Traffic,
+    WrappedKey, WrappedKeys, async_trait,
+};
+
+use crate::{
+    BranchKeyFault, BranchKeyId,
+    choice::Choice,
+    failed::failed,
+    loader::{named, refused},
+    material::Keyed,
+    wrap::Parts,
+};
+
+const OPERATION: Operation = Operation::Decrypt;
+
+/// Unwraps data keys that were wrapped under branch keys, without a call while the version is kept. Cheap to clone; clones share
+/// what is kept.
+///
+/// It is an [`OpeningProvider`]: the version that the wrapped key names is looked for, whether or not it is the active one, and only
+/// when it is not kept is the store read and KMS called. It cannot seal, and it cannot create or rotate branch keys.
+#[derive(Clone)]
+pub struct OpeningBranchKeys {
+    keyring: OpeningKeyring<Keyed>,
+    choice: Arc<Choice>,
+}
+
+impl OpeningBranchKeys {
+    pub(crate) fn new(keyring: OpeningKeyring<Keyed>, choice: Arc<Choice>) -> Self {
+        Self { keyring, choice }
+    }
+
+    pub(crate) const fn keyring(&self) -> &OpeningKeyring<Keyed> {
+        &self.keyring
+    }
+
+    /// The branch key that a wrapped key is under, if it may be one of ours.
+    fn own(&self, wrapped: &WrappedKey) -> Option<BranchKeyId> {
+        BranchKeyId::of_key_id(wrapped.key_id()).filter(|id| self.choice.may_be(id))
+    }
+
+    /// What was kept, and why the store and KMS were asked: one load is one read of the store and one call of KMS.
+    #[must_use]
+    pub fn stats(&self) -> OpeningStats {
+        self.keyring.stats()
+    }
+
+    /// Every version that is kept, in no order. The context is that of [`BranchKeyId::context`].
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<OpeningSnapshot> {
+        self.keyring.snapshots()
+    }
+
+    /// Forgets all versions of a branch key, also those that are being loaded, and all refusals. Answers how many were kept.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the count is for whoever wants to log it"
+    )]
+    pub fn invalidate(&self, id: &BranchKeyId) -> usize {
+        self.keyring.invalidate_context(id.context())
+    }
+
+    /// Forgets the branch keys under a KMS key, by any name that the provider knows it by. Answers how many versions.
+    ///
+    /// # Errors
+    /// [`NothingKept`] when none that is kept is under a key of that name.
+    pub fn invalidate_key(&self, name: &str) -> Result<usize, NothingKept> {
+        self.keyring.invalidate_key(name)
+    }
+
+    /// Drops all branch keys for good, and stops all loads. Concerns all clones.
+    pub fn shutdown(&self) {
+        self.keyring.shutdown();
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl OpeningProvider for OpeningBranchKeys {
+    fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
+        self.own(wrapped).map(|_| Rank::LOCAL)
+    }
+
+    async fn decrypt(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, ProviderError> {
+        let Some(id) = self.own(wrapped) else {
+            let foreign = ProviderError::new(ErrorClass::InvalidRequest, OPERATION).unsent();
+            return Err(foreign
+                .with_key_id(wrapped.key_id())
+                .with_source(BranchKeyFault::Form));
+        };
+        let expected = self.choice.of(OPERATION, context)?;
+        if id != expected {
+            let fault = BranchKeyFault::OtherBranchKey { expected };
+            return Err(refused(OPERATION, ErrorClass::InvalidRequest, &id, fault).unsent());
+        }
+        let not_authentic =
+            || refused(OPERATION, ErrorClass::NotAuthentic, &id, BranchKeyFault::Form).unsent();
+        let parts = Parts::of(wrapped).ok_or_else(not_authentic)?;
+        let version = WrappedKeys::from(named(OPERATION, &id, parts.version)?);
+        let key = self.keyring.key(id.context(), &version).await;
+        let key = key.map_err(|error| failed(OPERATION, &id, error))?;
+        key.unwrap(&id, context, &parts)
+            .map_err(|error| refused(OPERATION, error.class(), &id, error).unsent())
+    }
+
+    /// Calls that are made beneath are paced there.
+    async fn decrypt_amid(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKey,
+        _: &dyn Traffic,
+    ) -> Result<DataKey, ProviderError> {
+        self.decrypt(context, wrapped).await
+    }
+
+    /// By the key id in the message, the branch key id alone, or any name of the KMS key beneath it.
+    fn opening_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.keyring.provider().opening_key_is(name, key_id)
+    }
+
+    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
+        Scope::of_key(wrapped.key_id())
+    }
+
+    fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, _: &dyn Traffic) -> Scope<'a> {
+        self.opening_scope(wrapped)
+    }
+
+    fn opening_time_limit(&self) -> Option<Duration> {
+        self.keyring.provider().opening_time_limit()
+    }
+}
+
+impl fmt::Debug for OpeningBranchKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpeningBranchKeys")
+            .field("branch_key", &self.choice)
+            .finish_non_exhaustive()
+    }
+}

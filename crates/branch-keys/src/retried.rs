@@ -1,0 +1,87 @@
+//! A store whose calls are tried again.
+use datakey_provider::{Operation, ProviderError, async_trait};
+use datakey_retry::{Policy, retry};
+
+use crate::{BranchKeyId, Item, ItemKind, ReadingStore, Store, Written};
+
+/// A store around another one, each of whose calls follows a [`Policy`].
+///
+/// The policy's budget, rate and breaker know the store by its [quota](ReadingStore::quota), so that what is throttled or down
+/// there is nothing to KMS, and the other way round.
+#[derive(Debug, Clone)]
+pub struct RetryingStore<S> {
+    inner: S,
+    policy: Policy,
+}
+
+impl<S: ReadingStore> RetryingStore<S> {
+    /// Puts a policy around a store. No layer below should retry: attempts would multiply.
+    #[must_use]
+    pub fn new(inner: S, policy: Policy) -> Self {
+        let name = inner.quota();
+        let policy = if policy.quota().is_none() {
+            policy.with_quota(name)
+        } else {
+            policy
+        };
+        let policy = if policy.scope().is_none() {
+            policy.with_scope(name)
+        } else {
+            policy
+        };
+        Self { inner, policy }
+    }
+
+    /// The policy, with the state of its budget, rate and breaker.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The store inside.
+    pub const fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: ReadingStore> ReadingStore for RetryingStore<S> {
+    async fn get(&self, id: &BranchKeyId, kind: ItemKind) -> Result<Option<Item>, ProviderError> {
+        let got = retry(&self.policy, || self.inner.get(id, kind)).await;
+        got.map_err(|gave_up| gave_up.into_provider_error(Operation::GetItem, Some(id.key_id())))
+    }
+
+    fn logical_name(&self) -> &str {
+        self.inner.logical_name()
+    }
+
+    fn quota(&self) -> &str {
+        self.inner.quota()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> Store for RetryingStore<S> {
+    async fn put_if_absent(&self, items: &[Item]) -> Result<Written, ProviderError> {
+        let written = retry(&self.policy, || self.inner.put_if_absent(items)).await;
+        let key_id = items.first().map(|item| item.id().key_id());
+        written.map_err(|gave_up| gave_up.into_provider_error(Operation::TransactWriteItems, key_id))
+    }
+
+    async fn swap(
+        &self,
+        version: &Item,
+        active: &Item,
+        expected_enc: &[u8],
+    ) -> Result<Written, ProviderError> {
+        let written = retry(&self.policy, || self.inner.swap(version, active, expected_enc)).await;
+        let key_id = Some(active.id().key_id());
+        written.map_err(|gave_up| gave_up.into_provider_error(Operation::TransactWriteItems, key_id))
+    }
+
+    async fn versions(&self, id: &BranchKeyId) -> Result<Vec<Item>, ProviderError> {
+        let found = retry(&self.policy, || self.inner.versions(id)).await;
+        found.map_err(|gave_up| gave_up.into_provider_error(Operation::Query, Some(id.key_id())))
+    }
+}

@@ -1,0 +1,168 @@
+//! The half that seals: new data keys, wrapped under the active version of a branch key.
+use std::{fmt, sync::Arc, time::Duration};
+
+use datakey_keyring::{
+    Explanation, Held, KeyringError, NothingKept, SealingKeyring, SealingSnapshot, SealingStats, Usage,
+};
+use datakey_provider::{
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError, Scope,
+    SealingProvider, WrappedKey, WrappedKeys, async_trait,
+};
+
+use crate::{
+    BranchKeyId,
+    choice::Choice,
+    failed::failed,
+    loader::refused,
+    material::{Active, Keyed},
+};
+
+/// Makes data keys under branch keys, without a call while the branch key is kept. Cheap to clone; clones share what is kept.
+///
+/// It is a [`SealingProvider`]: each data key is drawn at random here and wrapped under the active version of the branch key. Only
+/// when that is not kept, or due to be looked for anew, is the store read and KMS called. It cannot open, and it cannot create or rotate
+/// branch keys.
+#[derive(Clone)]
+pub struct SealingBranchKeys {
+    keyring: SealingKeyring<Keyed>,
+    choice: Arc<Choice>,
+}
+
+impl SealingBranchKeys {
+    pub(crate) fn new(keyring: SealingKeyring<Keyed>, choice: Arc<Choice>) -> Self {
+        Self { keyring, choice }
+    }
+
+    pub(crate) const fn keyring(&self) -> &SealingKeyring<Keyed> {
+        &self.keyring
+    }
+
+    async fn active(&self, operation: Operation, id: &BranchKeyId) -> Result<Held<Active>, ProviderError> {
+        let held = self.keyring.key(id.context(), Usage::batch(1, 0)).await;
+        held.map_err(|error| failed(operation, id, error))
+    }
+
+    async fn wrap(
+        &self,
+        operation: Operation,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        let id = self.choice.of(operation, context)?;
+        let active = self.active(operation, &id).await?;
+        let internal = |class, error| refused(operation, class, &id, error).unsent();
+        let blob = active
+            .key
+            .wrap((&id, active.version), context, data_key)
+            .map_err(|error| internal(error.class(), error))?;
+        let wrapped = WrappedKey::new(id.key_id(), blob);
+        let wrapped =
+            wrapped.map_err(|error| refused(operation, ErrorClass::Internal, &id, error).unsent())?;
+        Ok(wrapped.into())
+    }
+
+    /// Loads branch keys that are known beforehand. Answers those that could not be loaded, each with the reason.
+    pub async fn warm(&self, ids: impl IntoIterator<Item = BranchKeyId>) -> Vec<(BranchKeyId, KeyringError)> {
+        let ids: Vec<BranchKeyId> = ids.into_iter().collect();
+        let cold = self.keyring.warm(ids.iter().map(BranchKeyId::context)).await;
+        let id_of = |context: &EncryptionContext| ids.iter().find(|id| id.context() == context).cloned();
+        cold.into_iter()
+            .filter_map(|(context, error)| Some((id_of(&context)?, error)))
+            .collect()
+    }
+
+    /// What was kept, and why the store and KMS were asked: one load is one read of the store and one call of KMS.
+    #[must_use]
+    pub fn stats(&self) -> SealingStats {
+        self.keyring.stats()
+    }
+
+    /// What is kept of a branch key, how old it is, and what the next request would do.
+    #[must_use]
+    pub fn explain(&self, id: &BranchKeyId) -> Explanation {
+        self.keyring.explain(id.context())
+    }
+
+    /// Every active version that is kept, in no order. The context is that of [`BranchKeyId::context`].
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<SealingSnapshot> {
+        self.keyring.snapshots()
+    }
+
+    /// Forgets a branch key, also one that is being loaded: whoever asks from here on gets what was read afterwards. For a rotation
+    /// that is to take effect at once. Answers whether one was kept.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the answer is for whoever wants to log it"
+    )]
+    pub fn invalidate(&self, id: &BranchKeyId) -> bool {
+        self.keyring.invalidate_context(id.context()) > 0
+    }
+
+    /// Forgets the branch keys under a KMS key, by any name that the provider knows it by. Answers how many.
+    ///
+    /// # Errors
+    /// [`NothingKept`] when none that is kept is under a key of that name.
+    pub fn invalidate_key(&self, name: &str) -> Result<usize, NothingKept> {
+        self.keyring.invalidate_key(name)
+    }
+
+    /// Drops all branch keys for good, and stops all loads. Concerns all clones.
+    pub fn shutdown(&self) {
+        self.keyring.shutdown();
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SealingProvider for SealingBranchKeys {
+    async fn generate_data_key(
+        &self,
+        context: &EncryptionContext,
+        length: DataKeyLength,
+    ) -> Result<GeneratedDataKey, ProviderError> {
+        const OPERATION: Operation = Operation::GenerateDataKey;
+        let data_key = DataKey::try_init(length, getrandom::fill).map_err(|error| {
+            ProviderError::new(ErrorClass::Transient, OPERATION)
+                .unsent()
+                .with_source(error)
+        })?;
+        let wrapped = self.wrap(OPERATION, context, &data_key).await?;
+        Ok(GeneratedDataKey::new(data_key, wrapped))
+    }
+
+    async fn encrypt(
+        &self,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<WrappedKeys, ProviderError> {
+        self.wrap(Operation::Encrypt, context, data_key).await
+    }
+
+    fn wrapped_keys_each(&self) -> usize {
+        1
+    }
+
+    /// By the key id in the message, the branch key id alone, or any name of the KMS key beneath it.
+    fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+        self.keyring.provider().sealing_key_is(name, key_id)
+    }
+
+    /// The branch key, where one is for all contexts. Calls that are made beneath have scopes and retries of their own.
+    fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
+        let key = self.choice.fixed().map_or("", BranchKeyId::key_id);
+        tell(Scope::of_key(key));
+    }
+
+    fn sealing_time_limit(&self) -> Option<Duration> {
+        self.keyring.provider().sealing_time_limit()
+    }
+}
+
+impl fmt::Debug for SealingBranchKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealingBranchKeys")
+            .field("branch_key", &self.choice)
+            .finish_non_exhaustive()
+    }
+}
