@@ -8,6 +8,19 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
+/// Runs a program of `tests/peers`, a workspace of its own. One of what it needs states a newer Rust than it needs.
+pub const PEERS: [&str; 9] = [
+    "run",
+    "--release",
+    "--locked",
+    "--quiet",
+    "--ignore-rust-version",
+    "--manifest-path",
+    "tests/peers/Cargo.toml",
+    "--target-dir",
+    "target/peers",
+];
+
 /// The root of the workspace.
 pub fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,6 +1,6 @@
 //! The AWS Encryption SDK for Rust with a raw AES keyring: its committing suite without a signature. It caches no data
 //! keys, and has no streams: a stream is one message.
-use std::{hint::black_box, rc::Rc};
+use std::{collections::HashMap, hint::black_box, rc::Rc};
 
 use anyhow::{Context as _, Result};
 use aws_esdk::{
@@ -8,7 +8,9 @@ use aws_esdk::{
     material_providers::{
         client::Client as Materials,
         types::{
-            AesWrappingAlg, EsdkAlgorithmSuiteId::AlgAes256GcmHkdfSha512CommitKey, keyring::KeyringRef,
+            AesWrappingAlg,
+            EsdkAlgorithmSuiteId::{self, AlgAes256GcmHkdfSha512CommitKey},
+            keyring::KeyringRef,
             material_providers_config::MaterialProvidersConfig,
         },
     },
@@ -18,13 +20,13 @@ use aws_smithy_types::Blob;
 
 use crate::measure::{Contender, Repeat, SMALL, STREAM, plaintext, runtime};
 
-struct Sdk {
+pub struct Sdk {
     client: Client,
     keyring: KeyringRef,
 }
 
 impl Sdk {
-    async fn new() -> Result<Self> {
+    pub async fn new() -> Result<Self> {
         let client = Client::from_conf(AwsEncryptionSdkConfig::builder().build()?)?;
         let materials = Materials::from_conf(MaterialProvidersConfig::builder().build()?)?;
         let keyring = materials
@@ -38,19 +40,29 @@ impl Sdk {
         Ok(Self { client, keyring })
     }
 
-    async fn seal(&self, plain: &[u8]) -> Result<Blob> {
+    pub async fn seal(
+        &self,
+        plain: &[u8],
+        suite: EsdkAlgorithmSuiteId,
+        context: &[(&str, &str)],
+    ) -> Result<Blob> {
+        let context: HashMap<String, String> = context
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         let sealed = self
             .client
             .encrypt()
             .plaintext(Blob::new(plain))
             .keyring(self.keyring.clone())
-            .algorithm_suite_id(AlgAes256GcmHkdfSha512CommitKey)
+            .algorithm_suite_id(suite)
+            .encryption_context(context)
             .send()
             .await?;
         sealed.ciphertext.context("no ciphertext")
     }
 
-    async fn open(&self, sealed: &Blob) -> Result<Blob> {
+    pub async fn open(&self, sealed: &Blob) -> Result<Blob> {
         let opened = self
             .client
             .decrypt()
@@ -67,13 +79,14 @@ pub fn contender() -> Result<Contender> {
     let sdk = Rc::new(runtime.block_on(Sdk::new())?);
     let calls = |len: usize| -> Result<(Repeat, Repeat)> {
         let plain = plaintext(len);
-        let sealed = runtime.block_on(sdk.seal(&plain))?;
+        let sealed = runtime.block_on(sdk.seal(&plain, AlgAes256GcmHkdfSha512CommitKey, &[]))?;
         let (sealer, sealing) = (sdk.clone(), runtime.clone());
         let (opener, opening) = (sdk.clone(), runtime.clone());
         let seal: Repeat = Box::new(move |times| {
             sealing.block_on(async {
                 for _ in 0..times {
-                    black_box(sealer.seal(black_box(&plain)).await.unwrap());
+                    let sealed = sealer.seal(black_box(&plain), AlgAes256GcmHkdfSha512CommitKey, &[]);
+                    black_box(sealed.await.unwrap());
                 }
             });
         });

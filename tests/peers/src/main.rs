@@ -7,6 +7,7 @@ mod enveloper;
 mod esdk;
 mod kms;
 mod measure;
+mod messages;
 mod ours;
 
 use std::process::ExitCode;
@@ -41,7 +42,9 @@ fn run() -> Result<()> {
     ];
     let times = measure::all(&mut contenders);
     print(&contenders, &times);
-    behind(&contenders, &times)
+    let ahead = behind(&contenders, &times);
+    println!();
+    messages::run().and(ahead)
 }
 
 fn print(contenders: &[Contender], times: &Times) {

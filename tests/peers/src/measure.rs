@@ -67,14 +67,22 @@ pub fn all(contenders: &mut [Contender]) -> Times {
     let mut times = vec![[f64::INFINITY; 4]; contenders.len()];
     for call in Call::ALL {
         let at = call as usize;
-        let repeats: Vec<u32> = contenders
-            .iter_mut()
-            .map(|one| calibrate(&mut one.calls[at]))
-            .collect();
-        for _ in 0..call.rounds() {
-            for ((contender, repeats), times) in contenders.iter_mut().zip(&repeats).zip(&mut times) {
-                times[at] = times[at].min(one(&mut contender.calls[at], *repeats));
-            }
+        let calls = contenders.iter_mut().map(|one| &mut one.calls[at]);
+        let fastest = turns(&mut calls.collect::<Vec<_>>(), call.rounds());
+        for (times, fastest) in times.iter_mut().zip(fastest) {
+            times[at] = fastest;
+        }
+    }
+    times
+}
+
+/// Nanoseconds for one of each of these calls, in the fastest of so many turns.
+pub fn turns(calls: &mut [&mut Repeat], rounds: usize) -> Vec<f64> {
+    let repeats: Vec<u32> = calls.iter_mut().map(|call| calibrate(call)).collect();
+    let mut times = vec![f64::INFINITY; calls.len()];
+    for _ in 0..rounds {
+        for ((call, repeats), fastest) in calls.iter_mut().zip(&repeats).zip(&mut times) {
+            *fastest = fastest.min(one(call, *repeats));
         }
     }
     times
@@ -82,8 +90,8 @@ pub fn all(contenders: &mut [Contender]) -> Times {
 
 /// How often a call fits into a turn; makes what is made once before that.
 fn calibrate(call: &mut Repeat) -> u32 {
-    call(3);
-    let once = one(call, 5);
+    call(2);
+    let once = one(call, 3);
     (TURN / once).clamp(1.0, 1e5) as u32
 }
 
