@@ -2,6 +2,7 @@
 //! with its floors, the format with other libraries, retry with the AWS SDK's own.
 use anyhow::{Result, bail};
 
+mod esdk;
 mod instructions;
 mod memory;
 mod peers;
@@ -13,12 +14,13 @@ pub fn ci(_: &[String]) -> Result<()> {
     instructions::check()
 }
 
-/// `--check`, `--update`, `memory`, `peers`, `ratios` or `retry`.
+/// `--check`, `--update`, `esdk`, `memory`, `peers`, `ratios` or `retry`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--check"] => instructions::check(),
         ["--update"] => instructions::update(),
+        ["esdk"] => esdk::run(),
         ["memory"] => memory::check(),
         ["peers"] => peers::run(),
         ["ratios", flags @ ..] => ratios::run(flags),
@@ -26,6 +28,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         _ => bail!(
             "cargo xtask bench --check        compares instruction counts with those kept\n       \
              cargo xtask bench --update       keeps the counts of this machine\n       \
+             cargo xtask bench esdk           orders under cached data keys beside the AWS Encryption SDK for Python\n       \
              cargo xtask bench memory         peak memory of a 4 GiB stream\n       \
              cargo xtask bench peers          the format beside other libraries, which takes minutes to build\n       \
              cargo xtask bench ratios         time beside its floors; further flags, such as `--features aws-lc`, go to cargo\n       \

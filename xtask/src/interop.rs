@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    cargo,
+    cargo, interop_esdk,
     interop_kms::{self, Length},
     python,
 };
@@ -12,13 +12,10 @@ use crate::{
 const VECTORS: &str = "tests/vectors/envelope";
 const SCRIPT: &str = "tests/interop/interop.py";
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
-const ESDK_SCRIPT: &str = "tests/interop/esdk/vectors.py";
-const ESDK_REFUSALS: &str = "tests/interop/esdk/refusals.py";
-const ESDK_REQUIREMENTS: &str = "tests/interop/esdk/requirements.txt";
 const WORK: &str = "target/interop";
 
-/// Runs what is named: `python`, the second implementation of the message format, `kms`, or `esdk`, the AWS Encryption SDK for
-/// Python.
+/// Runs what is named: `python`, the second implementation of the message format, `kms`, or `esdk`, the AWS Encryption SDKs
+/// for Python, JavaScript and Rust.
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["python"] => {
@@ -34,10 +31,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
             interop_kms::run(Length::Long)
         }
         ["esdk"] => {
-            if let Some(missing) = python::missing() {
+            if let Some(missing) = interop_kms::missing() {
                 bail!("{missing}");
             }
-            esdk()
+            interop_esdk::run(interop_esdk::Length::Long)
         }
         _ => bail!("usage: cargo xtask interop python | kms | esdk"),
     }
@@ -76,35 +73,13 @@ fn second_reader() -> Result<()> {
     rust(&["check", &theirs])
 }
 
-/// As [`ci`], for the AWS Encryption SDK.
+/// As [`ci`], for the AWS Encryption SDKs.
 pub fn ci_esdk(_: &[String]) -> Result<()> {
     if let Some(missing) = python::missing() {
-        println!("interop with the AWS Encryption SDK is skipped: {missing}");
+        println!("interop with the AWS Encryption SDKs is skipped: {missing}");
         return Ok(());
     }
-    esdk()
-}
-
-/// Messages of the AWS Encryption SDK open here, messages from here open there, what is refused here is refused there, and caching
-/// takes as many data keys.
-fn esdk() -> Result<()> {
-    let interpreter = python::environment(&format!("{WORK}/esdk-venv"), ESDK_REQUIREMENTS)?;
-    let (theirs, ours) = (format!("{WORK}/esdk.json"), format!("{WORK}/esdk"));
-    if Path::new(&ours).exists() {
-        std::fs::remove_dir_all(&ours).with_context(|| format!("{ours} cannot be emptied"))?;
-    }
-    python::call(&interpreter, &[ESDK_SCRIPT, "write", &theirs])?;
-    program("esdk_interop", &["open", &theirs])?;
-    program("esdk_interop", &["write", &ours])?;
-    python::call(&interpreter, &[ESDK_SCRIPT, "open", &ours])?;
-    python::call(&interpreter, &[ESDK_REFUSALS, "check"])?;
-    python::call(&interpreter, &[ESDK_SCRIPT, "refuse"])?;
-    let theirs = format!("{WORK}/esdk-rsa.json");
-    python::call(&interpreter, &[ESDK_SCRIPT, "write-rsa", &theirs])?;
-    program("esdk_interop", &["open-rsa", &theirs])?;
-    let counts = format!("{WORK}/esdk-cached.json");
-    python::call(&interpreter, &[ESDK_SCRIPT, "cached", &counts])?;
-    program("esdk_interop", &["cached", &counts])
+    interop_esdk::run(interop_esdk::Length::Short)
 }
 
 fn rust(arguments: &[&str]) -> Result<()> {

@@ -1,32 +1,20 @@
 //! The emulator against clients that were not written here, and this crate's client against a KMS that was not.
 use std::{
-    env, fs,
     io::{self, BufRead as _, BufReader},
-    path::Path,
     process::{Child, Command, Stdio},
     thread,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, python};
+use crate::{
+    cargo,
+    loopback::{DIRECT, call, isolated},
+    node, python,
+};
 
 const SCRIPTS: &str = "tests/interop/kms";
 const WORK: &str = "target/interop/kms";
-/// Loopback is not behind a proxy, whatever the rest of the world is.
-const DIRECT: [(&str, &str); 2] = [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")];
-/// What the clients take from their environment.
-const ENVIRONMENT: [(&str, &str); 8] = [
-    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-    ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
-    ("AWS_REGION", "eu-central-1"),
-    ("AWS_DEFAULT_REGION", "eu-central-1"),
-    ("AWS_EC2_METADATA_DISABLED", "true"),
-    ("AWS_CONFIG_FILE", "/dev/null"),
-    ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
-    ("PYTHONDONTWRITEBYTECODE", "1"),
-];
-
 /// How many of the clients that bring what they need along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
@@ -55,7 +43,7 @@ pub fn run(length: Length) -> Result<()> {
     let python = python()?;
     let (folder, requirements, clients) = length.clients();
     let others = python::environment(&format!("{WORK}/{folder}"), &format!("{SCRIPTS}/{requirements}"))?;
-    node()?;
+    javascript()?;
     cargo::cargo(&["build", "--quiet", "-p", "datakey-tests", "--bin", "kms_interop"])?;
     let authority = format!("{WORK}/authority.pem");
     let (_emulator, plain, refusing, secure) = emulator(&authority)?;
@@ -111,22 +99,7 @@ pub fn run(length: Length) -> Result<()> {
 
 /// What this machine lacks, if anything.
 pub fn missing() -> Option<&'static str> {
-    let runs = |program: &str, arguments: &[&str]| {
-        let found = Command::new(program).args(arguments).output();
-        found.is_ok_and(|output| output.status.success())
-    };
-    if let Some(missing) = python::missing() {
-        Some(missing)
-    } else if !runs(
-        "node",
-        &["-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"],
-    ) {
-        Some("there is no node, 20 or later, on the path")
-    } else if !runs("npm", &["--version"]) {
-        Some("there is no npm on the path")
-    } else {
-        None
-    }
+    python::missing().or_else(node::missing)
 }
 
 const RUST: [&str; 7] = [
@@ -145,33 +118,10 @@ fn python() -> Result<String> {
     python::environment(&folder, &format!("{SCRIPTS}/requirements.txt"))
 }
 
-/// The JavaScript clients, and the scripts beside them, where modules look for them.
-fn node() -> Result<()> {
-    let folder = format!("{WORK}/js");
-    fs::create_dir_all(&folder).with_context(|| format!("{folder} cannot be made"))?;
-    let lock = "package-lock.json";
-    let installed = fs::read(format!("{folder}/installed-{lock}")).unwrap_or_default();
-    let wanted = fs::read(format!("{SCRIPTS}/{lock}")).with_context(|| format!("{lock} is not there"))?;
-    for file in ["calls.json", "calls.mjs", "esdk.mjs", "package.json", lock] {
-        fs::copy(format!("{SCRIPTS}/{file}"), format!("{folder}/{file}"))
-            .with_context(|| format!("{file} cannot be copied"))?;
-    }
-    if installed == wanted && Path::new(&folder).join("node_modules").exists() {
-        return Ok(());
-    }
-    call(
-        "npm",
-        &[
-            "ci",
-            "--prefix",
-            &folder,
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--loglevel=error",
-        ],
-    )?;
-    fs::write(format!("{folder}/installed-{lock}"), wanted).context("the lock file cannot be kept")
+/// The JavaScript clients, and the scripts beside them.
+fn javascript() -> Result<()> {
+    let files = ["calls.json", "calls.mjs", "esdk.mjs"];
+    node::environment(&format!("{WORK}/js"), SCRIPTS, &files)
 }
 
 /// A process that ends when this one lets go of it.
@@ -225,20 +175,4 @@ fn moto() -> Result<(Running, String)> {
         line.clear();
     }
     bail!("moto ended before it served")
-}
-
-fn call(program: &str, arguments: &[&str]) -> Result<()> {
-    cargo::run_to_end(isolated(program).args(arguments))
-}
-
-/// A command that sees nothing of the machine's own AWS configuration.
-fn isolated(program: &str) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") {
-            command.env_remove(name);
-        }
-    }
-    command.envs(ENVIRONMENT).envs(DIRECT);
-    command
 }

@@ -1,7 +1,7 @@
-"""Refusals: what is left of the messages in python.json when one rule of the format is broken in each.
+"""Refusals: what is left of the messages of each SDK when one rule of the format is broken in each.
 
-    python refusals.py write    writes tests/vectors/esdk/refusals.json
-    python refusals.py check    compares it with what would be written
+    python refusals.py write    writes the refusals of tests/vectors/esdk
+    python refusals.py check    compares them with what would be written
 
 Each has the number of its message, what stands in place of how many of its bytes at which offset, and the rule that is broken, in
 the words of this script. It reads the format by itself, with nothing but the standard library, from the specification of the AWS
@@ -16,6 +16,12 @@ import sys
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors/esdk"
 PUBLIC_KEY = b"aws-crypto-public-key"
+# What the refusals of whose messages are called.
+FILES = {
+    "python.json": "refusals.json",
+    "javascript.json": "refusals-javascript.json",
+    "rust.json": "refusals-rust.json",
+}
 SIGNED = (0x0214, 0x0346, 0x0378, 0x0578)
 # Every so many of the refusals of a message are kept, in turn.
 STEP = 5
@@ -191,8 +197,8 @@ def of_end(m):
     yield "trailing", m.put(len(m.data), m.data, 0)
 
 
-def refusals():
-    tests = json.loads((FOLDER / "python.json").read_text(encoding="utf-8"))["tests"]
+def refusals(messages):
+    tests = json.loads((FOLDER / messages).read_text(encoding="utf-8"))["tests"]
     for of, test in enumerate(tests):
         message = Message(base64.b64decode(test["message"]))
         everything = [*of_header(message), *of_body(message), *of_end(message)]
@@ -201,21 +207,22 @@ def refusals():
                 yield {"of": of, "breaks": breaks, "at": at, "remove": remove, "insert": insert}
 
 
-def text():
-    rows = ",\n".join("  " + json.dumps(refusal) for refusal in refusals())
-    return '{\n "messages": "python.json",\n "tests": [\n' + rows + "\n ]\n}\n"
+def text(messages):
+    rows = ",\n".join("  " + json.dumps(refusal) for refusal in refusals(messages))
+    return f'{{\n "messages": "{messages}",\n "tests": [\n' + rows + "\n ]\n}\n"
 
 
 def main():
-    path = FOLDER / "refusals.json"
-    match sys.argv[1:]:
-        case ["write"]:
-            path.write_text(text(), encoding="utf-8")
-        case ["check"]:
-            assert path.read_text(encoding="utf-8") == text(), f"{path} is not what this script makes"
-        case _:
-            sys.exit(__doc__)
-    print(f"{sum(1 for _ in refusals())} refusals")
+    for messages, name in FILES.items():
+        path = FOLDER / name
+        match sys.argv[1:]:
+            case ["write"]:
+                path.write_text(text(messages), encoding="utf-8")
+            case ["check"]:
+                assert path.read_text(encoding="utf-8") == text(messages), f"{path} is not what this script makes"
+            case _:
+                sys.exit(__doc__)
+        print(f"{sum(1 for _ in refusals(messages))} refusals of {messages}")
 
 
 if __name__ == "__main__":

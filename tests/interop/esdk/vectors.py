@@ -2,14 +2,14 @@
 
 Run with the packages of requirements.txt beside it:
 
-    python vectors.py write FILE      writes the vectors as JSON
+    python vectors.py write FILE [large]
+                                      writes the vectors as JSON; with `large`, of plaintexts that no file should keep too
     python vectors.py write-rsa FILE  the same for those whose data keys are wrapped under an RSA key
     python vectors.py open FOLDER     opens what another writer left in a folder, and compares
-    python vectors.py refuse          has the SDK refuse what stands in refusals.json
-    python vectors.py cached FILE     counts the data keys of the caching CMM with several limits, and writes them as JSON
+    python vectors.py refuse          has the SDK refuse what stands in the refusals beside the vectors
 
-The wrapping keys are raw AES keys of this script and an RSA key beside the vectors, so that no service is needed. Randomness is the SDK's own: each run writes
-other messages.
+The wrapping keys are raw AES keys of this script and an RSA key beside the vectors, so that no service is needed. Randomness is
+the SDK's own: each run writes other messages.
 """
 
 import base64
@@ -20,7 +20,6 @@ import struct
 import sys
 
 import aws_encryption_sdk
-from aws_encryption_sdk.caches.local import LocalCryptoMaterialsCache
 from aws_encryption_sdk.identifiers import (
     Algorithm,
     CommitmentPolicy,
@@ -29,7 +28,6 @@ from aws_encryption_sdk.identifiers import (
 )
 from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
 from aws_encryption_sdk.key_providers.raw import RawMasterKeyProvider
-from aws_encryption_sdk.materials_managers.caching import CachingCryptoMaterialsManager
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 WRAPPING_KEY = bytes(range(32))
@@ -59,6 +57,7 @@ CONTEXTS = (
 )
 # Frame length and plaintext length; a frame length of zero is content that is not framed.
 SHAPES = ((4096, 0), (4096, 300), (128, 128), (128, 1000), (256, 768), (0, 0), (0, 777))
+LARGE = ((4096, 3_000_000), (1 << 20, 5_000_000))
 
 
 class Keys(RawMasterKeyProvider):
@@ -128,14 +127,14 @@ def client(policy):
     return aws_encryption_sdk.EncryptionSDKClient(commitment_policy=policy)
 
 
-def messages():
+def messages(shapes):
     turn = 0
     for policy, names in (
         (CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, COMMITTING),
         (CommitmentPolicy.FORBID_ENCRYPT_ALLOW_DECRYPT, OTHERS),
     ):
         for name in names:
-            for frame_length, length in SHAPES:
+            for frame_length, length in shapes:
                 turn += 1
                 context = CONTEXTS[turn % len(CONTEXTS)]
                 wrapping = keys(NAMES[: 1 + turn % 2])
@@ -214,78 +213,36 @@ def open_all(folder):
 def refuse():
     """Has each refusal tried. The SDK reads no further than a message's end, and opens those with bytes behind it."""
     logging.disable()  # each refusal would be logged with its stack
-    messages, refused = (
-        json.loads((VECTORS / name).read_text(encoding="utf-8"))["tests"]
-        for name in ("python.json", "refusals.json")
-    )
-    for test in refused:
-        message = bytearray(base64.b64decode(messages[test["of"]]["message"]))
-        message[test["at"] : test["at"] + test["remove"]] = bytes.fromhex(test["insert"])
-        policy = CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT
-        try:
-            client(policy).decrypt(source=bytes(message), key_provider=keys(NAMES))
-            opened = True
-        except Exception:  # whatever it raises is a refusal; there are a dozen kinds
-            opened = False
-        assert opened == (test["breaks"] == "trailing"), test
-    print(f"{len(refused)} refusals tried by the AWS Encryption SDK for Python {aws_encryption_sdk.__version__}")
-
-
-LONG = 10**15
-
-
-def cached(path):
-    """How many data keys the caching CMM takes for messages of one length, by its limits."""
-    counted = []
-    for limit, limit_bytes, length, count in (
-        (100, LONG, 30, 1000),
-        (7, LONG, 30, 50),
-        (1, LONG, 30, 5),
-        (2**32, 3000, 30, 1000),
-        (2**32, 100, 60, 20),
-        (100, 2000, 30, 500),
-    ):
-        manager = CachingCryptoMaterialsManager(
-            master_key_provider=keys(NAMES[:1]),
-            cache=LocalCryptoMaterialsCache(capacity=10),
-            max_age=600.0,
-            max_messages_encrypted=limit,
-            max_bytes_encrypted=limit_bytes,
-        )
-        data_keys = set()
-        for _ in range(count):
-            _, header = client(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT).encrypt(
-                source=bytes(length),
-                materials_manager=manager,
-                algorithm=Algorithm[COMMITTING[0]],
-                encryption_context={"tenant": "acme"},
-            )
-            data_keys |= {key.encrypted_data_key for key in header.encrypted_data_keys}
-        counted.append(
-            {
-                "max-messages": limit,
-                "max-bytes": limit_bytes,
-                "length": length,
-                "messages": count,
-                "data-keys": len(data_keys),
-            }
-        )
-    pathlib.Path(path).write_text(json.dumps(counted, indent=1) + "\n", encoding="utf-8")
-    print(f"{len(counted)} settings of the caching CMM counted")
+    tried = 0
+    for path in sorted(VECTORS.glob("refusals*.json")):
+        refused = json.loads(path.read_text(encoding="utf-8"))
+        messages = json.loads((VECTORS / refused["messages"]).read_text(encoding="utf-8"))["tests"]
+        for test in refused["tests"]:
+            message = bytearray(base64.b64decode(messages[test["of"]]["message"]))
+            message[test["at"] : test["at"] + test["remove"]] = bytes.fromhex(test["insert"])
+            policy = CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT
+            try:
+                client(policy).decrypt(source=bytes(message), key_provider=keys(NAMES))
+                opened = True
+            except Exception:  # whatever it raises is a refusal; there are a dozen kinds
+                opened = False
+            assert opened == (test["breaks"] == "trailing"), test
+            tried += 1
+    print(f"{tried} refusals tried by the AWS Encryption SDK for Python {aws_encryption_sdk.__version__}")
 
 
 def main():
     match sys.argv[1:]:
         case ["write", path]:
-            write(path, messages())
+            write(path, messages(SHAPES))
+        case ["write", path, "large"]:
+            write(path, messages(SHAPES + LARGE))
         case ["write-rsa", path]:
             write(path, rsa_messages())
         case ["open", folder]:
             open_all(folder)
         case ["refuse"]:
             refuse()
-        case ["cached", path]:
-            cached(path)
         case _:
             sys.exit(__doc__)
 

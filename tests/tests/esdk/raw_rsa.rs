@@ -340,11 +340,18 @@ fn padding(name: &str) -> RsaPadding {
 }
 
 #[tokio::test]
-async fn messages_of_the_python_sdk_open_with_their_own_padding_and_no_other() {
-    let tests: Value = serde_json::from_str(include_str!("../../vectors/esdk/python-rsa.json")).unwrap();
-    let tests = tests["tests"].as_array().unwrap();
-    assert_eq!(tests.len(), 15);
-    for test in tests {
+async fn messages_of_the_sdks_open_with_their_own_padding_and_no_other() {
+    let mut tests = Vec::new();
+    for text in [
+        include_str!("../../vectors/esdk/python-rsa.json"),
+        include_str!("../../vectors/esdk/javascript-rsa.json"),
+        include_str!("../../vectors/esdk/rust-rsa.json"),
+    ] {
+        let file: Value = serde_json::from_str(text).unwrap();
+        tests.extend(file["tests"].as_array().unwrap().clone());
+    }
+    assert_eq!(tests.len(), 45);
+    for test in &tests {
         let message = BASE64_STANDARD.decode(test["message"].as_str().unwrap()).unwrap();
         let len = test["plaintext-length"].as_u64().unwrap();
         let plaintext: Vec<u8> = (0..len).map(|at| ((7 * at + len) % 256) as u8).collect();
