@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 pub use error::RawRsaKeyError;
 
-use crate::raw_names::{Names, failed, not_authentic};
+use crate::raw_names::{Names, failed, not_authentic, refused};
 
 /// How a data key is padded before RSA encrypts it: the padding schemes of the raw RSA keyring.
 ///
@@ -43,7 +43,8 @@ pub enum RsaPadding {
     ///
     /// Whoever may have many messages of their own making opened, and sees from answer or time which of them had a well-formed
     /// padding, can find out the data key of somebody else's message (Bleichenbacher, 1998). An opener that answers refusals to
-    /// strangers is such a place.
+    /// strangers is such a place. So what is not well-formed is not refused here: it opens to a random data key, which is no
+    /// message's, and the message is refused as one under another data key is. By how long that took it may still be told apart.
     DangerPkcs1V15,
 }
 
@@ -201,25 +202,39 @@ impl RawRsaPrivateKey {
         follows.is_empty().then_some(ciphertext)
     }
 
-    fn unwrap(&self, ciphertext: &[u8]) -> Option<DataKey> {
-        let len = self.key.key_size_bytes();
-        if ciphertext.len() != len {
-            return None;
+    fn unwrap(&self, wrapped: &WrappedKey, ciphertext: &[u8]) -> Result<DataKey, ProviderError> {
+        if ciphertext.len() != self.key.key_size_bytes() {
+            return Err(not_authentic(wrapped));
         }
-        let mut plaintext: Zeroizing<Vec<u8>> = Zeroizing::new(vec![0; len]);
-        let key = self.key.clone();
-        let opened = match self.padding.oaep() {
-            Some(algorithm) => OaepPrivateDecryptingKey::new(key)
-                .ok()?
-                .decrypt(algorithm, ciphertext, &mut plaintext, None)
-                .ok()?
-                .len(),
-            None => Pkcs1PrivateDecryptingKey::new(key)
-                .ok()?
-                .decrypt(ciphertext, &mut plaintext)
-                .ok()?
-                .len(),
+        let Some(algorithm) = self.padding.oaep() else {
+            // Drawn in either case, so that it takes as long.
+            let other = DataKey::try_init(DataKeyLength::Bytes32, getrandom::fill);
+            let opened = self.decrypt_with(ciphertext, |key, plaintext| {
+                let key = Pkcs1PrivateDecryptingKey::new(key)?;
+                key.decrypt(ciphertext, plaintext).map(|opened| opened.len())
+            });
+            let other = other.map_err(|_error| {
+                let why = "the operating system gave no random bytes";
+                refused(wrapped, ErrorClass::Internal, why)
+            })?;
+            return Ok(opened.unwrap_or(other));
         };
+        self.decrypt_with(ciphertext, |key, plaintext| {
+            let key = OaepPrivateDecryptingKey::new(key)?;
+            let opened = key.decrypt(algorithm, ciphertext, plaintext, None);
+            opened.map(|opened| opened.len())
+        })
+        .ok_or_else(|| not_authentic(wrapped))
+    }
+
+    /// What is decrypted, if it is a data key. It is never longer than the ciphertext.
+    fn decrypt_with(
+        &self,
+        ciphertext: &[u8],
+        decrypt: impl FnOnce(PrivateDecryptingKey, &mut [u8]) -> Result<usize, Unspecified>,
+    ) -> Option<DataKey> {
+        let mut plaintext: Zeroizing<Vec<u8>> = Zeroizing::new(vec![0; ciphertext.len()]);
+        let opened = decrypt(self.key.clone(), &mut plaintext).ok()?;
         DataKey::from_slice(plaintext.get(..opened)?)
     }
 }
@@ -250,8 +265,13 @@ impl SealingProvider for RawRsaPublicKey {
 
 #[async_trait]
 impl OpeningProvider for RawRsaPrivateKey {
+    /// With PKCS#1 v1.5 one behind, as what it opens may be a data key of no message, where another key under these names opens it.
     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank> {
-        self.ciphertext(wrapped).map(|_ours| Rank::LOCAL)
+        let _ours = self.ciphertext(wrapped)?;
+        Some(match self.padding {
+            RsaPadding::DangerPkcs1V15 => Rank(Rank::LOCAL.0.saturating_add(1)),
+            _ => Rank::LOCAL,
+        })
     }
 
     async fn decrypt(
@@ -262,7 +282,7 @@ impl OpeningProvider for RawRsaPrivateKey {
         let ciphertext = self
             .ciphertext(wrapped)
             .ok_or_else(|| self.names.not_ours(wrapped))?;
-        self.unwrap(ciphertext).ok_or_else(|| not_authentic(wrapped))
+        self.unwrap(wrapped, ciphertext)
     }
 }
 
