@@ -9,12 +9,16 @@ pub mod envelope_parts;
 pub mod envelope_vectors;
 pub mod errors;
 pub mod esdk;
+pub mod esdk_fuzz;
+pub mod esdk_mend;
+pub mod esdk_seeds;
 pub mod fake_kms;
 pub mod keyring;
 pub mod keyrings;
 pub mod kms;
 pub mod kms_memory;
 pub mod memory;
+pub mod mutations;
 pub mod pipeline;
 pub mod retry;
 pub mod retry_contention;
@@ -39,3 +43,8 @@ pub struct Esdk;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]
 pub struct Guide;
+
+/// The examples of the page for whoever comes from another library.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migration.md")]
+pub struct Migration;

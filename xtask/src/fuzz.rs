@@ -1,16 +1,20 @@
-//! The message format under cargo-fuzz, seeded with the vectors.
+//! The message formats under cargo-fuzz, seeded with the vectors.
 use std::{fs, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::cargo;
 
-const TARGETS: [&str; 5] = [
+const TARGETS: [&str; 9] = [
     "header_decode",
     "message_open",
     "incremental_open",
     "rewrap",
     "random_access",
+    "esdk_header_decode",
+    "esdk_message_open",
+    "esdk_incremental_open",
+    "esdk_raw_unwrap",
 ];
 const WORK: &str = "target/fuzz";
 
@@ -46,12 +50,28 @@ pub fn run(arguments: &[String]) -> Result<()> {
 pub fn ci(_: &[String]) -> Result<()> {
     if let Some(missing) = missing() {
         println!("fuzzing is skipped: {missing}");
+        check_targets()?;
         println!(
-            "the module fuzz_smoke of the test binary envelope runs the same targets over the vectors and mutations of them"
+            "the modules fuzz_smoke of the test binaries envelope and esdk run the same targets over the vectors and mutations of them"
         );
         return Ok(());
     }
     fuzz(&TARGETS, CI_SECONDS)
+}
+
+/// Whether the targets compile, without the instruments that they run with.
+fn check_targets() -> Result<()> {
+    let target = format!("{WORK}/check");
+    cargo::cargo(&[
+        "check",
+        "--quiet",
+        "--locked",
+        "--manifest-path",
+        "tests/fuzz/Cargo.toml",
+        "--target-dir",
+        &target,
+        "--lib",
+    ])
 }
 
 /// Rustup's cargo, which takes a toolchain by name.

@@ -60,7 +60,7 @@ impl Opening<'_> {
             return Err(KeyringError::NotRecognised {
                 key_ids: header
                     .encrypted_data_keys()
-                    .map(|key| key.provider_id().into())
+                    .map(|key| key.to_string().into())
                     .collect(),
             }
             .into());

@@ -57,6 +57,21 @@ impl<'a> EncryptedDataKey<'a> {
         self.ciphertext
     }
 
+    /// The ARN of the key that wrapped it, where it is one of AWS KMS: `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`. `None` for those of
+    /// other keyrings, and for one of AWS KMS that names something else, such as an alias.
+    ///
+    /// Source: "A Valid AWS KMS ARN" in the specification of the AWS Encryption SDK.
+    #[must_use]
+    pub fn kms_key_arn(&self) -> Option<&'a str> {
+        let arn = str::from_utf8(self.provider_info).ok()?;
+        (self.provider_id == AWS_KMS && is_key_arn(arn)).then_some(arn)
+    }
+
+    /// Whether it is one of AWS KMS that names no key.
+    pub(crate) fn is_misnamed(&self) -> bool {
+        self.provider_id == AWS_KMS && self.kms_key_arn().is_none()
+    }
+
     pub(crate) fn decode(cursor: &mut Cursor<'a>) -> Result<Self, FormatError> {
         let provider_id = str::from_utf8(cursor.field()?).map_err(|_not_text| malformed(Fault::Utf8))?;
         Ok(Self {
@@ -70,16 +85,12 @@ impl<'a> EncryptedDataKey<'a> {
     /// the branch key id, and the ciphertext, which is what `datakey-branch-keys` takes; for all others the key id `esdk:` and the
     /// provider id, with a blob that begins with the provider info and its length in two bytes, big-endian.
     ///
-    /// `None` where there is no wrapped key that says as much: an empty ciphertext, control characters in an id, a KMS key
-    /// ARN that is not UTF-8. Such an encrypted data key opens nothing.
+    /// `None` where there is no wrapped key that says as much: an empty ciphertext, control characters in an id, and what
+    /// of AWS KMS has no [key ARN](Self::kms_key_arn). Such an encrypted data key opens nothing.
     #[must_use]
     pub fn to_wrapped_key(&self) -> Option<WrappedKey> {
         if self.provider_id == AWS_KMS {
-            let arn = str::from_utf8(self.provider_info).ok()?;
-            if arn.starts_with(SCHEME) || arn.starts_with(BRANCH_KEY) {
-                return None;
-            }
-            return WrappedKey::new(arn, self.ciphertext).ok();
+            return WrappedKey::new(self.kms_key_arn()?, self.ciphertext).ok();
         }
         if self.provider_id == HIERARCHY {
             let id = str::from_utf8(self.provider_info)
@@ -98,8 +109,8 @@ impl<'a> EncryptedDataKey<'a> {
     /// The encrypted data key that a wrapped key is: the reverse of [`to_wrapped_key`](Self::to_wrapped_key).
     ///
     /// # Errors
-    /// [`LimitError::KeyId`] for a blob that does not begin with its provider info, and for ids of other formats, which are
-    /// those with a scheme such as `local:`; [`LimitError::DataKeyPart`] for a part that is too long.
+    /// [`LimitError::KeyId`] for a blob that does not begin with its provider info, and for ids that are neither a key ARN of AWS KMS
+    /// nor begin with `esdk:`, such as those of other formats; [`LimitError::DataKeyPart`] for a part that is too long.
     pub fn of(wrapped: &'a WrappedKey) -> Result<Self, LimitError> {
         let key = match wrapped.key_id().strip_prefix(SCHEME) {
             Some(provider_id) => {
@@ -114,7 +125,7 @@ impl<'a> EncryptedDataKey<'a> {
                     ciphertext: cursor.0,
                 }
             }
-            None if wrapped.key_id().starts_with("arn:") => Self {
+            None if is_key_arn(wrapped.key_id()) => Self {
                 provider_id: AWS_KMS,
                 provider_info: wrapped.key_id().as_bytes(),
                 ciphertext: wrapped.blob(),
@@ -145,6 +156,18 @@ impl<'a> EncryptedDataKey<'a> {
     }
 }
 
+/// The provider id, and behind it what of AWS KMS is no key ARN.
+impl fmt::Display for EncryptedDataKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.provider_id)?;
+        if self.is_misnamed() {
+            let info = String::from_utf8_lossy(self.provider_info);
+            write!(f, " ({info:?} is not the ARN of a key)")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for EncryptedDataKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EncryptedDataKey")
@@ -153,6 +176,16 @@ impl fmt::Debug for EncryptedDataKey<'_> {
             .field("ciphertext_len", &self.ciphertext.len())
             .finish()
     }
+}
+
+/// What readers take for the ARN of a KMS key: no part is empty, and the resource is a key.
+fn is_key_arn(text: &str) -> bool {
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().filter(|part| !part.is_empty());
+    let is_arn = next() == Some("arn") && next().is_some() && next() == Some("kms");
+    let is_owned = is_arn && next().is_some() && next().is_some();
+    let id = next().and_then(|resource| resource.strip_prefix("key/"));
+    is_owned && id.is_some_and(|id| !id.is_empty() && !id.contains(':'))
 }
 
 /// The section of encrypted data keys: their count and each of them.

@@ -5,8 +5,8 @@ use core::fmt;
 use datakey_provider::{ContextError, ContextMismatch, EncryptionContext, WrappedKey, WrappedKeys};
 
 use crate::{
-    ContextPairs, EncryptedDataKeys, Fault, FormatError, OpenError, OpenParams, PUBLIC_KEY, PublicKeyProblem,
-    Suite, context,
+    AWS_KMS, ContextPairs, EncryptedDataKeys, Fault, FormatError, OpenError, OpenParams, PUBLIC_KEY,
+    PublicKeyProblem, Suite, context,
     cursor::{Cursor, malformed},
     data_key::EncryptedDataKey,
 };
@@ -279,9 +279,18 @@ impl<'a> Header<'a> {
 
     /// The encrypted data keys as wrapped keys, for a provider: those that may be wrapped keys, each once. `None` if none may
     /// be one.
+    ///
+    /// Where one of AWS KMS does not name a key by its ARN, none of AWS KMS is among them: the AWS KMS keyrings refuse such a
+    /// message, and those of other keys may open it.
+    ///
+    /// Source: `OnDecrypt` of the AWS KMS keyrings in the specification of the AWS Encryption SDK.
     #[must_use]
     pub fn wrapped_keys(&self) -> Option<WrappedKeys> {
-        let keys = self.encrypted_data_keys().filter_map(|key| key.to_wrapped_key());
+        let without_kms = self.encrypted_data_keys().any(|key| key.is_misnamed());
+        let keys = self
+            .encrypted_data_keys()
+            .filter(|key| !without_kms || key.provider_id() != AWS_KMS)
+            .filter_map(|key| key.to_wrapped_key());
         let mut keys: Vec<WrappedKey> = keys.collect();
         if keys.len() > 1 {
             let mut seen = BTreeSet::new();

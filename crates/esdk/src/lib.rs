@@ -30,7 +30,7 @@
 //!
 //! // What a provider's `generate_data_key(&context, params.suite().data_key_length())` answers.
 //! let data_key = DataKey::init(params.suite().data_key_length(), |bytes| bytes.fill(7));
-//! let wrapped = WrappedKey::new("arn:aws:kms:...", b"opaque to us".to_vec())?.into();
+//! let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque to us".to_vec())?.into();
 //!
 //! // Prepare once per data key, then seal from any number of threads.
 //! let sealing = SealingKey::new(&data_key, &wrapped, &context, signing, &params)?;

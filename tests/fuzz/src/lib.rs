@@ -5,3 +5,9 @@ pub mod envelope;
 pub mod envelope_fuzz;
 #[path = "../../src/envelope_parts.rs"]
 pub mod envelope_parts;
+#[path = "../../src/envelope_vectors.rs"]
+pub mod envelope_vectors;
+#[path = "../../src/esdk_fuzz.rs"]
+pub mod esdk_fuzz;
+#[path = "../../src/esdk_mend.rs"]
+pub mod esdk_mend;

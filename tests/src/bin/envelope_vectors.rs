@@ -1,8 +1,8 @@
 //! Writes the vectors of the message format, checks that the folder holds exactly what would be written, or makes seeds
-//! for the fuzz targets of them.
+//! for the fuzz targets of them, and of the vectors of the AWS Encryption SDK's format.
 use std::{collections::BTreeSet, fs, path::Path, process::ExitCode};
 
-use datakey_tests::{envelope_cases, envelope_fuzz::TARGETS, envelope_vectors::Vector};
+use datakey_tests::{envelope_cases, envelope_fuzz::TARGETS, envelope_vectors::Vector, esdk_seeds};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -72,6 +72,13 @@ fn seeds(folder: &Path) -> ExitCode {
         for vector in envelope_cases::all() {
             let seed = [prefix, &vector.message[..]].concat();
             fs::write(folder.join(vector.name), seed).expect("a seed can be written");
+        }
+    }
+    for (target, seeds) in esdk_seeds::all() {
+        let folder = folder.join(target);
+        fs::create_dir_all(&folder).expect("a folder for seeds can be made");
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(folder.join(number.to_string()), seed).expect("a seed can be written");
         }
     }
     ExitCode::SUCCESS

@@ -1,5 +1,5 @@
 //! The fuzz targets, over the vectors and a few thousand seeded mutations of them: what runs where cargo-fuzz does not.
-use datakey_tests::{envelope_fuzz::TARGETS, envelope_vectors::Vector};
+use datakey_tests::{envelope_fuzz::TARGETS, envelope_vectors::Vector, mutations::mutate};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 const SEED: u64 = 0x00da_4b45_5900_0001;
@@ -15,27 +15,6 @@ fn seeds(prefix: &[u8]) -> Vec<Vec<u8>> {
         .filter(|vector| vector.message.len() <= LONGEST)
         .map(|vector| [prefix, &vector.message].concat())
         .collect()
-}
-
-/// What a fuzzer does: bits, bytes, repeats, cuts, and parts of another seed.
-fn mutate(seed: &[u8], other: &[u8], random: &mut SmallRng) -> Vec<u8> {
-    let mut bytes = seed.to_vec();
-    for _ in 0..random.random_range(1..4) {
-        if bytes.is_empty() {
-            break;
-        }
-        let at = random.random_range(0..bytes.len());
-        match random.random_range(0..7) {
-            0 => bytes[at] ^= 1 << random.random_range(0..8),
-            1 => bytes[at] = random.random(),
-            2 => bytes[at] = [0, 1, 6, 16, 64, 255][random.random_range(0..6)],
-            3 => bytes.truncate(at),
-            4 => drop(bytes.drain(at..bytes.len().min(at + random.random_range(1..100)))),
-            5 => bytes.extend_from_within(at..),
-            _ => bytes.splice(at.., other.iter().skip(at).copied()).for_each(drop),
-        }
-    }
-    bytes
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod facade;
 mod facade_opening;
 mod facade_refusals;
 mod facade_streams;
+mod fuzz_smoke;
+mod keyrings;
 mod net_4_0_0;
 mod properties;
 mod raw_aes;

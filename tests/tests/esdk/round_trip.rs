@@ -124,7 +124,7 @@ fn what_has_no_place_is_refused_before_anything_is_sealed() {
     assert_eq!(key(&one, &own, &wrapped()), Err(over));
     let local = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
     assert_eq!(key(&params, &own, &local), Err(LimitError::KeyId));
-    let long = WrappedKey::new("arn:aws:kms:x", vec![0; 65_536]).unwrap().into();
+    let long = WrappedKey::new("esdk:shop", vec![0; 65_536 + 2]).unwrap().into();
     assert_eq!(key(&params, &own, &long), Err(LimitError::DataKeyPart(65_536)));
     let required = params.clone().with_required_context_keys(["zone"]);
     assert_eq!(key(&required, &own, &wrapped()), Err(LimitError::RequiredKey));

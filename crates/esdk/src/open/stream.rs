@@ -24,7 +24,7 @@ use crate::{
 /// # use datakey_esdk::{Header, OpenParams, OpeningKey, Params, SealingKey, Suite};
 /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
-/// # let wrapped = WrappedKey::new("arn:aws:kms:...", b"opaque".to_vec()).unwrap().into();
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec()).unwrap().into();
 /// # let context = EncryptionContext::empty();
 /// # let params = Params::new().with_suite(Suite::Aes256GcmHkdfSha512CommitKey);
 /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, None, &params).unwrap();
