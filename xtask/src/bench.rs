@@ -29,7 +29,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             "cargo xtask bench --check        compares instruction counts with those kept\n       \
              cargo xtask bench --update       keeps the counts of this machine\n       \
              cargo xtask bench esdk           orders under cached data keys beside the AWS Encryption SDK for Python\n       \
-             cargo xtask bench memory         peak memory of a 4 GiB stream\n       \
+             cargo xtask bench memory         peak memory of 4 GiB streams\n       \
              cargo xtask bench peers          the format beside other libraries, which takes minutes to build\n       \
              cargo xtask bench ratios         time beside its floors; further flags, such as `--features aws-lc`, go to cargo\n       \
              cargo xtask bench retry [RUNS] [--only SCENARIO]   retry beside the AWS SDK's own, at a KMS with a quota\n       \

@@ -2,6 +2,7 @@
 //! thread, so that the modules do not disturb each other.
 
 mod envelope;
+mod esdk;
 mod facade;
 mod keyring;
 mod retry;

