@@ -110,7 +110,7 @@ impl<'a> EncryptedDataKey<'a> {
     ///
     /// # Errors
     /// [`LimitError::KeyId`] for a blob that does not begin with its provider info, and for ids that are neither a key ARN of AWS KMS
-    /// nor begin with `esdk:`, such as those of other formats; [`LimitError::DataKeyPart`] for a part that is too long.
+    /// nor begin with `esdk:` or `branch-key:`, such as those of other formats; [`LimitError::DataKeyPart`] for a part that is too long.
     pub fn of(wrapped: &'a WrappedKey) -> Result<Self, LimitError> {
         let key = match wrapped.key_id().strip_prefix(SCHEME) {
             Some(provider_id) => {
