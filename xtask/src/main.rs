@@ -54,7 +54,7 @@ const COMMANDS: &[Command] = &[
     ("msrv", "no crate needs a newer Rust than it states", msrv::run),
     (
         "no-std",
-        "the envelope builds without `std`; a bare target may be given as an argument",
+        "the message formats build without `std`; a bare target may be given as an argument",
         no_std::run,
     ),
     (
@@ -84,7 +84,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "fuzz",
-        "the message format under cargo-fuzz: --seconds N for each target, --target T for one",
+        "the message formats under cargo-fuzz: --seconds N for each target, --target T for one",
         fuzz::run,
     ),
 ];

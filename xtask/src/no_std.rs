@@ -1,4 +1,4 @@
-//! The envelope without `std`: what its dependency tree turns on, and a crate that builds only where `std` is absent.
+//! The message formats without `std`: what their dependency trees turn on, and a crate that builds only where `std` is absent.
 use anyhow::{Result, bail};
 
 use crate::cargo;
@@ -6,7 +6,9 @@ use crate::cargo;
 /// Checks the features of the tree, then the consumer in `tests/no-std`, for this machine and for the target that is
 /// given as an argument, if any.
 pub fn run(arguments: &[String]) -> Result<()> {
-    tree()?;
+    for package in ["datakey-envelope", "datakey-esdk"] {
+        tree(package)?;
+    }
     let mut check = vec![
         "check",
         "--locked",
@@ -23,13 +25,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses every package of the tree whose feature `std` is on.
-fn tree() -> Result<()> {
+/// Refuses every package of a crate's tree whose feature `std` is on.
+fn tree(package: &str) -> Result<()> {
     let tree = cargo::output(&[
         "tree",
         "--locked",
         "-p",
-        "datakey-envelope",
+        package,
         "--no-default-features",
         "--features",
         "rustcrypto",
@@ -45,7 +47,7 @@ fn tree() -> Result<()> {
         bail!("the feature `std` is on in:\n  {}", with_std.join("\n  "));
     }
     println!(
-        "no-std: the feature `std` is on in none of {} lines of the tree",
+        "no-std: the feature `std` is on in none of {} lines of the tree of {package}",
         tree.lines().count()
     );
     Ok(())
