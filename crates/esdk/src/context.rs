@@ -7,6 +7,7 @@ use datakey_provider::EncryptionContext;
 use crate::{
     Fault, FormatError, LimitError,
     cursor::{Cursor, malformed},
+    suite::Curve,
 };
 
 /// The key under which a signed message has its public key.
@@ -15,17 +16,30 @@ pub const PUBLIC_KEY: &str = "aws-crypto-public-key";
 /// What keys that belong to the format begin with.
 const RESERVED: &str = "aws-crypto-";
 
-/// Whether a caller's encryption context has a place in a message: to be asked before a data key is made for it.
+/// Whether a caller's encryption context has a place in a message, whatever its suite: to be asked before a data key is made for it.
+/// [`Params::check_context`](crate::Params::check_context) asks it of one suite.
 ///
 /// # Errors
 /// [`LimitError`] for a key that belongs to the format, or more than the format has room for.
 pub fn check_context(context: &EncryptionContext) -> Result<(), LimitError> {
+    check_context_for(context, Some(Curve::P384))
+}
+
+/// Whether it has a place beside the public key of a suite that signs on this curve.
+pub(crate) fn check_context_for(
+    context: &EncryptionContext,
+    signed: Option<Curve>,
+) -> Result<(), LimitError> {
     if context.iter().any(|(key, _)| is_reserved(key)) {
         return Err(LimitError::ReservedKey);
     }
-    // A public key and its name take 93 bytes at the most, which are kept free.
-    const PUBLIC_KEY_ROOM: usize = 2 + 21 + 2 + 68;
-    encoded_len(context, PUBLIC_KEY_ROOM).map(|_len| ())
+    // The name of the public key, its point in Base64, and the length of each.
+    let room = match signed {
+        None => 0,
+        Some(Curve::P256) => 2 + 21 + 2 + 44,
+        Some(Curve::P384) => 2 + 21 + 2 + 68,
+    };
+    encoded_len(context, room).map(|_len| ())
 }
 
 /// The caller's own pairs of the encryption context of a message: all but those that belong to the format.

@@ -139,7 +139,7 @@ impl Params {
     /// without a key that is to be authenticated and not stored.
     pub fn check_context(&self, own: &EncryptionContext) -> Result<(), LimitError> {
         self.check()?;
-        context::check_context(own)?;
+        context::check_context_for(own, self.suite.curve())?;
         if self.required.iter().any(|key| own.get(key).is_none()) {
             return Err(LimitError::RequiredKey);
         }

@@ -43,7 +43,7 @@ pub fn context_with_public_key(
     own: &EncryptionContext,
     signing: Option<&SigningKey>,
 ) -> Result<EncryptionContext, LimitError> {
-    context::check_context(own)?;
+    context::check_context_for(own, signing.map(SigningKey::curve))?;
     let Some(signing) = signing else {
         return Ok(own.clone());
     };

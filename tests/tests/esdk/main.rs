@@ -2,6 +2,7 @@
 
 mod caching;
 mod commitment;
+mod edges;
 mod facade;
 mod facade_opening;
 mod facade_refusals;
