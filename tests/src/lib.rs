@@ -1,6 +1,7 @@
 //! Fixtures that the tests of the workspace share, and the pages whose examples are tested with them.
 #![forbid(unsafe_code)]
 
+pub mod branch_fleet;
 pub mod chaos;
 pub mod envelope;
 pub mod envelope_cases;

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 mod esdk;
+mod fleet;
 mod instructions;
 mod memory;
 mod peers;
@@ -14,13 +15,14 @@ pub fn ci(_: &[String]) -> Result<()> {
     instructions::check()
 }
 
-/// `--check`, `--update`, `esdk`, `memory`, `peers`, `ratios` or `retry`.
+/// `--check`, `--update`, `esdk`, `fleet`, `memory`, `peers`, `ratios` or `retry`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--check"] => instructions::check(),
         ["--update"] => instructions::update(),
         ["esdk"] => esdk::run(),
+        ["fleet", ..] => fleet::run(arguments.get(1..).unwrap_or_default()),
         ["memory"] => memory::check(),
         ["peers"] => peers::run(),
         ["ratios", flags @ ..] => ratios::run(flags),
@@ -29,6 +31,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             "cargo xtask bench --check        compares instruction counts with those kept\n       \
              cargo xtask bench --update       keeps the counts of this machine\n       \
              cargo xtask bench esdk           orders under cached data keys beside the AWS Encryption SDK for Python\n       \
+             cargo xtask bench fleet [SEED]   an hour of a thousand hosts: data key caching beside branch keys\n       \
              cargo xtask bench memory         peak memory of 4 GiB streams\n       \
              cargo xtask bench peers          the format beside other libraries, which takes minutes to build\n       \
              cargo xtask bench ratios         time beside its floors; further flags, such as `--features aws-lc`, go to cargo\n       \

@@ -1,7 +1,11 @@
 //! Branch keys: wrapping, the control plane, caching, outages.
 mod control;
 mod facade;
+mod fleet;
+mod model;
 mod outages;
+mod protocol;
+mod schedules;
 mod stack;
 mod table;
 mod wrapping;
