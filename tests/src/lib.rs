@@ -40,6 +40,11 @@ pub struct Readme;
 #[doc = include_str!("../../docs/esdk.md")]
 pub struct Esdk;
 
+/// The examples of the page on branch keys.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/branch-keys.md")]
+pub struct BranchKeys;
+
 /// The examples of the guide.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]
