@@ -211,7 +211,11 @@ fn content(path: &Path, text: &str, findings: &mut Vec<Finding>) {
         {
             found("names a path of one machine");
         }
-        if line.ends_with([' ', '\t']) && !place.ends_with(".csv") && !place.contains("LICENSE") {
+        if line.ends_with([' ', '\t'])
+            && !place.ends_with(".csv")
+            && !place.ends_with(".trycmd")
+            && !place.contains("LICENSE")
+        {
             found("ends in white space");
         }
     }

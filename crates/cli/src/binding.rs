@@ -3,10 +3,14 @@ use std::fs;
 
 use datakey::EncryptionContext;
 
-use crate::{args::BindingArgs, failure::Failure};
+use crate::{args::BindingArgs, failure::Failure, settings::Settings};
 
-/// The encryption context from `KEY=VALUE` pairs.
-pub(crate) fn context(args: &BindingArgs) -> Result<EncryptionContext, Failure> {
+/// The encryption context from `KEY=VALUE` pairs; without any, that of the settings.
+pub(crate) fn context(args: &BindingArgs, settings: &Settings) -> Result<EncryptionContext, Failure> {
+    if let (true, Some(pairs)) = (args.context.is_empty(), &settings.context) {
+        let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        return Ok(EncryptionContext::new(pairs)?);
+    }
     let mut pairs = Vec::new();
     for text in &args.context {
         let pair = text.split_once('=').ok_or_else(|| {

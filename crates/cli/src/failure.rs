@@ -9,12 +9,16 @@ use std::{
 #[cfg(feature = "account")]
 use aws_credential_types::provider::error::CredentialsError;
 use datakey::{
-    ContextError, ErrorClass, KeyringError, OpenError, SealError, StreamError, esdk,
+    ContextError, ErrorClass, KeyringError, OpenError, ProviderError, SealError, StreamError,
+    envelope::{self, RewrapError},
+    esdk,
     fake_kms::StateError,
     local::{KeyFileError, LocalKeysError},
 };
 use serde_json::json;
 use thiserror::Error;
+
+use crate::armor::ArmorError;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, Error)]
@@ -25,16 +29,32 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("the encryption context is not valid: {0}")]
     Context(#[from] ContextError),
-    #[error("{path:?} exists already; choose another output, or replace it with --force")]
+    #[error("{path:?} exists already")]
     OutputExists { path: PathBuf },
-    #[error("{path:?} is a folder; name a file in it with --output")]
+    #[error("{path:?} is a folder")]
     OutputIsFolder { path: PathBuf },
-    #[error("{path:?} is not a file, and is not replaced by one; for standard output say --output -")]
-    OutputIsSpecial { path: PathBuf },
+    #[error("{path:?} is a {what}, to which nothing is written")]
+    OutputIsSpecial { path: PathBuf, what: &'static str },
+    #[error("{path:?} would be the output of two inputs, of which one is {input:?}")]
+    OutputTwice { path: PathBuf, input: PathBuf },
+    #[error("{path:?} is older than the file that it was made of")]
+    OutputIsOld { path: PathBuf },
+    #[error("sealed bytes are not for a terminal")]
+    Terminal,
+    #[error("standard output is closed")]
+    Closed,
+    #[error("whoever read standard output went away")]
+    ReaderGone,
+    #[error("{path:?} changed while it was read")]
+    Changed { path: PathBuf },
     #[error("{input} cannot be read: {source}", input = Named(path, "standard input"))]
     Read { path: PathBuf, source: io::Error },
     #[error("{output} cannot be written: {source}", output = Named(path, "standard output"))]
     Write { path: PathBuf, source: io::Error },
+    #[error("all is done, but standard output, which was to tell it, cannot be written: {source}")]
+    Untold { source: io::Error },
+    #[error("the text between the lines of the armor is broken: {0}")]
+    Armor(#[from] ArmorError),
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
     #[error(transparent)]
@@ -53,6 +73,27 @@ pub(crate) enum Failure {
     Seal(#[from] SealError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error("the data key was not wrapped anew")]
+    Wrap(#[source] Box<ProviderError>),
+    #[error(
+        "{} is under none of the wrapping keys of --key: {under}",
+        Named(path, "standard input")
+    )]
+    Under { path: PathBuf, under: String },
+    #[error(transparent)]
+    Rewrap(#[from] RewrapError),
+    /// Something about one file, whose own words do not name it.
+    #[error("{file}: {failure}", file = Named(path, "standard input"))]
+    Of {
+        path: PathBuf,
+        #[source]
+        failure: Box<Failure>,
+    },
+    /// Each has been told before.
+    #[error("{failed} of {count} files failed, the others are done")]
+    Some { failed: u64, count: u64, code: u8 },
+    #[error("{left} of {count} files were not begun after that failure")]
+    Stopped { left: u64, count: u64, code: u8 },
     #[error("{what}: {source}")]
     Other {
         what: &'static str,
@@ -84,9 +125,25 @@ impl Failure {
 
     /// A file that cannot be written.
     pub(crate) fn write(path: &Path, source: io::Error) -> Self {
+        if path == Path::new("-") && source.kind() == io::ErrorKind::BrokenPipe {
+            return Self::ReaderGone;
+        }
         Self::Write {
             path: path.to_owned(),
             source,
+        }
+    }
+
+    /// The failure with the name of the file that it is about, where it does not say it.
+    pub(crate) fn of(self, path: &Path) -> Self {
+        match self {
+            // That there is no data key is nothing about the file.
+            Self::Seal(SealError::Keyring(_) | SealError::ShutDown) => self,
+            Self::Seal(_) | Self::Open(_) | Self::Wrap(_) | Self::Rewrap(_) | Self::Armor(_) => Self::Of {
+                path: path.to_owned(),
+                failure: Box::new(self),
+            },
+            own => own,
         }
     }
 
@@ -102,6 +159,10 @@ impl Failure {
     pub(crate) fn from_read(path: &Path, error: impl Into<StreamError>) -> Self {
         match error.into() {
             StreamError::Open(open) => Self::Open(open),
+            StreamError::Io(error) => match error.downcast::<ArmorError>() {
+                Ok(armor) => Self::Armor(armor),
+                Err(error) => Self::read(path, error),
+            },
             error => Self::read(path, error.into()),
         }
     }
@@ -118,27 +179,79 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Demo { .. } | Self::Listen { .. } | Self::Other { .. } => 1,
-            Self::Usage(_) | Self::Context(_) => 2,
+            Self::Usage(_) | Self::Context(_) | Self::OutputTwice { .. } | Self::Terminal => 2,
             Self::OutputExists { .. }
             | Self::OutputIsFolder { .. }
             | Self::OutputIsSpecial { .. }
+            | Self::OutputIsOld { .. }
+            | Self::Closed
+            | Self::Changed { .. }
             | Self::Read { .. }
-            | Self::Write { .. } => 8,
+            | Self::Write { .. }
+            | Self::Untold { .. } => 8,
+            Self::ReaderGone => 141,
+            Self::Armor(_) => 3,
             Self::KeyFile(error) => key_file_code(error),
             Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
             Self::State(StateError::Io { .. } | StateError::InUse { .. }) => 8,
-            Self::State(_) | Self::Keys(_) => 6,
+            Self::State(_) | Self::Keys(_) | Self::Under { .. } => 6,
             #[cfg(feature = "account")]
             Self::NoCredentials | Self::Credentials(_) => 7,
-            Self::Seal(SealError::Unsupported(_)) => 2,
-            Self::Seal(error) => error.class().map_or(1, class_code),
+            Self::Seal(error) => seal_code(error),
             Self::Open(error) => open_code(error),
+            Self::Wrap(error) => class_code(error.class()),
+            Self::Rewrap(RewrapError::OtherContext) => 5,
+            Self::Rewrap(_) => 2,
+            Self::Of { failure, .. } => failure.exit_code(),
+            Self::Some { code, .. } | Self::Stopped { code, .. } => *code,
+        }
+    }
+
+    /// What to do next, where the message itself does not say it.
+    pub(crate) fn next(&self) -> Option<&'static str> {
+        match self {
+            Self::Of { failure, .. } => failure.next(),
+            Self::OutputExists { .. } => Some(
+                "choose another output with --output, replace it with --force, or pass over what is done with --resume",
+            ),
+            Self::OutputIsOld { .. } => Some("replace it with --force"),
+            Self::OutputIsFolder { .. } => Some("name a file in it with --output"),
+            Self::OutputTwice { .. } => Some("write them into different folders"),
+            Self::Terminal => {
+                Some("write text with --armor, name a file with --output, or send them through a pipe")
+            }
+            Self::Closed => Some("name a file with --output"),
+            Self::Changed { .. } => Some("try again when nobody writes to it"),
+            Self::Armor(_) => Some("copy the text anew, from its first dash to its last"),
+            Self::Open(OpenError::Context(_)) => {
+                Some("say the pairs with --context; `datakey inspect` shows those that the message claims")
+            }
+            Self::Open(OpenError::Keyring(KeyringError::NotRecognised { .. })) | Self::Under { .. } => {
+                Some("name with --key the key that it is under; `datakey inspect` shows it")
+            }
+            Self::Stopped { .. } => Some("mend it, and go on with --resume"),
+            other if other.exit_code() == 7 => Some("try again later, or for longer with --timeout"),
+            _ => None,
+        }
+    }
+
+    /// Whether other files would fail in the same way.
+    pub(crate) fn is_of_all(&self, sealing: bool) -> bool {
+        match self.exit_code() {
+            7 | 141 => true,
+            6 => sealing,
+            _ => matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull),
         }
     }
 
     /// The error as JSON: what it is in a word, the message, the exit code.
     pub(crate) fn to_json(&self) -> serde_json::Value {
-        json!({ "error": { "kind": self.kind(), "message": self.chain(), "exit_code": self.exit_code() } })
+        let mut error =
+            json!({ "kind": self.kind(), "message": self.chain(), "exit_code": self.exit_code() });
+        if let (Some(next), Some(values)) = (self.next(), error.as_object_mut()) {
+            values.insert("next".to_owned(), next.into());
+        }
+        json!({ "error": error })
     }
 
     /// The message with its causes, each said once.
@@ -179,9 +292,22 @@ fn key_file_code(error: &KeyFileError) -> u8 {
     }
 }
 
+fn seal_code(error: &SealError) -> u8 {
+    use envelope::SealError::{MessageTooLong, RecordTooLong, TooManyRecords};
+    match error {
+        // More than the format has room for: not of this command line, in these portions.
+        SealError::Unsupported(_)
+        | SealError::Envelope(MessageTooLong | RecordTooLong { .. } | TooManyRecords) => 2,
+        error => error.class().map_or(1, class_code),
+    }
+}
+
 fn open_code(error: &OpenError) -> u8 {
     match error {
-        OpenError::Format(_) | OpenError::OtherKind { .. } | OpenError::NoSuchRecord { .. } => 3,
+        OpenError::Format(_)
+        | OpenError::OtherKind { .. }
+        | OpenError::NoSuchRecord { .. }
+        | OpenError::OutOfRange { .. } => 3,
         OpenError::OtherFormat { .. } => 3,
         OpenError::Unsupported(_) => 2,
         // What the command line does not allow; all else is about the message.

@@ -1,138 +1,89 @@
-//! `datakey inspect`: what a sealed message says about itself.
-use std::io::{self, Read as _};
+//! `datakey inspect`: what sealed messages say about themselves.
+mod said;
+mod summary;
 
-use datakey::{Kind, MessageHeader, SealedHeader, envelope, esdk};
-use serde_json::{Value, json};
+use std::{
+    io::{self, Read as _},
+    path::Path,
+};
 
-use crate::{args::InspectArgs, failure::Failure, input::Input, print};
+use datakey::{MessageHeader, SealedHeader};
+use serde_json::Value;
 
-/// Prints the header. Nothing of it is proven: that takes the key.
+use self::{said::Said, summary::Summary};
+use crate::{
+    args::InspectArgs,
+    failure::Failure,
+    input::{self, Front, Input},
+    plan::Plan,
+    print,
+    progress::Progress,
+};
+
+/// Prints the header, or a summary of many. Nothing of it is proven: that takes the key.
 pub(crate) fn run(args: &InspectArgs, json: bool) -> Result<(), Failure> {
-    let mut source = Input::open(&args.input, true)?;
-    let sealed = SealedHeader::read(&mut source).map_err(|error| Failure::from_read(&args.input, error))?;
+    let plan = Plan::without_outputs(&args.inputs, &input::is_sealed_name)?;
+    if let ([only], false) = (plan.items.as_slice(), plan.is_many || !args.under.is_empty()) {
+        return one(&only.input, json).map_err(|failure| failure.of(&only.input));
+    }
+    many(&plan, &args.under, json)
+}
+
+/// A message's header, and its input behind it.
+fn header(path: &Path) -> Result<(SealedHeader, Input), Failure> {
+    let mut source = Input::open(path, Front::Message, &Progress::new(Some(0), 1, true))?;
+    let sealed = SealedHeader::read(&mut source).map_err(|error| Failure::from_read(path, error))?;
+    Ok((sealed, source))
+}
+
+fn one(path: &Path, json: bool) -> Result<(), Failure> {
+    let (sealed, mut source) = header(path)?;
+    let header_len = sealed.header().len() as u64;
     let body_len = match source.len {
-        Some(len) => len.saturating_sub(sealed.header().len() as u64),
+        Some(len) => len.saturating_sub(header_len),
         None => io::copy(&mut source.by_ref(), &mut io::sink())
-            .map_err(|error| Failure::read(&args.input, error))?,
+            .map_err(|error| Failure::from_read(path, error))?,
     };
     let mut said = Said::default();
     match sealed.header() {
         MessageHeader::Datakey(header) => said.datakey(&header),
         MessageHeader::Esdk(header) => said.esdk(&header),
-        _ => {
-            return Err(Failure::Usage(
-                "the message is of a format that this command does not know".to_owned(),
-            ));
-        }
+        _ => return Err(unknown()),
     }
-    said.tell("header_bytes", sealed.header().len().into());
+    said.tell("header_bytes", header_len.into());
     said.tell("body_bytes", body_len.into());
     said.lines.push(format!(
-        "length    header {} bytes, body {body_len} bytes",
-        sealed.header().len()
+        "length    header {header_len} bytes, body {body_len} bytes"
     ));
     said.lines.append(&mut said.pairs);
     print::result(json, &Value::Object(said.values), &said.lines.join("\n"))
 }
 
-/// What a message says about itself, for programs and for people.
-#[derive(Default)]
-struct Said {
-    values: serde_json::Map<String, Value>,
-    lines: Vec<String>,
-    /// What may be long and stands last.
-    pairs: Vec<String>,
+fn unknown() -> Failure {
+    Failure::Usage("the message is of a format that this command does not know".to_owned())
 }
 
-impl Said {
-    fn tell(&mut self, name: &str, value: Value) {
-        self.values.insert(name.to_owned(), value);
-    }
-
-    fn begin(&mut self, format: &str, version: u8, suite: &str) {
-        self.tell("authenticated", false.into());
-        self.tell("format", format.into());
-        self.tell("format_version", version.into());
-        self.tell("suite", suite.into());
-        self.lines
-            .push("What the message says about itself; only opening it proves it.".to_owned());
-    }
-
-    fn context<'p>(&mut self, pairs: impl Iterator<Item = (&'p str, &'p str)>) {
-        let mut values = serde_json::Map::new();
-        for (key, value) in pairs {
-            values.insert(key.to_owned(), value.into());
-            self.pairs.push(format!("context   {key:?} = {value:?}"));
+fn many(plan: &Plan, under: &[String], json: bool) -> Result<(), Failure> {
+    let mut summary = Summary::new(under);
+    let (mut failed, mut first) = (0_u64, None);
+    for item in &plan.items {
+        let added = header(&item.input)
+            .and_then(|(sealed, _)| summary.add(&item.input, &sealed.header(), item.bytes));
+        if let Err(failure) = added {
+            let failure = failure.of(&item.input);
+            print::failure(&failure, json);
+            failed = failed.saturating_add(1);
+            first.get_or_insert(failure.exit_code());
         }
-        self.tell("encryption_context", values.into());
     }
-
-    fn datakey(&mut self, header: &envelope::Header<'_>) {
-        self.begin("datakey", 1, header.suite().as_str());
-        self.tell("kind", header.kind().as_str().into());
-        self.tell("frame_bytes", header.frame_len().bytes().into());
-        self.context(header.context_pairs());
-        let mut keys = Vec::new();
-        for key in header.wrapped_key_refs() {
-            let len = key.blob().len();
-            keys.push(json!({ "key_id": key.key_id(), "blob_bytes": len }));
-            self.pairs
-                .push(format!("key       {} ({len} bytes)", key.key_id()));
-        }
-        self.tell("wrapped_keys", keys.into());
-        let frames = match header.kind() {
-            Kind::Bytes => format!("frames of {} bytes", header.frame_len().bytes()),
-            _ => format!("records of at most {} bytes", header.frame_len().bytes()),
-        };
-        self.lines.extend([
-            "format    datakey, version 1".to_owned(),
-            format!("suite     {}", header.suite()),
-            format!("kind      {}, {frames}", header.kind()),
-        ]);
+    let (value, told) = summary.tell(failed, plan.passed_over);
+    print::result(json, &value, &told)?;
+    match first {
+        None => Ok(()),
+        Some(code) => Err(Failure::Some {
+            failed,
+            count: plan.items.len() as u64,
+            code,
+        }),
     }
-
-    fn esdk(&mut self, header: &esdk::Header<'_>) {
-        let suite = header.suite();
-        self.begin("esdk", header.version(), suite.as_str());
-        self.tell("suite_id", format!("0x{:04X}", suite.id()).into());
-        self.tell("commits", suite.is_committing().into());
-        self.tell("signed", suite.is_signed().into());
-        self.tell("message_id", hex(header.message_id()).into());
-        let (frame_len, content) = match header.content() {
-            esdk::Content::Framed { frame_len } => (Some(frame_len), format!("frames of {frame_len} bytes")),
-            esdk::Content::NonFramed => (None, "not framed".to_owned()),
-        };
-        self.tell("frame_bytes", frame_len.into());
-        self.context(header.context_pairs());
-        let mut keys = Vec::new();
-        for key in header.encrypted_data_keys() {
-            let (id, len) = (key.provider_id(), key.ciphertext().len());
-            // The key ARN of AWS KMS is text; what other keyrings put there need not be.
-            let info = match str::from_utf8(key.provider_info()) {
-                Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
-                _ => format!("hex {}", hex(key.provider_info())),
-            };
-            self.pairs.push(format!("key       {id}: {info} ({len} bytes)"));
-            keys.push(json!({ "provider_id": id, "provider_info": info, "ciphertext_bytes": len }));
-        }
-        self.tell("encrypted_data_keys", keys.into());
-        let is = |is: bool, what: &'static str| if is { what } else { "no" };
-        self.lines.extend([
-            format!(
-                "format    AWS Encryption SDK, header version {}",
-                header.version()
-            ),
-            format!("suite     {suite} (0x{:04X})", suite.id()),
-            format!(
-                "kind      {content}, commits to its data key: {}, signed: {}",
-                is(suite.is_committing(), "yes"),
-                is(suite.is_signed(), "yes"),
-            ),
-            format!("id        {}", hex(header.message_id())),
-        ]);
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,32 +1,53 @@
 //! An interrupted command leaves no draft behind, which may hold what somebody found worth sealing.
+//!
+//! Most drafts have no name, and are gone with the process however it ends. This is for those that have one.
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process,
     sync::{Mutex, PoisonError},
 };
 
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 
-/// The draft of this process: a command has one output.
-static DRAFT: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// The named drafts of this process.
+static DRAFTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Takes note of a draft that is to go when the process is told to end.
 pub(crate) fn remember(draft: &Path) {
-    *DRAFT.lock().unwrap_or_else(PoisonError::into_inner) = Some(draft.to_owned());
+    drafts(|drafts| drafts.insert(draft.to_owned()));
 }
 
-/// Removes the draft and ends the process on SIGINT, SIGTERM or SIGHUP, with the exit code that shells give such an end.
-pub(crate) fn clean_up_on_signal(runtime: &Runtime) {
-    runtime.spawn(async {
-        let Ok(told) = signal() else {
-            return; // no handler could be installed, and the signal ends the process as ever
-        };
+/// The draft is no more, or has become the output.
+pub(crate) fn forget(draft: &Path) {
+    drafts(|drafts| drafts.remove(draft));
+}
+
+fn drafts<T>(with: impl FnOnce(&mut BTreeSet<PathBuf>) -> T) -> T {
+    with(&mut DRAFTS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Removes the drafts and ends the process when a signal says so, with the exit code that shells give such an end.
+pub(crate) fn clean_up_on_signal(runtime: &Handle) {
+    let _guard = runtime.enter();
+    // A file that becomes too long is then an error of the write, which names it.
+    #[cfg(unix)]
+    let too_long = raw::too_long();
+    let Ok(told) = any_signal() else {
+        return; // no handler could be installed, and the signal ends the process as ever
+    };
+    runtime.spawn(async move {
+        #[cfg(unix)]
+        let _caught = too_long;
         let code = told.await;
-        if let Some(draft) = &*DRAFT.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _it_may_be_in_its_place_already = fs::remove_file(draft);
-        }
-        process::exit(code);
+        drafts(|drafts| {
+            for draft in &*drafts {
+                let _it_may_be_in_its_place_already = fs::remove_file(draft);
+            }
+            // Under the lock: no draft is begun meanwhile.
+            process::exit(code)
+        })
     });
 }
 
@@ -35,35 +56,73 @@ pub(crate) fn clean_up_on_signal(runtime: &Runtime) {
 /// ignoring it.
 #[cfg(unix)]
 pub(crate) fn signal() -> std::io::Result<impl Future<Output = i32>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut hang_up = match hang_up_is_ignored() {
-        Some(false) => Some(signal(SignalKind::hangup())?),
-        _ => None,
-    };
-    Ok(async move {
-        let hung_up = async {
-            match &mut hang_up {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = hung_up => 128 + 1,
-            _ = interrupt.recv() => 128 + 2,
-            _ = terminate.recv() => 128 + 15,
-        }
-    })
+    use rustix::process::Signal;
+    raw::first_of(&[Signal::HUP, Signal::INT, Signal::TERM])
 }
 
-/// Whether the process was started to ignore SIGHUP; nothing where the system does not tell.
+/// The same for each signal that ends a process by default and can be caught.
 #[cfg(unix)]
-fn hang_up_is_ignored() -> Option<bool> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-    // The lowest bit is that of signal 1, SIGHUP.
-    let mask = u64::from_str_radix(ignored.trim(), 16).ok()?;
-    Some(mask & 1 == 1)
+fn any_signal() -> std::io::Result<impl Future<Output = i32>> {
+    use rustix::process::Signal;
+    raw::first_of(&[
+        Signal::HUP,
+        Signal::INT,
+        Signal::QUIT,
+        Signal::TERM,
+        Signal::ALARM,
+        Signal::USR1,
+        Signal::USR2,
+        Signal::VTALARM,
+        Signal::PROF,
+        Signal::XCPU,
+    ])
+}
+
+#[cfg(unix)]
+mod raw {
+    use std::{fs, io};
+
+    use futures_util::future::select_all;
+    use rustix::process::Signal;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    /// Waits for the first of these signals; those that the process was started to ignore stay ignored.
+    pub(super) fn first_of(signals: &[Signal]) -> io::Result<impl Future<Output = i32> + use<>> {
+        let ignored = ignored().unwrap_or(0);
+        let mut caught = Vec::new();
+        for number in signals.iter().map(|signal| signal.as_raw()) {
+            let bit = u32::try_from(number).unwrap_or(0).saturating_sub(1);
+            if ignored.checked_shr(bit).is_some_and(|mask| mask & 1 == 1) {
+                continue;
+            }
+            caught.push((number, signal(SignalKind::from_raw(number))?));
+        }
+        Ok(async move {
+            if caught.is_empty() {
+                return std::future::pending().await;
+            }
+            let waits = caught.into_iter().map(|(number, mut signal)| {
+                Box::pin(async move {
+                    signal.recv().await;
+                    number
+                })
+            });
+            let (number, ..) = select_all(waits).await;
+            number.saturating_add(128)
+        })
+    }
+
+    /// Catches SIGXFSZ, for as long as what is answered is kept.
+    pub(super) fn too_long() -> io::Result<tokio::signal::unix::Signal> {
+        signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))
+    }
+
+    /// The signals that the process was started to ignore, the lowest bit being signal 1; nothing where the system does not tell.
+    fn ignored() -> Option<u64> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(ignored.trim(), 16).ok()
+    }
 }
 
 #[cfg(not(unix))]
@@ -75,4 +134,9 @@ pub(crate) fn signal() -> std::io::Result<impl Future<Output = i32>> {
             Err(_) => std::future::pending().await,
         }
     })
+}
+
+#[cfg(not(unix))]
+fn any_signal() -> std::io::Result<impl Future<Output = i32>> {
+    signal()
 }

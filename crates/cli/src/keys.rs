@@ -1,36 +1,170 @@
-//! The provider that a command seals or opens with: a key file, or one or more KMS keys.
+//! The provider that a command seals or opens with: key files and KMS keys.
 #[cfg(feature = "account")]
 mod account;
 mod patience;
 
 use std::{sync::Arc, time::Duration};
 
-use datakey::{local::KeyFile, provider::KeyProvider, retry::Policy};
-use patience::never_opens;
+use datakey::{
+    kms::{KmsKeyId, KmsProvider},
+    local::{KeyFile, LocalKeys},
+    provider::KeyProvider,
+    retry::Policy,
+};
+use patience::{never_opens, patient};
 
-use crate::{args::KeyArgs, failure::Failure};
+use crate::{args::KeyArgs, failure::Failure, key_uri::KeyUri, settings::Settings};
 
-/// A provider of whichever kind was chosen.
+/// A provider of whichever kinds were chosen.
 pub(crate) type Provider = Arc<dyn KeyProvider>;
 
-/// The provider that the arguments choose.
-///
-/// # Errors
-/// When the key file cannot be used, or the AWS configuration is not valid.
-pub(crate) async fn provider(args: &KeyArgs) -> Result<Provider, Failure> {
-    if let Some(path) = &args.choice.key_file {
-        return Ok(Arc::new(KeyFile::open(path)?.into_keys()));
+/// Which keys, and how the KMS is reached: by the command line, else by the settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    pub(crate) keys: Vec<KeyUri>,
+    pub(crate) region: Option<String>,
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) timeout: Option<u64>,
+}
+
+impl Chosen {
+    /// What was chosen.
+    ///
+    /// # Errors
+    /// When no key is.
+    pub(crate) fn of(args: &KeyArgs, settings: &Settings) -> Result<Self, Failure> {
+        let mut keys = args.key.clone();
+        keys.extend(args.key_file.iter().cloned().map(KeyUri::Local));
+        keys.extend(args.kms_key.iter().cloned().map(KeyUri::Kms));
+        if keys.is_empty() {
+            keys.clone_from(&settings.keys);
+        }
+        if keys.is_empty() {
+            let path = settings.path.as_ref();
+            let file = path.map_or_else(String::new, |path| format!(", or as `key` in {}", path.display()));
+            return Err(Failure::Usage(format!(
+                "no key is named; say it with --key, in DATAKEY_KEY{file}. `datakey keygen FILE` makes a key file"
+            )));
+        }
+        Ok(Self {
+            keys,
+            region: args.region.clone().or_else(|| settings.region.clone()),
+            endpoint_url: args
+                .endpoint_url
+                .clone()
+                .or_else(|| settings.endpoint_url.clone()),
+            timeout: args.timeout.or(settings.timeout),
+        })
     }
+
+    /// The same for other keys.
+    pub(crate) fn with_keys(&self, keys: &[KeyUri]) -> Self {
+        Self {
+            keys: keys.to_vec(),
+            ..self.clone()
+        }
+    }
+
+    /// The retry policy, for as long as was said.
+    pub(crate) fn policy(&self) -> Policy {
+        policy(self.timeout)
+    }
+
+    /// A provider for each of the keys.
+    ///
+    /// # Errors
+    /// When a key file cannot be used, or the AWS configuration is not valid.
+    pub(crate) async fn wrappers(&self) -> Result<Vec<Wrapper>, Failure> {
+        let is_kms = |key: &KeyUri| matches!(key, KeyUri::Kms(_));
+        let mut kms = if self.keys.iter().any(is_kms) {
+            self.kms().await?
+        } else {
+            Vec::new()
+        }
+        .into_iter();
+        let mut wrappers = Vec::new();
+        for key in &self.keys {
+            match key {
+                KeyUri::Local(path) => wrappers.push(Wrapper::Local(KeyFile::open(path)?.into_keys())),
+                KeyUri::Kms(id) => wrappers.extend(
+                    kms.next()
+                        .map(|provider| Wrapper::Kms(Box::new(provider), id.clone())),
+                ),
+            }
+        }
+        Ok(wrappers)
+    }
+
+    /// The names of the keys of KMS.
+    #[cfg_attr(
+        not(feature = "account"),
+        expect(dead_code, reason = "there are none without an account")
+    )]
+    fn kms_keys(&self) -> impl Iterator<Item = &KmsKeyId> {
+        self.keys.iter().filter_map(|key| match key {
+            KeyUri::Kms(id) => Some(id),
+            KeyUri::Local(_) => None,
+        })
+    }
+
     #[cfg(feature = "account")]
-    return account::provider(args).await;
+    async fn kms(&self) -> Result<Vec<KmsProvider>, Failure> {
+        account::providers(self).await
+    }
+
     #[cfg(not(feature = "account"))]
-    Err(Failure::Usage(
-        "this build of the command has no keys of KMS: it is without the feature account, which is on by default".to_owned(),
-    ))
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    async fn kms(&self) -> Result<Vec<KmsProvider>, Failure> {
+        Err(Failure::Usage(
+            "this build of the command has no keys of KMS: it is without the feature account, which is on by default".to_owned(),
+        ))
+    }
+
+    /// One provider of all the keys: the first seals, and each opens.
+    ///
+    /// # Errors
+    /// As [`wrappers`](Self::wrappers).
+    pub(crate) async fn provider(&self) -> Result<Provider, Failure> {
+        let wrappers = self.wrappers().await?;
+        let mut providers: Vec<Provider> = wrappers.into_iter().map(Wrapper::into_provider).collect();
+        let is_one_file = matches!(self.keys.as_slice(), [KeyUri::Local(_)]);
+        match providers.pop() {
+            // There is nothing to be patient with.
+            Some(one) if is_one_file && providers.is_empty() => Ok(one),
+            last => {
+                providers.extend(last);
+                let several = patient(providers).map_err(|none| Failure::Usage(none.to_string()))?;
+                Ok(Arc::new(several))
+            }
+        }
+    }
+}
+
+/// A provider of one key, or of one key file.
+#[derive(Debug)]
+pub(crate) enum Wrapper {
+    Kms(Box<KmsProvider>, KmsKeyId),
+    Local(LocalKeys),
+}
+
+impl Wrapper {
+    pub(crate) fn into_provider(self) -> Provider {
+        match self {
+            Self::Kms(provider, _) => Arc::new(*provider),
+            Self::Local(keys) => Arc::new(keys),
+        }
+    }
+
+    pub(crate) fn provider(&self) -> &dyn KeyProvider {
+        match self {
+            Self::Kms(provider, _) => &**provider,
+            Self::Local(keys) => keys,
+        }
+    }
 }
 
 /// The retry policy, for as long as the arguments say: it is the time that ends it, and no number of failures.
-pub(crate) fn policy(timeout: Option<u64>) -> Policy {
+fn policy(timeout: Option<u64>) -> Policy {
     let policy = Policy::default()
         .with_max_attempts(u32::MAX)
         .with_breaker(never_opens());
@@ -61,7 +195,7 @@ mod tests {
     };
     use tokio::time::Instant;
 
-    use super::{patience::patient, *};
+    use super::*;
 
     /// Not for as long as it takes a breaker to open, nor for a number of attempts.
     #[tokio::test(start_paused = true)]

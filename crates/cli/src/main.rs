@@ -2,27 +2,44 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod armor;
 mod binding;
+mod cat;
 mod demo;
+mod each;
 mod failure;
 mod fake_kms;
 mod input;
 mod inspect;
 mod interrupt;
+mod key_uri;
 mod keygen;
 mod keys;
+mod manual;
 mod open;
 mod output;
+mod plan;
 mod print;
+mod progress;
+mod pump;
+mod records;
+mod rewrap;
 mod seal;
+mod session;
+mod settings;
+mod span;
+mod text;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, RecordsCommand},
     failure::Failure,
+    session::Session,
+    settings::Settings,
 };
 
 fn main() -> ExitCode {
@@ -60,19 +77,42 @@ fn what_is_wrong(error: &clap::Error) -> String {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Failure::other("the runtime cannot be started", source))?;
-    if matches!(cli.command, Command::Seal(_) | Command::Open(_)) {
-        interrupt::clean_up_on_signal(&runtime);
-    }
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Failure::other("the runtime cannot be started", source))
+    };
     match &cli.command {
-        Command::Demo(args) => runtime.block_on(demo::run(args, cli.json)),
-        Command::FakeKms(args) => runtime.block_on(fake_kms::run(args, cli.json)),
-        Command::Seal(args) => runtime.block_on(seal::run(args, cli.json)),
-        Command::Open(args) => runtime.block_on(open::run(args, cli.json)),
-        Command::Inspect(args) => inspect::run(args, cli.json),
+        Command::Demo(args) => runtime()?.block_on(demo::run(args, cli.json)),
+        Command::FakeKms(args) => runtime()?.block_on(fake_kms::run(args, cli.json)),
         Command::Keygen(args) => keygen::run(args, cli.json),
+        Command::Inspect(args) => inspect::run(args, cli.json),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::pages(args),
+        command => {
+            let settings = Settings::read(cli.config.as_ref())?;
+            with_keys(command, &runtime()?, settings, cli.json)
+        }
+    }
+}
+
+/// The commands that use keys.
+fn with_keys(command: &Command, runtime: &Runtime, settings: Settings, json: bool) -> Result<(), Failure> {
+    interrupt::clean_up_on_signal(runtime.handle());
+    let session = Session::new(runtime.handle().clone(), settings, json);
+    match command {
+        Command::Seal(args) => seal::run(args, &session),
+        Command::Open(args) => open::run(args, &session),
+        Command::Verify(args) => open::verify(args, &session),
+        Command::Rewrap(args) => rewrap::run(args, &session),
+        Command::Cat(args) => cat::run(args, &session),
+        Command::Records {
+            command: RecordsCommand::Seal(args),
+        } => seal::records(args, &session),
+        Command::Records {
+            command: RecordsCommand::Open(args),
+        } => open::records(args, &session),
+        _ => Err(Failure::Usage("the command uses no keys".to_owned())),
     }
 }

@@ -1,220 +1,243 @@
-//! `datakey open`.
-use std::{
-    io::{self, Read, Write as _},
-    path::Path,
-};
+//! `datakey open` and `datakey verify`.
+mod message;
 
-use datakey::{
-    Aad, EncryptionContext, Formats, Kind, MessageHeader, OpenError, OpenReader, Opener, OpeningKey,
-    RecordReader, SealedHeader, StreamError,
-    esdk::{CommitmentPolicy, OpenParams, own_context},
-};
-use serde_json::json;
+use std::path::Path;
 
+use serde_json::{Map, Value, json};
+
+pub(crate) use self::message::{Opened, Opening, Place};
 use crate::{
-    args::{OpenArgs, PolicyArg},
-    binding,
+    args::{OpenArgs, RecordsOpenArgs, ThreadArgs, VerifyArgs},
+    each::{Each, is_done},
     failure::Failure,
-    input::{self, Input},
-    keys,
-    output::{self, Output},
+    input,
+    output::{self, How, Output},
+    plan::{Item, Naming, Plan},
     print,
+    progress::Progress,
+    records,
+    seal::{names, others},
+    session::Session,
+    span::Span,
+    text,
 };
 
-/// What was opened.
-#[derive(Default)]
-struct Opened {
-    bytes: u64,
-    records: Option<u64>,
+/// What became of a file.
+enum Done {
+    Now(Opened),
+    Before,
 }
 
-/// Opens the input to the output, whole or not at all.
-pub(crate) async fn run(args: &OpenArgs, json: bool) -> Result<(), Failure> {
-    let expected = binding::context(&args.binding)?;
-    let aad = binding::associated_data(&args.binding)?;
-    let place = input::output_for_open(&args.input, args.output.output.as_deref())?;
-    let mut output = Output::start(&place, args.output.force)?;
-    let mut source = Input::open(&args.input, json)?;
-    let params = params(args);
-    let header = SealedHeader::read_within(&mut source, params.max_encrypted_data_keys())
-        .map_err(|error| Failure::from_read(&args.input, error))?;
-    let to_stdout = matches!(output, Output::Stdout(_));
-    let has_records = check(args, &header.header(), &aad, to_stdout)?;
-    let opener = opener(args, params).await?;
-    let key = if args.danger_any_context {
-        opener
-            .danger_key_of_any_context(header.header(), Aad::new(&aad))
-            .await?
-    } else {
-        opener.key_of(&expected, header.header(), Aad::new(&aad)).await?
-    };
-
-    let job = Job {
-        args,
-        header: &header,
-        key: &key,
-        aad: Aad::new(&aad),
-        params: &params,
-        place: &place,
-    };
-    let opened = if has_records {
-        job.records(&mut source, &mut output)?
-    } else {
-        job.bytes(&mut source, &mut output)?
-    };
-    drop(source);
-    output.commit()?;
-    report(&place, &own_context(key.context()), &opened, to_stdout, json)
-}
-
-/// How messages of the AWS Encryption SDK are opened. A signed one is let through as it comes, since the file appears only when
-/// its signature is verified.
-fn params(args: &OpenArgs) -> OpenParams {
-    let policy = match args.commitment_policy {
-        PolicyArg::Require => CommitmentPolicy::RequireEncryptRequireDecrypt,
-        PolicyArg::Allow => CommitmentPolicy::RequireEncryptAllowDecrypt,
-        PolicyArg::Forbid => CommitmentPolicy::ForbidEncryptAllowDecrypt,
-    };
-    let limit = args.max_encrypted_data_keys.unwrap_or(u16::MAX);
-    OpenParams::new()
-        .with_commitment_policy(policy)
-        .with_max_encrypted_data_keys(limit.into())
-        .danger_release_before_signature()
-}
-
-/// Whether the message has records; and whether it has a place for what the arguments say. All that is known from the header,
-/// before any key service is asked.
-fn check(args: &OpenArgs, header: &MessageHeader<'_>, aad: &[u8], to_stdout: bool) -> Result<bool, Failure> {
-    let refused = |why: &str| Err(Failure::Usage(why.to_owned()));
-    let has_records = header
-        .datakey()
-        .is_some_and(|header| header.kind() != Kind::Bytes);
-    if args.record.is_some() && !has_records {
-        return refused(
-            "the message was not sealed with --lines and has no records; open it without --record",
-        );
+/// Opens each input to its output, whole or not at all.
+pub(crate) fn run(args: &OpenArgs, session: &Session) -> Result<(), Failure> {
+    if let Some(record) = args.record {
+        return one_record(args, record, session);
     }
-    if let MessageHeader::Esdk(header) = header {
-        if !aad.is_empty() {
-            return refused(
-                "the message is of the AWS Encryption SDK and has no associated data; open it without",
-            );
+    let naming = Naming {
+        is_input: &input::is_sealed_name,
+        result: &input::opened_name,
+    };
+    let plan = Plan::new(&args.inputs, args.output.output.as_deref(), &naming)?;
+    let how = How::plain(args.output.force);
+    let opening = Opening::new(&args.key, &args.expected, &args.reader, session)?;
+    let each = each(&plan, &args.threads, session);
+    let outcome = each.run(|item, threads| {
+        if args.output.resume && is_done(&item.input, &item.output)? {
+            return Ok(Done::Before);
         }
-        if to_stdout && header.suite().is_signed() {
-            return refused(
-                "the message is signed, and what goes to standard output would be out before its signature is verified; \
-                 name a file with --output",
-            );
-        }
+        let place = Place {
+            input: &item.input,
+            output: &item.output,
+        };
+        let start = || {
+            if plan.is_many {
+                Output::start_in_folders(&item.output, how)
+            } else {
+                Output::start(&item.output, how)
+            }
+        };
+        opening
+            .file(&place, threads, &each.progress, start)
+            .map(Done::Now)
+    });
+    if plan.is_many {
+        let told = Told {
+            verb: "opened",
+            plan: &plan,
+        };
+        told.many(&outcome.done, outcome.failed, session.json)?;
+    } else if let ([(_, done)], Some(item)) = (outcome.done.as_slice(), plan.items.first()) {
+        report(&item.output, done, session.json)?;
     }
-    Ok(has_records)
+    outcome.into_result()
 }
 
-async fn opener(args: &OpenArgs, params: OpenParams) -> Result<Opener, Failure> {
-    Opener::builder(keys::provider(&args.key).await?)
-        .formats(Formats::both(params))
-        .retry(keys::policy(args.key.timeout))
-        .build()
-        .map_err(|error| Failure::other("the opener cannot be built", error))
+/// Opens each input, and writes nothing.
+pub(crate) fn verify(args: &VerifyArgs, session: &Session) -> Result<(), Failure> {
+    let plan = Plan::without_outputs(&args.inputs, &input::is_sealed_name)?;
+    let opening = Opening::new(&args.key, &args.expected, &args.reader, session)?;
+    let each = each(&plan, &args.threads, session);
+    let outcome = each.run(|item, threads| {
+        let place = Place {
+            input: &item.input,
+            output: Path::new(""),
+        };
+        let opened = opening.file(&place, threads, &each.progress, || Ok(Output::nowhere()));
+        opened.map(Done::Now)
+    });
+    if plan.is_many {
+        let told = Told {
+            verb: "verified",
+            plan: &plan,
+        };
+        told.many(&outcome.done, outcome.failed, session.json)?;
+    } else if let ([(_, Done::Now(opened))], Some(item)) = (outcome.done.as_slice(), plan.items.first()) {
+        verified(item, opened, session.json)?;
+    }
+    outcome.into_result()
 }
 
-fn report(
-    place: &Path,
-    context: &EncryptionContext,
-    opened: &Opened,
-    to_stdout: bool,
-    json: bool,
-) -> Result<(), Failure> {
-    let pairs: serde_json::Map<_, _> = context
+fn each<'p>(plan: &'p Plan, threads: &ThreadArgs, session: &Session) -> Each<'p> {
+    Each {
+        progress: Progress::new(plan.bytes(), plan.items.len() as u64, session.json),
+        plan,
+        threads: session.threads(threads),
+        files_at_once: session.files_at_once(threads),
+        is_sealing: false,
+        json: session.json,
+    }
+}
+
+/// `--record`, of one input.
+fn one_record(args: &OpenArgs, record: u64, session: &Session) -> Result<(), Failure> {
+    let [input] = args.inputs.as_slice() else {
+        return Err(Failure::Usage("--record is of one message".to_owned()));
+    };
+    let end = record.checked_add(1);
+    let opening = records::RecordsOpening {
+        input,
+        output: args.output.output.as_deref(),
+        force: args.output.force,
+        index: &[Span { start: record, end }],
+        // As it is, without a line feed.
+        is_bare: true,
+        key: &args.key,
+        expected: &args.expected,
+    };
+    records::open(&opening, session)
+}
+
+/// `datakey records open`.
+pub(crate) fn records(args: &RecordsOpenArgs, session: &Session) -> Result<(), Failure> {
+    let opening = records::RecordsOpening {
+        input: &args.input,
+        output: args.output.as_deref(),
+        force: args.force,
+        index: &args.index,
+        is_bare: false,
+        key: &args.key,
+        expected: &args.expected,
+    };
+    records::open(&opening, session)
+}
+
+fn values(opened: &Opened) -> Map<String, Value> {
+    let pairs: Map<String, Value> = opened
+        .context
         .iter()
         .map(|(key, value)| (key.to_owned(), value.into()))
         .collect();
-    let value = json!({
-        "output": output::shown(place),
-        "plaintext_bytes": opened.bytes,
-        "records": opened.records,
-        "encryption_context": pairs,
-    });
-    let records = opened
+    let mut values = Map::new();
+    values.insert("plaintext_bytes".to_owned(), opened.bytes.into());
+    values.insert("records".to_owned(), opened.records.into());
+    values.insert("encryption_context".to_owned(), pairs.into());
+    values
+}
+
+fn amount(opened: &Opened) -> String {
+    let of_records = opened
         .records
-        .map(|count| format!(" in {}", print::counted(count, "record")))
+        .map(|count| format!(" in {}", text::counted(count, "record")))
         .unwrap_or_default();
-    let bytes = print::counted(opened.bytes, "byte");
-    let text = format!("opened {bytes}{records} to {}", output::named(place));
-    if to_stdout {
-        print::note(json, &value, &text);
+    format!("{}{of_records}", text::counted(opened.bytes, "byte"))
+}
+
+/// Tells what was opened: where it went to standard output, on standard error.
+pub(crate) fn tell(place: &Path, opened: &Opened, json: bool) -> Result<(), Failure> {
+    let mut values = values(opened);
+    text::path_in(&mut values, "output", place);
+    let told = format!("opened {} to {}", amount(opened), output::named(place));
+    if output::is_stdout(place) {
+        print::note(json, &values.into(), &told);
         return Ok(());
     }
-    print::result(json, &value, &text)
+    print::done(json, &values.into(), &told)
 }
 
-struct Job<'a> {
-    args: &'a OpenArgs,
-    header: &'a SealedHeader,
-    key: &'a OpeningKey,
-    aad: Aad<'a>,
-    params: &'a OpenParams,
-    place: &'a Path,
+fn report(place: &Path, done: &Done, json: bool) -> Result<(), Failure> {
+    match done {
+        Done::Now(opened) => tell(place, opened, json),
+        Done::Before => {
+            let mut values = Map::new();
+            text::path_in(&mut values, "output", place);
+            values.insert("already".to_owned(), true.into());
+            let told = format!("{} is there already", output::named(place));
+            print::done(json, &values.into(), &told)
+        }
+    }
 }
 
-impl Job<'_> {
-    fn bytes(&self, source: &mut Input, output: &mut Output) -> Result<Opened, Failure> {
-        let reader = OpenReader::with_esdk_params(self.key, self.header, self.aad, self.params, source);
-        let mut reader = reader.map_err(|error| self.read_error(error))?;
-        let mut opened = Opened::default();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let read = match reader.read(&mut buffer) {
-                Ok(0) => return Ok(opened),
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.read_error(error)),
+fn verified(item: &Item, opened: &Opened, json: bool) -> Result<(), Failure> {
+    let mut values = values(opened);
+    text::path_in(&mut values, "input", &item.input);
+    values.insert("authentic".to_owned(), true.into());
+    let name = if item.input == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        text::path(&item.input)
+    };
+    let told = format!("{name} is authentic and whole: {}", amount(opened));
+    print::result(json, &values.into(), &told)
+}
+
+/// What was done to several files.
+struct Told<'t> {
+    verb: &'static str,
+    plan: &'t Plan,
+}
+
+impl Told<'_> {
+    fn many(&self, done: &[(usize, Done)], failed: u64, json: bool) -> Result<(), Failure> {
+        let (mut files, mut total, mut now, mut before) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+        for (index, file) in done {
+            let Some(item) = self.plan.items.get(*index) else {
+                continue;
             };
-            let portion = buffer.get(..read).unwrap_or_default();
-            output
-                .write_all(portion)
-                .map_err(|error| Failure::write(self.place, error))?;
-            opened.bytes = opened.bytes.saturating_add(read as u64);
-        }
-    }
-
-    /// Each record becomes a line, or the one that was asked for becomes the output. The whole message is read in
-    /// either case, since only its end proves that the record's place in it is right.
-    fn records(&self, source: &mut Input, output: &mut Output) -> Result<Opened, Failure> {
-        let mut reader = RecordReader::new(self.key, self.header, self.aad, source)
-            .map_err(|error| self.read_error(error))?;
-        let (mut record, mut index) = (Vec::new(), 0_u64);
-        let mut opened = Opened {
-            records: Some(0),
-            ..Opened::default()
-        };
-        while reader
-            .next_record(&mut record)
-            .map_err(|error| self.read_error(error))?
-        {
-            let wanted = self.args.record.is_none_or(|wanted| wanted == index);
-            if wanted {
-                if self.args.record.is_none() {
-                    record.push(b'\n');
+            let mut values = names(item);
+            match file {
+                Done::Now(opened) => {
+                    total = total.saturating_add(opened.bytes);
+                    now = now.saturating_add(1);
+                    values.extend(self::values(opened));
                 }
-                output
-                    .write_all(&record)
-                    .map_err(|error| Failure::write(self.place, error))?;
-                opened.bytes = opened.bytes.saturating_add(record.len() as u64);
-                opened.records = opened.records.map(|count| count.saturating_add(1));
+                Done::Before => {
+                    before = before.saturating_add(1);
+                    values.insert("already".to_owned(), true.into());
+                }
             }
-            index = index.saturating_add(1);
+            if json {
+                files.push(Value::from(values));
+            }
         }
-        match self.args.record {
-            Some(wanted) if wanted >= index => Err(Failure::Open(OpenError::NoSuchRecord {
-                index: wanted,
-                count: index,
-            })),
-            _ => Ok(opened),
+        let passed_over = self.plan.passed_over;
+        let mut value = json!({
+            "files": files, "already": before, "failed": failed, "passed_over": passed_over, "plaintext_bytes": total,
+        });
+        if let Some(values) = value.as_object_mut() {
+            values.insert(self.verb.to_owned(), now.into());
         }
-    }
-
-    fn read_error(&self, error: impl Into<StreamError>) -> Failure {
-        Failure::from_read(&self.args.input, error)
+        let (files, bytes) = (text::counted(now, "file"), text::counted(total, "byte"));
+        let told = format!("{} {files}, {bytes}{}", self.verb, others(before, passed_over));
+        print::done(json, &value, &told)
     }
 }

@@ -3,16 +3,11 @@ use std::io::{self, Write as _};
 
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, text};
 
-/// Prints text or JSON on standard output. A closed pipe is the reader's choice, not an error.
+/// Prints text or JSON on standard output, for which the command was run. A closed pipe is the reader's choice, not an error.
 pub(crate) fn result(json: bool, value: &Value, text: &str) -> Result<(), Failure> {
-    let line = if json {
-        value.to_string()
-    } else {
-        text.trim_end().to_owned()
-    };
-    match writeln!(io::stdout().lock(), "{line}") {
+    match on_stdout(json, value, text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::write(std::path::Path::new("-"), error))
         }
@@ -20,19 +15,60 @@ pub(crate) fn result(json: bool, value: &Value, text: &str) -> Result<(), Failur
     }
 }
 
-/// `1 record`, `2 records`.
-pub(crate) fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
+/// Prints what was done, when it was done. That it cannot be told does not undo it: only whoever asked for JSON, and so reads it,
+/// learns that in the exit code.
+pub(crate) fn done(json: bool, value: &Value, text: &str) -> Result<(), Failure> {
+    match on_stdout(json, value, text) {
+        Err(error) if json && error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Untold { source: error })
+        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _nobody_reads_it = writeln!(io::stderr().lock(), "{text}");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn on_stdout(json: bool, value: &Value, text: &str) -> io::Result<()> {
+    let line = if json {
+        text::json(value)
+    } else {
+        text.trim_end().to_owned()
+    };
+    if line.is_empty() {
+        return Ok(()); // a list of nothing
+    }
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
 }
 
 /// Prints what was done on standard error, so that it never mixes with bytes on standard output.
 pub(crate) fn note(json: bool, value: &Value, text: &str) {
-    let line = if json { value.to_string() } else { text.to_owned() };
+    let line = if json { text::json(value) } else { text.to_owned() };
     let _nobody_reads_it = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Prints why a command failed.
+/// Prints why a command failed, or why one of several files did.
 pub(crate) fn failure(failure: &Failure, json: bool) {
-    note(json, &failure.to_json(), &format!("error: {}", failure.chain()));
+    if matches!(failure, Failure::ReaderGone) {
+        return;
+    }
+    let mut said = format!("error: {}", text::tame(&failure.chain()));
+    if let Some(next) = failure.next() {
+        said = format!("{said}\n  next: {next}");
+    }
+    note(json, &failure.to_json(), &said);
+}
+
+/// Prints what is neither text nor JSON of a command, such as a script.
+pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::write(std::path::Path::new("-"), error))
+        }
+        _ => Ok(()),
+    }
 }

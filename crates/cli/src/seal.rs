@@ -1,192 +1,226 @@
 //! `datakey seal`.
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+mod message;
 
-use datakey::{Aad, EncryptionContext, Format, Params, Sealer, StreamError, Suite, esdk};
-use serde_json::json;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
 
 use crate::{
-    args::{FormatArg, SealArgs, SuiteArg},
-    binding,
+    args::{FormatArg, RecordsSealArgs, RecordsShape, SealArgs},
+    each::{Each, is_done},
     failure::Failure,
-    input::{self, Input},
-    keys::{self, Provider},
-    output::{self, Output},
+    input,
+    output::{self, How, Secrecy},
+    plan::{Item, Naming, Plan},
     print,
+    progress::Progress,
+    records::{self, RecordsSealing},
+    session::Session,
+    text,
 };
 
-/// The longest line, in bytes: a record has at most as many. No more of a line is held in memory.
-const MAX_LINE: u64 = 1 << 24;
+pub(crate) use self::message::{SealChoice, Sealing, format};
 
-/// What was sealed.
-struct Sealed {
-    bytes: u64,
-    records: Option<u32>,
+/// What became of a file.
+enum Sealed {
+    Now { bytes: u64 },
+    Before,
 }
 
-/// Seals the input to the output, whole or not at all.
-pub(crate) async fn run(args: &SealArgs, json: bool) -> Result<(), Failure> {
-    let format = format(args)?;
-    let context = binding::context(&args.binding)?;
-    let aad = binding::associated_data(&args.binding)?;
-    let place = input::output_for_seal(&args.input, args.output.output.as_deref(), args.format);
-    let output = Output::start(&place, args.output.force)?;
-    let mut source = Input::open(&args.input, json)?;
-    let sealer = sealer(keys::provider(&args.key).await?, format, args)?;
-    let to_stdout = matches!(output, Output::Stdout(_));
-
-    let job = Job {
-        args,
-        sealer,
-        context: &context,
-        aad: Aad::new(&aad),
-        place: &place,
+/// Seals each input, whole or not at all.
+pub(crate) fn run(args: &SealArgs, session: &Session) -> Result<(), Failure> {
+    if args.lines {
+        return lines(args, session);
+    }
+    let choice = SealChoice {
+        format: args.format,
+        suite: args.suite,
+        key: &args.key,
+        binding: &args.binding,
     };
-    let (sealed, output) = if args.lines {
-        job.lines(&mut source, output).await?
-    } else {
-        job.bytes(&mut source, output).await?
+    let format = format(&choice, &session.settings)?;
+    let naming = Naming {
+        is_input: &|path| !input::is_sealed_name(path),
+        result: &|path| Ok(input::sealed_name(path, args.format)),
     };
-    drop(source);
-    output.commit()?;
+    let plan = Plan::new(&args.inputs, args.output.output.as_deref(), &naming)?;
+    let how = How {
+        replace: args.output.force,
+        secrecy: Secrecy::Sealed,
+        armor: args.armor,
+    };
+    if let ([only], false) = (plan.items.as_slice(), plan.is_many) {
+        // Before any key service is asked.
+        message::check_ends(only, how, args.output.resume)?;
+    }
+    let each = Each {
+        progress: Progress::new(plan.bytes(), plan.items.len() as u64, session.json),
+        plan: &plan,
+        threads: session.threads(&args.threads),
+        files_at_once: session.files_at_once(&args.threads),
+        is_sealing: true,
+        json: session.json,
+    };
+    let sealing = Sealing::new(&choice, format, how, session)?;
+    let outcome = each.run(|item, threads| {
+        if args.output.resume && is_done(&item.input, &item.output)? {
+            return Ok(Sealed::Before);
+        }
+        let bytes = sealing.file(item, threads, &each.progress)?;
+        Ok(Sealed::Now { bytes })
+    });
+    if plan.is_many {
+        many(&plan, &outcome.done, outcome.failed, session.json)?;
+    } else if let [(_, sealed)] = outcome.done.as_slice() {
+        one(&plan, sealed, session.json)?;
+    }
+    outcome.into_result()
+}
 
-    let shown = output::shown(&place);
-    let value = json!({ "output": shown, "plaintext_bytes": sealed.bytes, "records": sealed.records });
-    let records = sealed
-        .records
-        .map(|count| format!(" in {}", print::counted(count.into(), "record")))
+/// `--lines`, of one input.
+fn lines(args: &SealArgs, session: &Session) -> Result<(), Failure> {
+    if args.format == FormatArg::Esdk {
+        let refused = "--format esdk has no records: seal without --lines, or use --format datakey";
+        return Err(Failure::Usage(refused.to_owned()));
+    }
+    let [input] = args.inputs.as_slice() else {
+        let refused = "--lines takes one input: seal them one by one with `datakey records seal`";
+        return Err(Failure::Usage(refused.to_owned()));
+    };
+    let sealing = RecordsSealing {
+        input,
+        output: args.output.output.as_deref(),
+        force: args.output.force,
+        shape: RecordsShape::Lines,
+        suite: args.suite,
+        armor: args.armor,
+        key: &args.key,
+        binding: &args.binding,
+    };
+    records::seal(&sealing, session)
+}
+
+/// `datakey records seal`.
+pub(crate) fn records(args: &RecordsSealArgs, session: &Session) -> Result<(), Failure> {
+    let by_name = || match args.input.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => RecordsShape::Csv,
+        Some("ndjson" | "jsonl") => RecordsShape::Ndjson,
+        _ => RecordsShape::Lines,
+    };
+    let sealing = RecordsSealing {
+        input: &args.input,
+        output: args.output.as_deref(),
+        force: args.force,
+        shape: args.shape.unwrap_or_else(by_name),
+        suite: args.suite,
+        armor: args.armor,
+        key: &args.key,
+        binding: &args.binding,
+    };
+    records::seal(&sealing, session)
+}
+
+fn one(plan: &Plan, sealed: &Sealed, json: bool) -> Result<(), Failure> {
+    let place = plan.items.first().map_or(Path::new("-"), |item| &item.output);
+    let bytes = match sealed {
+        Sealed::Now { bytes } => *bytes,
+        Sealed::Before => {
+            let mut values = Map::new();
+            text::path_in(&mut values, "output", place);
+            values.insert("already".to_owned(), true.into());
+            let told = format!("{} is there already", output::named(place));
+            return print::done(json, &values.into(), &told);
+        }
+    };
+    report(place, bytes, None, json)
+}
+
+/// Tells what was sealed: where the result went to standard output, on standard error.
+pub(crate) fn report(place: &Path, bytes: u64, records: Option<u64>, json: bool) -> Result<(), Failure> {
+    let mut values = Map::new();
+    text::path_in(&mut values, "output", place);
+    values.insert("plaintext_bytes".to_owned(), bytes.into());
+    values.insert("records".to_owned(), records.into());
+    let of_records = records
+        .map(|count| format!(" in {}", text::counted(count, "record")))
         .unwrap_or_default();
-    let bytes = print::counted(sealed.bytes, "byte");
-    let text = format!("sealed {bytes}{records} to {}", output::named(&place));
-    if to_stdout {
-        print::note(json, &value, &text);
+    let bytes = text::counted(bytes, "byte");
+    let told = format!("sealed {bytes}{of_records} to {}", output::named(place));
+    if output::is_stdout(place) {
+        print::note(json, &values.into(), &told);
         return Ok(());
     }
-    print::result(json, &value, &text)
+    print::done(json, &values.into(), &told)
 }
 
-/// The format that the arguments choose, all of which it has a place for.
-fn format(args: &SealArgs) -> Result<Format, Failure> {
-    use SuiteArg::{Aes256Gcm, ChaCha20Poly1305, CommitKey, CommitKeyEcdsaP384};
-    let refused = |why: &str| Err(Failure::Usage(why.to_owned()));
-    if args.format == FormatArg::Esdk {
-        if args.key.choice.key_file.is_some() {
-            return refused(
-                "a message of --format esdk is sealed under keys of AWS KMS: name them with --kms-key",
-            );
-        }
-        if args.binding.aad.is_some() || args.binding.aad_file.is_some() {
-            return refused(
-                "--format esdk has no associated data: bind what has few values with --context, and put the rest into \
-                 what is sealed; or use --format datakey",
-            );
-        }
-        if args.lines {
-            return refused("--format esdk has no records: seal without --lines, or use --format datakey");
-        }
-    }
-    let datakey = |suite| Format::Datakey(Params::new().with_suite(suite));
-    let esdk = |suite| Format::Esdk(esdk::Params::new().with_suite(suite));
-    match (args.format, args.suite) {
-        (FormatArg::Datakey, None | Some(ChaCha20Poly1305)) => Ok(datakey(Suite::ChaCha20Poly1305)),
-        (FormatArg::Datakey, Some(Aes256Gcm)) => Ok(datakey(Suite::Aes256Gcm)),
-        (FormatArg::Esdk, None | Some(CommitKeyEcdsaP384)) => {
-            Ok(esdk(esdk::Suite::Aes256GcmHkdfSha512CommitKeyEcdsaP384))
-        }
-        (FormatArg::Esdk, Some(CommitKey)) => Ok(esdk(esdk::Suite::Aes256GcmHkdfSha512CommitKey)),
-        (FormatArg::Datakey, Some(_)) => refused(
-            "the suites of --format datakey are chacha20-poly1305 and aes-256-gcm; commit-key and \
-             commit-key-ecdsa-p384 are for --format esdk",
-        ),
-        (FormatArg::Esdk, Some(_)) => refused(
-            "the suites of --format esdk are commit-key-ecdsa-p384 and commit-key; chacha20-poly1305 and aes-256-gcm are \
-             for --format datakey",
-        ),
-    }
-}
-
-fn sealer(provider: Provider, format: Format, args: &SealArgs) -> Result<Sealer, Failure> {
-    Sealer::builder(provider)
-        .format(format)
-        .retry(keys::policy(args.key.timeout))
-        .build()
-        .map_err(|error| Failure::other("the sealer cannot be built", error))
-}
-
-struct Job<'a> {
-    args: &'a SealArgs,
-    sealer: Sealer,
-    context: &'a EncryptionContext,
-    aad: Aad<'a>,
-    place: &'a std::path::Path,
-}
-
-impl Job<'_> {
-    async fn bytes(&self, source: &mut Input, output: Output) -> Result<(Sealed, Output), Failure> {
-        let writer = self.sealer.writer(self.context, self.aad, None, output).await;
-        let mut writer = writer.map_err(|error| self.write_error(error))?;
-        let bytes = copy(source, &mut writer, self.args, self.place)?;
-        let output = writer.finish().map_err(|error| self.write_error(error))?;
-        Ok((Sealed { bytes, records: None }, output))
-    }
-
-    /// Each line is a record, without the line feed that ends it.
-    async fn lines(&self, source: &mut Input, output: Output) -> Result<(Sealed, Output), Failure> {
-        let writer = self
-            .sealer
-            .record_writer(self.context, self.aad, None, output)
-            .await;
-        let mut writer = writer.map_err(|error| self.write_error(error))?;
-        let mut lines = BufReader::with_capacity(1 << 20, source);
-        let (mut line, mut bytes) = (Vec::new(), 0_u64);
-        loop {
-            line.clear();
-            let read = (&mut lines)
-                .take(MAX_LINE + 2)
-                .read_until(b'\n', &mut line)
-                .map_err(|error| Failure::read(&self.args.input, error))?;
-            if read == 0 {
-                break;
-            }
-            let record = line.strip_suffix(b"\n").unwrap_or(&line);
-            if record.len() as u64 > MAX_LINE {
-                return Err(Failure::Usage(format!(
-                    "line {number} of the input is longer than {MAX_LINE} bytes, the limit of a record; seal it \
-                     without --lines",
-                    number = u64::from(writer.count()).saturating_add(1)
-                )));
-            }
-            bytes = bytes.saturating_add(record.len() as u64);
-            writer.push(record).map_err(|error| self.write_error(error))?;
-        }
-        let records = Some(writer.count());
-        let output = writer.finish().map_err(|error| self.write_error(error))?;
-        Ok((Sealed { bytes, records }, output))
-    }
-
-    fn write_error(&self, error: StreamError) -> Failure {
-        Failure::from_write(self.place, error)
-    }
-}
-
-/// Copies, telling errors of the two sides apart.
-fn copy(
-    from: &mut impl Read,
-    to: &mut impl Write,
-    args: &SealArgs,
-    place: &std::path::Path,
-) -> Result<u64, Failure> {
-    let mut buffer = vec![0; 1 << 20];
-    let mut total = 0_u64;
-    loop {
-        let read = match from.read(&mut buffer) {
-            Ok(0) => return Ok(total),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Failure::read(&args.input, error)),
+fn many(plan: &Plan, done: &[(usize, Sealed)], failed: u64, json: bool) -> Result<(), Failure> {
+    let (mut files, mut total, mut sealed, mut before) = (Vec::new(), 0_u64, 0_u64, 0_u64);
+    for (index, file) in done {
+        let Some(item) = plan.items.get(*index) else {
+            continue;
         };
-        let portion = buffer.get(..read).unwrap_or_default();
-        to.write_all(portion)
-            .map_err(|error| Failure::from_write(place, error))?;
-        total = total.saturating_add(read as u64);
+        let mut values = names(item);
+        match file {
+            Sealed::Now { bytes } => {
+                total = total.saturating_add(*bytes);
+                sealed = sealed.saturating_add(1);
+                values.insert("plaintext_bytes".to_owned(), (*bytes).into());
+            }
+            Sealed::Before => {
+                before = before.saturating_add(1);
+                values.insert("already".to_owned(), true.into());
+            }
+        }
+        if json {
+            files.push(Value::from(values));
+        }
+    }
+    let value = json!({
+        "files": files, "sealed": sealed, "already": before, "failed": failed, "passed_over": plan.passed_over,
+        "plaintext_bytes": total,
+    });
+    let mut told = format!(
+        "sealed {}, {}",
+        text::counted(sealed, "file"),
+        text::counted(total, "byte")
+    );
+    told.push_str(&others(before, plan.passed_over));
+    print::done(json, &value, &told)
+}
+
+/// The names of a file and its result, for JSON.
+pub(crate) fn names(item: &Item) -> Map<String, Value> {
+    let mut values = Map::new();
+    text::path_in(&mut values, "input", &item.input);
+    text::path_in(&mut values, "output", &item.output);
+    values
+}
+
+/// What else there was.
+pub(crate) fn others(before: u64, passed_over: u64) -> String {
+    let mut told = String::new();
+    if before > 0 {
+        let were = if before == 1 { "was" } else { "were" };
+        told.push_str(&format!("; {before} {were} there already"));
+    }
+    if passed_over > 0 {
+        told.push_str(&format!(
+            "; passed over {} in folders",
+            text::counted(passed_over, "other file")
+        ));
+    }
+    told
+}
+
+/// The output of a file sealed in datakey's own format, if none was named.
+pub(crate) fn place_of(input: &Path, named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let naming = Naming {
+        is_input: &|_path| true,
+        result: &|path| Ok(input::sealed_name(path, FormatArg::Datakey)),
+    };
+    let plan = Plan::new(&[input.to_owned()], named, &naming)?;
+    match plan.items.into_iter().next() {
+        Some(item) if !plan.is_many => Ok(item.output),
+        _ => Err(Failure::read(input, std::io::ErrorKind::IsADirectory.into())),
     }
 }

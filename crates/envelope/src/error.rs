@@ -129,6 +129,15 @@ pub enum SealError {
         /// The length of what is to be written, in bytes.
         needed: usize,
     },
+    /// A piece is not as long as it must be: whole frames where more comes after it, something where something came before it, and
+    /// what was said of it before.
+    #[error(
+        "a piece has {len} bytes, which is not what was said of it, or not whole frames; cut the plaintext at multiples of the frame length"
+    )]
+    PieceLength {
+        /// Its length, in bytes.
+        len: usize,
+    },
     /// More than [`MAX_RECORDS`](crate::MAX_RECORDS).
     #[error("{}; start another message", Rule::RecordCount)]
     TooManyRecords,

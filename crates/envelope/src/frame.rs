@@ -76,7 +76,6 @@ impl FrameSealer {
     }
 
     /// Writes the frame of this number, which must be written only once, into as many bytes as it takes.
-    #[cfg(feature = "std")]
     pub(crate) fn seal_at(
         &self,
         number: u64,

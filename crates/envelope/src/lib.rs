@@ -60,6 +60,7 @@
 //! | bytes in memory | `SealingKey::seal` | `OpeningKey::open` |
 //! | much in memory, and several threads | `SealingKey::seal_on_threads` | `OpeningKey::open_on_threads` |
 //! | a stream, or more than fits into memory | `SealingKey::stream_sealer` | `OpeningKey::stream_opener` |
+//! | a large file, and several threads | `SealingKey::piece_sealer` | `OpeningKey::piece_opener` |
 //! | a file, or whatever is `Read` and `Write` | `SealingKey::writer` | `read_header`, then `OpeningKey::reader` |
 //! | many small records | `SealingKey::seal_records` | `OpeningKey::open_records` |
 //! | records as they come | `SealingKey::record_sealer` | `OpeningKey::record_opener` |
@@ -145,6 +146,8 @@ mod io;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod open;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod pieces;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod salt;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod schedule;
@@ -173,6 +176,8 @@ pub use limits::{
 };
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use open::{OpeningKey, RecordIndex, RecordOpener, StreamOpener};
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+pub use pieces::{PieceOpener, PieceSealer, SealedPiece, UnsealedPiece};
 pub use plan::{EndPlan, RangePlan};
 pub use refs::{ContextPairs, WrappedKeyRef, WrappedKeyRefs};
 pub use rewrap::RewrapError;

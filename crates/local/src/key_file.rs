@@ -126,6 +126,16 @@ impl KeyFile {
         }
     }
 
+    /// Writes the text of a key file somewhere else than into a file. Where it ends up, it must be for its owner only: a file that is
+    /// open to others is refused when it is [read](Self::open).
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_to(keys: &LocalKeys, out: &mut impl io::Write) -> io::Result<()> {
+        out.write_all(format::render(keys).as_bytes())?;
+        out.flush()
+    }
+
     /// Reads a key file.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod debug_builds;
 mod format_text;
 mod fuzz_smoke;
 mod limits;
+mod pieces;
 mod properties;
 mod random_access;
 mod reference;

@@ -1,42 +1,38 @@
 //! KMS keys of an account: credentials, Regions and endpoints as the AWS command line finds them.
-use std::{env, sync::Arc};
+use std::env;
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_kms::config::Region;
-use datakey::{
-    kms::{KmsKeyId, KmsProvider},
-    provider::KeyProvider,
-};
+use datakey::kms::{KmsKeyId, KmsProvider};
 
-use crate::{args::KeyArgs, failure::Failure};
+use super::Chosen;
+use crate::failure::Failure;
 
-/// A provider of all the keys that the arguments name.
+/// A provider of each of the keys of KMS, in their order.
 ///
 /// # Errors
 /// When the AWS configuration is not valid.
-pub(super) async fn provider(args: &KeyArgs) -> Result<Arc<dyn KeyProvider>, Failure> {
-    let config = aws_configuration(args).await;
+pub(super) async fn providers(chosen: &Chosen) -> Result<Vec<KmsProvider>, Failure> {
+    let config = aws_configuration(chosen).await;
     check_credentials(&config).await?;
     let mut providers = Vec::new();
-    for key in &args.choice.kms_key {
-        let config = in_region_of(key, args, &config)?;
+    for key in chosen.kms_keys() {
+        let config = in_region_of(key, chosen, &config)?;
         let built = KmsProvider::from_sdk_config(&config).key(key.as_str()).build();
-        providers.push(built.map_err(|error| Failure::Usage(format!("--kms-key {key}: {error}")))?);
+        providers.push(built.map_err(|error| Failure::Usage(format!("the key {key}: {error}")))?);
     }
-    Ok(Arc::new(
-        super::patience::patient(providers).map_err(|none| Failure::Usage(none.to_string()))?,
-    ))
+    Ok(providers)
 }
 
-async fn aws_configuration(args: &KeyArgs) -> SdkConfig {
+async fn aws_configuration(chosen: &Chosen) -> SdkConfig {
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
     // Looking for a region elsewhere may take a while, and each key may say its own.
-    let of_key = args.choice.kms_key.iter().find_map(KmsKeyId::region);
-    if let Some(region) = args.region.as_deref().or(of_key) {
+    let of_key = chosen.kms_keys().find_map(KmsKeyId::region);
+    if let Some(region) = chosen.region.as_deref().or(of_key) {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(url) = &args.endpoint_url {
+    if let Some(url) = &chosen.endpoint_url {
         loader = loader.endpoint_url(url);
     }
     loader.load().await
@@ -52,8 +48,8 @@ async fn check_credentials(config: &SdkConfig) -> Result<(), Failure> {
 }
 
 /// The configuration for one key: in the region that its ARN states, unless `--region` states one.
-fn in_region_of(key: &KmsKeyId, args: &KeyArgs, config: &SdkConfig) -> Result<SdkConfig, Failure> {
-    match (key.region(), &args.region) {
+fn in_region_of(key: &KmsKeyId, chosen: &Chosen, config: &SdkConfig) -> Result<SdkConfig, Failure> {
+    match (key.region(), &chosen.region) {
         (Some(of_key), None) => Ok(config.to_builder().region(Region::new(of_key.to_owned())).build()),
         _ if config.region().is_some() => Ok(config.clone()),
         _ => {

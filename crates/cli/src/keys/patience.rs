@@ -1,15 +1,12 @@
 //! Patience: a command is waited for by whoever typed it.
 use std::time::Duration;
 
-use datakey::retry::Breaker;
-#[cfg(any(feature = "account", test))]
 use datakey::{
     provider::{NoProviders, Several},
-    retry::Guarded,
+    retry::{Breaker, Guarded},
 };
 
 /// Several providers as one, of which the one that fails is asked last and none is given up.
-#[cfg(any(feature = "account", test))]
 pub(super) fn patient<P>(providers: impl IntoIterator<Item = P>) -> Result<Several<Guarded<P>>, NoProviders> {
     let guarded = |provider| Guarded::new(provider).with_breaker(never_opens());
     Several::new(providers.into_iter().map(guarded))

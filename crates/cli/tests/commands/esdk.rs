@@ -73,7 +73,7 @@ fn what_the_format_has_no_place_for_is_a_usage_error_before_any_call() {
     refused(&["--suite", "aes-256-gcm"], "commit-key");
     let own_file = ["seal", "--json", "--format", "esdk", "-k", "key"];
     let (_, message) = kms.shell.run_with(b"order", own_file).ends(2).error();
-    assert!(message.contains("--kms-key"), "{message}");
+    assert!(message.contains("--key aws-kms"), "{message}");
     let other_suite = ["seal", "--json", "-k", "key", "--suite", "commit-key"];
     let (_, message) = kms.shell.run_with(b"order", other_suite).ends(2).error();
     assert!(message.contains("--format esdk"), "{message}");

@@ -6,6 +6,7 @@
     reason = "that is how tests fail, in their fixtures too"
 )]
 mod demo;
+mod ends;
 #[cfg(feature = "account")]
 mod esdk;
 mod fake_kms;
@@ -13,8 +14,14 @@ mod files;
 mod keys;
 #[cfg(feature = "account")]
 mod kms;
+mod many;
 mod output;
+mod parts;
+mod records;
 mod refusals;
+mod rewrap;
+mod settings;
 mod shell;
+mod terminal;
 #[cfg(feature = "tls")]
 mod tls;

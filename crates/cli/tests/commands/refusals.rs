@@ -171,7 +171,7 @@ fn command_lines_that_are_wrong_are_told_as_json_too() {
     let huge = format!("tenant={}", "x".repeat(100_000));
     let lines: [&[&str]; 10] = [
         &["seal"],
-        &["seal", "-k", "key", "--kms-key", "alias/orders"],
+        &["seal", "-k", "vault:orders"],
         &["seal", "-k", "key", "-c", "tenant"],
         &["seal", "-k", "key", "-c", "tenant=acme", "-c", "tenant=other"],
         &["seal", "-k", "key", "-c", &huge],

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread,
 };
 
@@ -26,6 +26,14 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// The run, which must have ended with this code.
     #[track_caller]
     pub(crate) fn ends(self, code: i32) -> Self {
@@ -70,7 +78,6 @@ impl Shell {
         shell
     }
 
-    #[cfg(feature = "account")]
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.into(), value.into()));
     }
@@ -99,8 +106,37 @@ impl Shell {
 
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_datakey"));
+        command.args(arguments);
+        self.surround(&mut command);
         command
-            .args(arguments)
+    }
+
+    /// The command as `"$0" "$@"` of a shell script.
+    pub(crate) fn script<A: AsRef<OsStr>>(
+        &self,
+        script: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script])
+            .arg(env!("CARGO_BIN_EXE_datakey"))
+            .args(arguments);
+        self.surround(&mut command);
+        command
+    }
+
+    /// Runs such a script with nothing on standard input.
+    pub(crate) fn scripted<A: AsRef<OsStr>>(
+        &self,
+        script: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Run {
+        Run::of(self.script(script, arguments).output().unwrap())
+    }
+
+    fn surround(&self, command: &mut Command) {
+        command
             .current_dir(self.folder.path())
             .env_clear()
             .envs(self.environment.iter().cloned())
@@ -108,7 +144,6 @@ impl Shell {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command
     }
 
     /// Runs the command with nothing on standard input.
@@ -129,10 +164,6 @@ impl Shell {
         let feeder = thread::spawn(move || drop(stdin.write_all(&input)));
         let output = child.wait_with_output().unwrap();
         feeder.join().unwrap();
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Run::of(output)
     }
 }

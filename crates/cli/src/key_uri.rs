@@ -1,0 +1,152 @@
+//! How a key is named: `aws-kms:alias/orders`, an ARN, `local:orders.key`.
+use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
+
+use datakey::kms::{KmsKeyId, KmsKeyIdError};
+use thiserror::Error;
+
+/// A wrapping key, named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeyUri {
+    /// A key of AWS KMS.
+    Kms(KmsKeyId),
+    /// A key file.
+    Local(PathBuf),
+}
+
+/// Why a text names no key.
+#[derive(Debug, Error)]
+pub(crate) enum KeyUriError {
+    #[error("a key is aws-kms:alias/NAME, an ARN of KMS, or local:FILE; this is empty")]
+    Empty,
+    #[error("{0}; a key of KMS is aws-kms:alias/NAME, aws-kms:KEY_ID or an ARN, and a key file local:FILE")]
+    Kms(#[from] KmsKeyIdError),
+    #[error(
+        "there are no keys of the kind {scheme:?}; a key is aws-kms:alias/NAME, an ARN of KMS, or local:FILE"
+    )]
+    Scheme { scheme: String },
+}
+
+/// What could be the scheme of a kind of keys, and not the start of a file's name: there may be files with colons in their names, so
+/// that it must look like a kind.
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(':')?;
+    let is_one = scheme.len() > 1
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    is_one.then_some(scheme)
+}
+
+impl FromStr for KeyUri {
+    type Err = KeyUriError;
+
+    fn from_str(text: &str) -> Result<Self, KeyUriError> {
+        if text.starts_with("alias/") {
+            return Ok(Self::Kms(text.parse()?));
+        }
+        match (scheme(text), text.split_once(':')) {
+            (Some("aws-kms"), Some((_, key))) => Ok(Self::Kms(key.parse()?)),
+            (Some("arn"), _) => Ok(Self::Kms(text.parse()?)),
+            (Some("local"), Some((_, path))) if !path.is_empty() => Ok(Self::Local(path.into())),
+            (Some("local"), _) => Err(KeyUriError::Empty),
+            (Some(scheme), _) => Err(KeyUriError::Scheme {
+                scheme: scheme.to_owned(),
+            }),
+            (None, _) if text.is_empty() => Err(KeyUriError::Empty),
+            // As -k has always taken it.
+            (None, _) => Ok(Self::Local(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for KeyUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kms(key) => write!(f, "aws-kms:{}", key.as_str()),
+            Self::Local(path) => write!(f, "local:{}", path.display()),
+        }
+    }
+}
+
+/// Paths need not be text: what is none is the name of a key file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyUriParser;
+
+impl clap::builder::TypedValueParser for KeyUriParser {
+    type Value = KeyUri;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<KeyUri, clap::Error> {
+        if let Some(text) = value.to_str() {
+            let parser = clap::builder::StringValueParser::new().try_map(|text| text.parse::<KeyUri>());
+            return parser.parse_ref(command, argument, text.as_ref());
+        }
+        Ok(KeyUri::Local(without_scheme(value)))
+    }
+}
+
+fn without_scheme(value: &std::ffi::OsStr) -> PathBuf {
+    let bytes = value.as_encoded_bytes();
+    #[cfg(unix)]
+    if let Some(path) = bytes.strip_prefix(b"local:") {
+        return <OsString as std::os::unix::ffi::OsStringExt>::from_vec(path.to_vec()).into();
+    }
+    let _only_text_has_one = bytes;
+    PathBuf::from(OsString::from(value))
+}
+
+impl clap::builder::ValueParserFactory for KeyUri {
+    type Parser = KeyUriParser;
+
+    fn value_parser() -> KeyUriParser {
+        KeyUriParser
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_named_by_kind_and_name() {
+        let kms = |text: &str| KeyUri::Kms(text.parse().unwrap());
+        let local = |text: &str| KeyUri::Local(text.into());
+        let arn = "arn:aws:kms:eu-central-1:111122223333:alias/orders";
+        for (text, key) in [
+            ("aws-kms:alias/orders", kms("alias/orders")),
+            ("alias/orders", kms("alias/orders")),
+            (arn, kms(arn)),
+            (&format!("aws-kms:{arn}"), kms(arn)),
+            ("local:orders.key", local("orders.key")),
+            ("local:aws-kms:odd", local("aws-kms:odd")),
+            ("local:alias/odd", local("alias/odd")),
+            ("orders.key", local("orders.key")),
+            ("./keys:old", local("./keys:old")),
+            ("C:\\keys\\orders", local("C:\\keys\\orders")),
+        ] {
+            assert_eq!(text.parse::<KeyUri>().unwrap(), key, "{text}");
+        }
+        for text in [
+            "",
+            "local:",
+            "aws-kms:",
+            "aws-kms:orders",
+            "arn:aws:s3:::bucket",
+            "vault:orders",
+            "alias/",
+        ] {
+            assert!(text.parse::<KeyUri>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_as_it_is_named() {
+        for text in ["aws-kms:alias/orders", "local:orders.key"] {
+            assert_eq!(text.parse::<KeyUri>().unwrap().to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Batches of records: `datakey records seal` and `open`.
+mod pick;
+mod split;
+
+use std::{
+    io::{Read as _, Write as _},
+    path::Path,
+};
+
+use datakey::{
+    SealingKey,
+    envelope::{self, RecordSealer},
+    keyring::Usage,
+};
+
+use self::split::{Line, Splitter, Unfit};
+use crate::{
+    args::{BindingArgs, ExpectedArgs, FormatArg, KeyArgs, ReaderArgs, RecordsShape, SuiteArg},
+    failure::Failure,
+    input::{self, Front, Input},
+    open::{self, Opening, Place},
+    output::{How, Output, Secrecy},
+    progress::Progress,
+    seal::{self, SealChoice, Sealing},
+    session::Session,
+    span::Span,
+};
+
+/// How much is read and written at a time, in bytes.
+const PORTION: usize = 1 << 20;
+
+/// What is sealed as a batch, and how.
+pub(crate) struct RecordsSealing<'a> {
+    pub(crate) input: &'a Path,
+    pub(crate) output: Option<&'a Path>,
+    pub(crate) force: bool,
+    pub(crate) shape: RecordsShape,
+    pub(crate) suite: Option<SuiteArg>,
+    pub(crate) armor: bool,
+    pub(crate) key: &'a KeyArgs,
+    pub(crate) binding: &'a BindingArgs,
+}
+
+/// Which records of a batch are written, and where.
+pub(crate) struct RecordsOpening<'a> {
+    pub(crate) input: &'a Path,
+    pub(crate) output: Option<&'a Path>,
+    pub(crate) force: bool,
+    /// All, if there are none.
+    pub(crate) index: &'a [Span],
+    /// Whether a record is written without a line feed after it.
+    pub(crate) is_bare: bool,
+    pub(crate) key: &'a KeyArgs,
+    pub(crate) expected: &'a ExpectedArgs,
+}
+
+/// Seals the input as one batch, whole or not at all.
+pub(crate) fn seal(args: &RecordsSealing<'_>, session: &Session) -> Result<(), Failure> {
+    let choice = SealChoice {
+        format: FormatArg::Datakey,
+        suite: args.suite,
+        key: args.key,
+        binding: args.binding,
+    };
+    let format = seal::format(&choice, &session.settings)?;
+    let place = seal::place_of(args.input, args.output)?;
+    let how = How {
+        replace: args.force,
+        secrecy: Secrecy::Sealed,
+        armor: args.armor,
+    };
+    let progress = progress(args.input, session.json);
+    let mut input = Input::open(args.input, Front::Bytes, &progress)?;
+    let mut output = Output::start(&place, how)?;
+    let sealing = Sealing::new(&choice, format, how, session)?;
+    let key = sealing.key(input.len.map_or_else(Usage::unknown_length, Usage::message))?;
+    let SealingKey::Datakey(key) = &*key else {
+        return Err(Failure::Usage("the format has no records".to_owned()));
+    };
+    let mut out = Vec::new();
+    let sealer = key.record_sealer(sealing.aad(), &mut out).map_err(failed)?;
+    let mut batch = Batch {
+        args,
+        sealer,
+        out,
+        bytes: 0,
+        place: &place,
+        output: &mut output,
+    };
+    batch.fill(&mut input)?;
+    let (bytes, records) = batch.finish()?;
+    drop(input);
+    output.commit(&place)?;
+    seal::report(&place, bytes, Some(records), session.json)
+}
+
+fn progress(input: &Path, json: bool) -> Progress {
+    let metadata = std::fs::metadata(input).ok().filter(std::fs::Metadata::is_file);
+    Progress::new(metadata.map(|metadata| metadata.len()), 1, json)
+}
+
+fn failed(error: envelope::SealError) -> Failure {
+    Failure::Seal(error.into())
+}
+
+/// A batch that is being sealed.
+struct Batch<'b> {
+    args: &'b RecordsSealing<'b>,
+    sealer: RecordSealer,
+    /// What is not written yet.
+    out: Vec<u8>,
+    /// Of plaintext.
+    bytes: u64,
+    place: &'b Path,
+    output: &'b mut Output,
+}
+
+impl Batch<'_> {
+    fn fill(&mut self, input: &mut Input) -> Result<(), Failure> {
+        let mut splitter = Splitter::new(self.args.shape);
+        let mut buffer = Vec::new();
+        loop {
+            let before = buffer.len();
+            let read = input.by_ref().take(PORTION as u64).read_to_end(&mut buffer);
+            let read = read.map_err(|error| Failure::read(self.args.input, error))?;
+            let is_end = read == 0;
+            let mut used = 0;
+            while let Some(Line { len, ends_at }) = {
+                let rest = buffer.get(used..).unwrap_or_default();
+                let seen = before.saturating_sub(used);
+                splitter
+                    .next(rest, seen, is_end)
+                    .map_err(|unfit| self.unfit(&unfit))?
+            } {
+                let record = buffer.get(used..used.saturating_add(len)).unwrap_or_default();
+                if splitter.is_record(record).map_err(|unfit| self.unfit(&unfit))? {
+                    self.push(record, &splitter)?;
+                }
+                used = used.saturating_add(ends_at);
+            }
+            buffer.drain(..used);
+            if is_end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn push(&mut self, record: &[u8], splitter: &Splitter) -> Result<(), Failure> {
+        self.sealer
+            .push_record(record, &mut self.out)
+            .map_err(|error| match error {
+                envelope::SealError::TooManyRecords => Failure::Usage(format!(
+                    "{} has more than {} records (from line {}), which is as many as a batch has; cut it, and seal the parts",
+                    self.name(),
+                    envelope::MAX_RECORDS,
+                    splitter.line(),
+                )),
+                envelope::SealError::RecordTooLong { limit, .. } => self.unfit(&Unfit::TooLong {
+                    line: splitter.line(),
+                    limit: limit as u64,
+                }),
+                error => failed(error),
+            })?;
+        self.bytes = self.bytes.saturating_add(record.len() as u64);
+        if self.out.len() >= PORTION {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        let written = self.output.write_all(&self.out);
+        written.map_err(|error| Failure::write(self.place, error))?;
+        self.out.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(u64, u64), Failure> {
+        let records = self.sealer.count().into();
+        let mut end = std::mem::take(&mut self.out);
+        self.sealer.finish(&mut end).map_err(failed)?;
+        let written = self.output.write_all(&end);
+        written.map_err(|error| Failure::write(self.place, error))?;
+        Ok((self.bytes, records))
+    }
+
+    fn name(&self) -> String {
+        if self.args.input == Path::new("-") {
+            "standard input".to_owned()
+        } else {
+            format!("{:?}", self.args.input)
+        }
+    }
+
+    fn unfit(&self, unfit: &Unfit) -> Failure {
+        Failure::Usage(format!("{}, {unfit}", self.name()))
+    }
+}
+
+/// Writes records of a batch.
+pub(crate) fn open(args: &RecordsOpening<'_>, session: &Session) -> Result<(), Failure> {
+    let place = place_of(args)?;
+    let reader = ReaderArgs::default();
+    let opening = Opening::new(args.key, args.expected, &reader, session)?;
+    let progress = progress(args.input, session.json);
+    let how = How::plain(args.force);
+    let opened = if args.index.is_empty() {
+        let ends = Place {
+            input: args.input,
+            output: &place,
+        };
+        opening.file(&ends, 1, &progress, || Output::start(&place, how))?
+    } else {
+        let picking = pick::Picking {
+            opening: &opening,
+            spans: args.index,
+            is_bare: args.is_bare,
+            input: args.input,
+            place: &place,
+        };
+        picking.run(&progress, how)?
+    };
+    if opened.records.is_none() {
+        let told = "the message holds bytes and no records; this is what was opened";
+        session.note(told);
+    }
+    open::tell(&place, &opened, session.json)
+}
+
+fn place_of(args: &RecordsOpening<'_>) -> Result<std::path::PathBuf, Failure> {
+    match args.output {
+        Some(output) if input::is_folder(output) => Err(Failure::OutputIsFolder {
+            path: output.to_owned(),
+        }),
+        Some(output) => Ok(output.to_owned()),
+        // What was picked is no whole file. As before, it has the name that all would have if asked for as `open --record`.
+        None if args.input == Path::new("-") || (!args.index.is_empty() && !args.is_bare) => Ok("-".into()),
+        None => input::opened_name(args.input),
+    }
+}

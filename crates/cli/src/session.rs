@@ -1,0 +1,53 @@
+//! What all commands that use keys share.
+use std::thread;
+
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use crate::{args::ThreadArgs, print, settings::Settings};
+
+/// The most threads that are used without being asked for: a file system takes no more at a time.
+const MAX_THREADS: usize = 8;
+
+/// How many small files are worked on at once without being asked for: each waits for the disk, which writes what came meanwhile
+/// together.
+const FILES_AT_ONCE: usize = 32;
+
+/// One run of the command.
+pub(crate) struct Session {
+    pub(crate) runtime: Handle,
+    pub(crate) settings: Settings,
+    pub(crate) json: bool,
+}
+
+impl Session {
+    pub(crate) const fn new(runtime: Handle, settings: Settings, json: bool) -> Self {
+        Self {
+            runtime,
+            settings,
+            json,
+        }
+    }
+
+    /// How many threads work on files.
+    pub(crate) fn threads(&self, args: &ThreadArgs) -> usize {
+        let said = args.threads.or(self.settings.threads).map(usize::from);
+        said.unwrap_or_else(|| {
+            let there = thread::available_parallelism().map_or(1, usize::from);
+            there.min(MAX_THREADS)
+        })
+    }
+
+    /// How many small files are worked on at once.
+    pub(crate) fn files_at_once(&self, args: &ThreadArgs) -> usize {
+        let said = args.threads.or(self.settings.threads).map(usize::from);
+        said.unwrap_or(FILES_AT_ONCE)
+    }
+
+    /// Tells something on standard error that whoever reads JSON has by other means.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.json {
+            print::note(false, &Value::Null, text);
+        }
+    }
+}
