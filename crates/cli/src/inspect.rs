@@ -10,7 +10,10 @@ use std::{
 use datakey::{MessageHeader, SealedHeader};
 use serde_json::Value;
 
-use self::{said::Said, summary::Summary};
+use self::{
+    said::{Said, unknown},
+    summary::Summary,
+};
 use crate::{
     args::InspectArgs,
     failure::Failure,
@@ -57,10 +60,6 @@ fn one(path: &Path, json: bool) -> Result<(), Failure> {
     ));
     said.lines.append(&mut said.pairs);
     print::result(json, &Value::Object(said.values), &said.lines.join("\n"))
-}
-
-fn unknown() -> Failure {
-    Failure::Usage("the message is of a format that this command does not know".to_owned())
 }
 
 fn many(plan: &Plan, under: &[String], json: bool) -> Result<(), Failure> {

@@ -109,7 +109,12 @@ impl Chosen {
 
     #[cfg(feature = "account")]
     async fn kms(&self) -> Result<Vec<KmsProvider>, Failure> {
-        account::providers(self).await
+        let place = account::Place {
+            region: self.region.as_deref(),
+            endpoint_url: self.endpoint_url.as_deref(),
+        };
+        let keys: Vec<&KmsKeyId> = self.kms_keys().collect();
+        account::providers(&keys, &place).await
     }
 
     #[cfg(not(feature = "account"))]

@@ -102,17 +102,21 @@ fn with_keys(command: &Command, runtime: &Runtime, settings: Settings, json: boo
     interrupt::clean_up_on_signal(runtime.handle());
     let session = Session::new(runtime.handle().clone(), settings, json);
     match command {
+        Command::Seal(args) if args.lines => records::seal_lines(args, &session),
         Command::Seal(args) => seal::run(args, &session),
-        Command::Open(args) => open::run(args, &session),
+        Command::Open(args) => match args.record {
+            Some(record) => records::open_one(args, record, &session),
+            None => open::run(args, &session),
+        },
         Command::Verify(args) => open::verify(args, &session),
         Command::Rewrap(args) => rewrap::run(args, &session),
         Command::Cat(args) => cat::run(args, &session),
         Command::Records {
             command: RecordsCommand::Seal(args),
-        } => seal::records(args, &session),
+        } => records::seal_records(args, &session),
         Command::Records {
             command: RecordsCommand::Open(args),
-        } => open::records(args, &session),
+        } => records::open_records(args, &session),
         _ => Err(Failure::Usage("the command uses no keys".to_owned())),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use self::message::{Opened, Opening, Place};
 use crate::{
-    args::{OpenArgs, RecordsOpenArgs, ThreadArgs, VerifyArgs},
+    args::{OpenArgs, ThreadArgs, VerifyArgs},
     each::{Each, is_done},
     failure::Failure,
     input,
@@ -15,10 +15,8 @@ use crate::{
     plan::{Item, Naming, Plan},
     print,
     progress::Progress,
-    records,
     seal::{names, others},
     session::Session,
-    span::Span,
     text,
 };
 
@@ -30,9 +28,6 @@ enum Done {
 
 /// Opens each input to its output, whole or not at all.
 pub(crate) fn run(args: &OpenArgs, session: &Session) -> Result<(), Failure> {
-    if let Some(record) = args.record {
-        return one_record(args, record, session);
-    }
     let naming = Naming {
         is_input: &input::is_sealed_name,
         result: &input::opened_name,
@@ -106,39 +101,6 @@ fn each<'p>(plan: &'p Plan, threads: &ThreadArgs, session: &Session) -> Each<'p>
         is_sealing: false,
         json: session.json,
     }
-}
-
-/// `--record`, of one input.
-fn one_record(args: &OpenArgs, record: u64, session: &Session) -> Result<(), Failure> {
-    let [input] = args.inputs.as_slice() else {
-        return Err(Failure::Usage("--record is of one message".to_owned()));
-    };
-    let end = record.checked_add(1);
-    let opening = records::RecordsOpening {
-        input,
-        output: args.output.output.as_deref(),
-        force: args.output.force,
-        index: &[Span { start: record, end }],
-        // As it is, without a line feed.
-        is_bare: true,
-        key: &args.key,
-        expected: &args.expected,
-    };
-    records::open(&opening, session)
-}
-
-/// `datakey records open`.
-pub(crate) fn records(args: &RecordsOpenArgs, session: &Session) -> Result<(), Failure> {
-    let opening = records::RecordsOpening {
-        input: &args.input,
-        output: args.output.as_deref(),
-        force: args.force,
-        index: &args.index,
-        is_bare: false,
-        key: &args.key,
-        expected: &args.expected,
-    };
-    records::open(&opening, session)
 }
 
 fn values(opened: &Opened) -> Map<String, Value> {

@@ -15,7 +15,10 @@ use datakey::{
 
 use self::split::{Line, Splitter, Unfit};
 use crate::{
-    args::{BindingArgs, ExpectedArgs, FormatArg, KeyArgs, ReaderArgs, RecordsShape, SuiteArg},
+    args::{
+        BindingArgs, ExpectedArgs, FormatArg, KeyArgs, OpenArgs, ReaderArgs, RecordsOpenArgs,
+        RecordsSealArgs, RecordsShape, SealArgs, SuiteArg,
+    },
     failure::Failure,
     input::{self, Front, Input},
     open::{self, Opening, Place},
@@ -30,32 +33,108 @@ use crate::{
 const PORTION: usize = 1 << 20;
 
 /// What is sealed as a batch, and how.
-pub(crate) struct RecordsSealing<'a> {
-    pub(crate) input: &'a Path,
-    pub(crate) output: Option<&'a Path>,
-    pub(crate) force: bool,
-    pub(crate) shape: RecordsShape,
-    pub(crate) suite: Option<SuiteArg>,
-    pub(crate) armor: bool,
-    pub(crate) key: &'a KeyArgs,
-    pub(crate) binding: &'a BindingArgs,
+struct RecordsSealing<'a> {
+    input: &'a Path,
+    output: Option<&'a Path>,
+    force: bool,
+    shape: RecordsShape,
+    suite: Option<SuiteArg>,
+    armor: bool,
+    key: &'a KeyArgs,
+    binding: &'a BindingArgs,
 }
 
 /// Which records of a batch are written, and where.
-pub(crate) struct RecordsOpening<'a> {
-    pub(crate) input: &'a Path,
-    pub(crate) output: Option<&'a Path>,
-    pub(crate) force: bool,
+struct RecordsOpening<'a> {
+    input: &'a Path,
+    output: Option<&'a Path>,
+    force: bool,
     /// All, if there are none.
-    pub(crate) index: &'a [Span],
+    index: &'a [Span],
     /// Whether a record is written without a line feed after it.
-    pub(crate) is_bare: bool,
-    pub(crate) key: &'a KeyArgs,
-    pub(crate) expected: &'a ExpectedArgs,
+    is_bare: bool,
+    key: &'a KeyArgs,
+    expected: &'a ExpectedArgs,
+}
+
+/// `--lines`, of one input.
+pub(crate) fn seal_lines(args: &SealArgs, session: &Session) -> Result<(), Failure> {
+    if args.format == FormatArg::Esdk {
+        let refused = "--format esdk has no records: seal without --lines, or use --format datakey";
+        return Err(Failure::Usage(refused.to_owned()));
+    }
+    let [input] = args.inputs.as_slice() else {
+        let refused = "--lines takes one input: seal them one by one with `datakey records seal`";
+        return Err(Failure::Usage(refused.to_owned()));
+    };
+    let sealing = RecordsSealing {
+        input,
+        output: args.output.output.as_deref(),
+        force: args.output.force,
+        shape: RecordsShape::Lines,
+        suite: args.suite,
+        armor: args.armor,
+        key: &args.key,
+        binding: &args.binding,
+    };
+    seal(&sealing, session)
+}
+
+/// `datakey records seal`.
+pub(crate) fn seal_records(args: &RecordsSealArgs, session: &Session) -> Result<(), Failure> {
+    let by_name = || match args.input.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => RecordsShape::Csv,
+        Some("ndjson" | "jsonl") => RecordsShape::Ndjson,
+        _ => RecordsShape::Lines,
+    };
+    let sealing = RecordsSealing {
+        input: &args.input,
+        output: args.output.as_deref(),
+        force: args.force,
+        shape: args.shape.unwrap_or_else(by_name),
+        suite: args.suite,
+        armor: args.armor,
+        key: &args.key,
+        binding: &args.binding,
+    };
+    seal(&sealing, session)
+}
+
+/// `--record`, of one input.
+pub(crate) fn open_one(args: &OpenArgs, record: u64, session: &Session) -> Result<(), Failure> {
+    let [input] = args.inputs.as_slice() else {
+        return Err(Failure::Usage("--record is of one message".to_owned()));
+    };
+    let end = record.checked_add(1);
+    let opening = RecordsOpening {
+        input,
+        output: args.output.output.as_deref(),
+        force: args.output.force,
+        index: &[Span { start: record, end }],
+        // As it is, without a line feed.
+        is_bare: true,
+        key: &args.key,
+        expected: &args.expected,
+    };
+    open(&opening, session)
+}
+
+/// `datakey records open`.
+pub(crate) fn open_records(args: &RecordsOpenArgs, session: &Session) -> Result<(), Failure> {
+    let opening = RecordsOpening {
+        input: &args.input,
+        output: args.output.as_deref(),
+        force: args.force,
+        index: &args.index,
+        is_bare: false,
+        key: &args.key,
+        expected: &args.expected,
+    };
+    open(&opening, session)
 }
 
 /// Seals the input as one batch, whole or not at all.
-pub(crate) fn seal(args: &RecordsSealing<'_>, session: &Session) -> Result<(), Failure> {
+fn seal(args: &RecordsSealing<'_>, session: &Session) -> Result<(), Failure> {
     let choice = SealChoice {
         format: FormatArg::Datakey,
         suite: args.suite,
@@ -198,7 +277,7 @@ impl Batch<'_> {
 }
 
 /// Writes records of a batch.
-pub(crate) fn open(args: &RecordsOpening<'_>, session: &Session) -> Result<(), Failure> {
+fn open(args: &RecordsOpening<'_>, session: &Session) -> Result<(), Failure> {
     let place = place_of(args)?;
     let reader = ReaderArgs::default();
     let opening = Opening::new(args.key, args.expected, &reader, session)?;

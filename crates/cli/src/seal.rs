@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    args::{FormatArg, RecordsSealArgs, RecordsShape, SealArgs},
+    args::{FormatArg, SealArgs},
     each::{Each, is_done},
     failure::Failure,
     input,
@@ -14,7 +14,6 @@ use crate::{
     plan::{Item, Naming, Plan},
     print,
     progress::Progress,
-    records::{self, RecordsSealing},
     session::Session,
     text,
 };
@@ -29,9 +28,6 @@ enum Sealed {
 
 /// Seals each input, whole or not at all.
 pub(crate) fn run(args: &SealArgs, session: &Session) -> Result<(), Failure> {
-    if args.lines {
-        return lines(args, session);
-    }
     let choice = SealChoice {
         format: args.format,
         suite: args.suite,
@@ -75,49 +71,6 @@ pub(crate) fn run(args: &SealArgs, session: &Session) -> Result<(), Failure> {
         one(&plan, sealed, session.json)?;
     }
     outcome.into_result()
-}
-
-/// `--lines`, of one input.
-fn lines(args: &SealArgs, session: &Session) -> Result<(), Failure> {
-    if args.format == FormatArg::Esdk {
-        let refused = "--format esdk has no records: seal without --lines, or use --format datakey";
-        return Err(Failure::Usage(refused.to_owned()));
-    }
-    let [input] = args.inputs.as_slice() else {
-        let refused = "--lines takes one input: seal them one by one with `datakey records seal`";
-        return Err(Failure::Usage(refused.to_owned()));
-    };
-    let sealing = RecordsSealing {
-        input,
-        output: args.output.output.as_deref(),
-        force: args.output.force,
-        shape: RecordsShape::Lines,
-        suite: args.suite,
-        armor: args.armor,
-        key: &args.key,
-        binding: &args.binding,
-    };
-    records::seal(&sealing, session)
-}
-
-/// `datakey records seal`.
-pub(crate) fn records(args: &RecordsSealArgs, session: &Session) -> Result<(), Failure> {
-    let by_name = || match args.input.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => RecordsShape::Csv,
-        Some("ndjson" | "jsonl") => RecordsShape::Ndjson,
-        _ => RecordsShape::Lines,
-    };
-    let sealing = RecordsSealing {
-        input: &args.input,
-        output: args.output.as_deref(),
-        force: args.force,
-        shape: args.shape.unwrap_or_else(by_name),
-        suite: args.suite,
-        armor: args.armor,
-        key: &args.key,
-        binding: &args.binding,
-    };
-    records::seal(&sealing, session)
 }
 
 fn one(plan: &Plan, sealed: &Sealed, json: bool) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 use datakey::{Kind, envelope, esdk};
 use serde_json::{Value, json};
 
-use crate::text;
+use crate::{failure::Failure, text};
 
 /// What a message says about itself, for programs and for people.
 #[derive(Default)]
@@ -107,4 +107,9 @@ impl Said {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A message of a format that a later library knows.
+pub(super) fn unknown() -> Failure {
+    Failure::Usage("the message is of a format that this command does not know".to_owned())
 }

@@ -7,7 +7,7 @@ use std::{
 use datakey::{MessageHeader, esdk};
 use serde_json::{Map, Value, json};
 
-use super::unknown;
+use super::said::unknown;
 use crate::{failure::Failure, text};
 
 /// How many encryption contexts people are shown.

@@ -6,33 +6,38 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_kms::config::Region;
 use datakey::kms::{KmsKeyId, KmsProvider};
 
-use super::Chosen;
 use crate::failure::Failure;
+
+/// Where the KMS is, as far as it was said.
+pub(super) struct Place<'p> {
+    pub(super) region: Option<&'p str>,
+    pub(super) endpoint_url: Option<&'p str>,
+}
 
 /// A provider of each of the keys of KMS, in their order.
 ///
 /// # Errors
 /// When the AWS configuration is not valid.
-pub(super) async fn providers(chosen: &Chosen) -> Result<Vec<KmsProvider>, Failure> {
-    let config = aws_configuration(chosen).await;
+pub(super) async fn providers(keys: &[&KmsKeyId], place: &Place<'_>) -> Result<Vec<KmsProvider>, Failure> {
+    let config = aws_configuration(keys, place).await;
     check_credentials(&config).await?;
     let mut providers = Vec::new();
-    for key in chosen.kms_keys() {
-        let config = in_region_of(key, chosen, &config)?;
+    for key in keys {
+        let config = in_region_of(key, place, &config)?;
         let built = KmsProvider::from_sdk_config(&config).key(key.as_str()).build();
         providers.push(built.map_err(|error| Failure::Usage(format!("the key {key}: {error}")))?);
     }
     Ok(providers)
 }
 
-async fn aws_configuration(chosen: &Chosen) -> SdkConfig {
+async fn aws_configuration(keys: &[&KmsKeyId], place: &Place<'_>) -> SdkConfig {
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
     // Looking for a region elsewhere may take a while, and each key may say its own.
-    let of_key = chosen.kms_keys().find_map(KmsKeyId::region);
-    if let Some(region) = chosen.region.as_deref().or(of_key) {
+    let of_key = keys.iter().find_map(|key| key.region());
+    if let Some(region) = place.region.or(of_key) {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(url) = &chosen.endpoint_url {
+    if let Some(url) = place.endpoint_url {
         loader = loader.endpoint_url(url);
     }
     loader.load().await
@@ -48,8 +53,8 @@ async fn check_credentials(config: &SdkConfig) -> Result<(), Failure> {
 }
 
 /// The configuration for one key: in the region that its ARN states, unless `--region` states one.
-fn in_region_of(key: &KmsKeyId, chosen: &Chosen, config: &SdkConfig) -> Result<SdkConfig, Failure> {
-    match (key.region(), &chosen.region) {
+fn in_region_of(key: &KmsKeyId, place: &Place<'_>, config: &SdkConfig) -> Result<SdkConfig, Failure> {
+    match (key.region(), place.region) {
         (Some(of_key), None) => Ok(config.to_builder().region(Region::new(of_key.to_owned())).build()),
         _ if config.region().is_some() => Ok(config.clone()),
         _ => {

@@ -22,6 +22,7 @@ mod refusals;
 mod rewrap;
 mod settings;
 mod shell;
+mod snapshots;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;

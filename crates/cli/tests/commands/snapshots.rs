@@ -1,6 +1,5 @@
 //! What the command prints, to the letter: its help, and the outputs that `docs/command-line.md` shows. `TRYCMD=overwrite` writes them
 //! anew.
-#![cfg(unix)]
 use std::{env, fs, path::Path};
 
 /// The help of each command.
