@@ -22,7 +22,15 @@ pub(crate) type Provider = Arc<dyn KeyProvider>;
 #[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub(crate) keys: Vec<KeyUri>,
+    #[cfg_attr(
+        not(feature = "account"),
+        expect(dead_code, reason = "there is no KMS without an account")
+    )]
     pub(crate) region: Option<String>,
+    #[cfg_attr(
+        not(feature = "account"),
+        expect(dead_code, reason = "there is no KMS without an account")
+    )]
     pub(crate) endpoint_url: Option<String>,
     pub(crate) timeout: Option<u64>,
 }
