@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    cargo, interop_esdk,
+    cargo, interop_branch_keys, interop_esdk,
     interop_kms::{self, Length},
     python,
 };
@@ -14,8 +14,8 @@ const SCRIPT: &str = "tests/interop/interop.py";
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
 const WORK: &str = "target/interop";
 
-/// Runs what is named: `python`, the second implementation of the message format, `kms`, or `esdk`, the AWS Encryption SDKs
-/// for Python, JavaScript and Rust.
+/// Runs what is named: `python`, the second implementation of the message format, `kms`, `esdk`, the AWS Encryption SDKs
+/// for Python, JavaScript and Rust, or `branch-keys`, the keystore and the hierarchical keyring of AWS.
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["python"] => {
@@ -36,7 +36,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
             }
             interop_esdk::run(interop_esdk::Length::Long)
         }
-        _ => bail!("usage: cargo xtask interop python | kms | esdk"),
+        ["branch-keys"] => interop_branch_keys::run(),
+        _ => bail!("usage: cargo xtask interop python | kms | esdk | branch-keys"),
     }
 }
 

@@ -4,9 +4,11 @@
 mod backends;
 mod bench;
 mod cargo;
+mod dynamodb;
 mod features;
 mod fuzz;
 mod interop;
+mod interop_branch_keys;
 mod interop_esdk;
 mod interop_kms;
 mod layers;
@@ -79,8 +81,13 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "interop",
-        "python, the message format against another implementation; kms, the emulator against other clients; esdk, against the AWS Encryption SDK",
+        "python, the message format against another implementation; kms, the emulator against other clients; esdk, against the AWS Encryption SDK; branch-keys, with its material providers library",
         interop::run,
+    ),
+    (
+        "dynamodb",
+        "branch keys in DynamoDB: its tests, in a workspace that takes minutes to build; ci looks at its form and lock file",
+        dynamodb::run,
     ),
     (
         "fuzz",
@@ -135,6 +142,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("features", features::ci),
         ("backends", backends::run),
         ("vectors --check", vectors::check),
+        ("dynamodb", dynamodb::ci),
         ("interop python", interop::ci),
         ("interop kms", interop::ci_kms),
         ("interop esdk", interop::ci_esdk),

@@ -1,5 +1,7 @@
 //! The store in DynamoDB.
+mod attempt;
 mod classify;
+mod credentials;
 mod failure;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -8,17 +10,19 @@ use aws_sdk_dynamodb::{
     Client,
     config::{http::HttpResponse, retry::RetryConfig},
     error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
+    operation::{RequestId, transact_write_items::TransactWriteItemsError},
     primitives::Blob,
     types::{AttributeValue, Put, TransactWriteItem},
 };
 use datakey_provider::{Operation, ProviderError, async_trait};
 
-pub use self::{classify::class_of_code, failure::DynamoDbFailure};
 use self::{
+    attempt::Attempt,
     classify::{Cancelled, cancelled},
-    failure::failed,
+    credentials::Credentials,
+    failure::not_from_dynamodb,
 };
+pub use self::{classify::class_of_code, failure::DynamoDbFailure};
 use crate::{
     BranchKeyId, Item, ItemError, ItemKind, ReadingStore, Store, Written,
     item::{ENC, HIERARCHY_VERSION, ID, TYPE},
@@ -31,15 +35,18 @@ const UNCHANGED: &str = "attribute_exists(#id) AND #enc = :old";
 /// Branch keys in a DynamoDB table. Cheap to clone; clones share their connections.
 ///
 /// The table has the partition key `branch-key-id` and the sort key `type`, both strings. Reading takes `dynamodb:GetItem`; creating
-/// and rotating takes `dynamodb:PutItem` and `dynamodb:ConditionCheckItem` besides, and listing `dynamodb:Query`. Reads are strongly
-/// consistent: a version that was just made by another host must be there. In a global table they are so within a Region, and a
-/// version is in the others a second or so later.
+/// and rotating takes `dynamodb:PutItem` besides, and listing `dynamodb:Query`. Reads are strongly consistent: a version that was just
+/// made by another host must be there. In a global table they are so within a Region, and a version is in the others a second or so
+/// later.
+///
+/// A success that says no more than that it is one (there is no such item, it is written) is believed if it has DynamoDB's request
+/// id, so that no proxy can say so in its place.
 ///
 /// ```no_run
 /// use datakey_branch_keys::DynamoDbStore;
 ///
 /// async fn store(config: &aws_types::SdkConfig) -> DynamoDbStore {
-///     DynamoDbStore::from_sdk_config(config, "branch-keys-restored").logical_name("branch-keys")
+///     DynamoDbStore::from_sdk_config(config, "branch-keys-restored").with_logical_name("branch-keys")
 /// }
 /// ```
 #[derive(Clone)]
@@ -48,25 +55,32 @@ pub struct DynamoDbStore {
     table: Arc<str>,
     logical_name: Arc<str>,
     quota: Arc<str>,
+    credentials: Credentials,
 }
 
 impl DynamoDbStore {
     /// Over a client that is configured elsewhere, with its retries off: attempts are the business of the layer above. The table's
-    /// name is its logical name too, unless that is [set](Self::logical_name).
+    /// name is its logical name too, unless that is [set](Self::with_logical_name).
+    ///
+    /// An attempt has the time limits of the client, and by default only one for connecting: what ends it is the layer above, which
+    /// [`BranchKeys`](crate::BranchKeys) and [`BranchKeyAdmin`](crate::BranchKeyAdmin) put there.
     #[must_use]
     pub fn from_client(client: &Client, table: &str) -> Self {
-        let config = client.config().to_builder().retry_config(RetryConfig::disabled());
-        Self::over(Client::from_conf(config.build()), table)
+        Self::over(client.config().to_builder(), table)
     }
 
     /// Over a configuration of the AWS SDK, as `aws_config::load_from_env` makes it.
     #[must_use]
     pub fn from_sdk_config(config: &aws_types::SdkConfig, table: &str) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(config).retry_config(RetryConfig::disabled());
-        Self::over(Client::from_conf(config.build()), table)
+        Self::over(aws_sdk_dynamodb::config::Builder::from(config), table)
     }
 
-    fn over(client: Client, table: &str) -> Self {
+    fn over(config: aws_sdk_dynamodb::config::Builder, table: &str) -> Self {
+        let credentials = Credentials::new();
+        let config = config
+            .retry_config(RetryConfig::disabled())
+            .identity_cache(credentials.clone());
+        let client = Client::from_conf(config.build());
         let region = client.config().region().map(ToString::to_string);
         let quota = format!("dynamodb:{}:{table}", region.unwrap_or_default());
         Self {
@@ -74,13 +88,14 @@ impl DynamoDbStore {
             table: table.into(),
             logical_name: table.into(),
             quota: quota.into(),
+            credentials,
         }
     }
 
     /// Sets the name that is bound into each key, where the table is called otherwise: because it was restored from a backup, or is
     /// another Region's.
     #[must_use]
-    pub fn logical_name(mut self, name: &str) -> Self {
+    pub fn with_logical_name(mut self, name: &str) -> Self {
         self.logical_name = name.into();
         self
     }
@@ -97,6 +112,23 @@ impl DynamoDbStore {
         &self.client
     }
 
+    fn attempt<'a>(&'a self, operation: Operation, id: &'a BranchKeyId) -> Attempt<'a> {
+        Attempt::new(operation, (id, &self.quota), &self.credentials)
+    }
+
+    /// Believes a success that says nothing but that it is one, if DynamoDB sent it.
+    fn is_from_dynamodb(
+        &self,
+        operation: Operation,
+        id: &BranchKeyId,
+        answer: &impl RequestId,
+    ) -> Result<(), ProviderError> {
+        match answer.request_id() {
+            Some(_) => Ok(()),
+            None => Err(not_from_dynamodb(operation, (id, &self.quota))),
+        }
+    }
+
     async fn write(
         &self,
         id: &BranchKeyId,
@@ -107,24 +139,29 @@ impl DynamoDbStore {
         let writes = puts
             .into_iter()
             .map(|put| TransactWriteItem::builder().put(put).build());
+        let attempt = self.attempt(OPERATION, id);
         let sent = self
             .client
             .transact_write_items()
             .set_transact_items(Some(writes.collect()))
             // The same write, sent again because its answer was lost, is not made twice.
             .client_request_token(token_of(token))
+            .customize()
+            .interceptor(attempt.sent())
             .send()
             .await;
         let error = match sent {
-            Ok(_) => return Ok(Written::Done),
+            Ok(answer) => {
+                self.is_from_dynamodb(OPERATION, id, &answer)?;
+                return Ok(Written::Done);
+            }
             Err(error) => error,
         };
-        let decided = match reasons(&error) {
-            Some(Cancelled::Conflict) => return Ok(Written::Conflict),
-            Some(Cancelled::Failed(class)) => Some(class),
-            None => None,
-        };
-        Err(failed(OPERATION, (id, &self.quota), error, decided))
+        match reasons(&error) {
+            Some(Cancelled::Conflict) => Ok(Written::Conflict),
+            Some(Cancelled::Failed(class)) => Err(attempt.failed(error, Some(class))),
+            None => Err(attempt.failed(error, None)),
+        }
     }
 
     fn put(&self, item: &Item) -> Result<Put, ProviderError> {
@@ -163,8 +200,7 @@ fn reasons(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Option<Ca
         _ => return None,
     };
     let reasons = cancellation.cancellation_reasons().iter();
-    let codes: Vec<_> = reasons.filter_map(|reason| reason.code()).collect();
-    Some(cancelled(&codes))
+    Some(cancelled(reasons.filter_map(|reason| reason.code())))
 }
 
 /// An item as DynamoDB takes it.
@@ -203,6 +239,7 @@ fn item(mut attributes: HashMap<String, AttributeValue>) -> Result<Item, ItemErr
 impl ReadingStore for DynamoDbStore {
     async fn get(&self, id: &BranchKeyId, kind: ItemKind) -> Result<Option<Item>, ProviderError> {
         const OPERATION: Operation = Operation::GetItem;
+        let attempt = self.attempt(OPERATION, id);
         let sent = self
             .client
             .get_item()
@@ -210,9 +247,14 @@ impl ReadingStore for DynamoDbStore {
             .key(ID, AttributeValue::S(id.as_str().into()))
             .key(TYPE, AttributeValue::S(kind.to_string()))
             .consistent_read(true)
+            .customize()
+            .interceptor(attempt.sent())
             .send()
             .await;
-        let answer = sent.map_err(|error| failed(OPERATION, (id, &self.quota), error, None))?;
+        let answer = sent.map_err(|error| attempt.failed(error, None))?;
+        if answer.item.is_none() {
+            self.is_from_dynamodb(OPERATION, id, &answer)?;
+        }
         let found = answer.item.map(item).transpose();
         found.map_err(|error| unusable(OPERATION, id, error))
     }
@@ -257,8 +299,9 @@ impl Store for DynamoDbStore {
     async fn versions(&self, id: &BranchKeyId) -> Result<Vec<Item>, ProviderError> {
         const OPERATION: Operation = Operation::Query;
         let mut found = Vec::new();
-        let mut from = None;
+        let mut from: Option<HashMap<String, AttributeValue>> = None;
         loop {
+            let attempt = self.attempt(OPERATION, id);
             let sent = self
                 .client
                 .query()
@@ -269,17 +312,27 @@ impl Store for DynamoDbStore {
                 .expression_attribute_values(":id", AttributeValue::S(id.as_str().into()))
                 .expression_attribute_values(":version", AttributeValue::S("branch:version:".into()))
                 .consistent_read(true)
-                .set_exclusive_start_key(from)
+                .set_exclusive_start_key(from.clone())
+                .customize()
+                .interceptor(attempt.sent())
                 .send()
                 .await;
-            let answer = sent.map_err(|error| failed(OPERATION, (id, &self.quota), error, None))?;
+            let answer = sent.map_err(|error| attempt.failed(error, None))?;
+            if answer.items.is_none() {
+                self.is_from_dynamodb(OPERATION, id, &answer)?;
+            }
             for attributes in answer.items.unwrap_or_default() {
                 found.push(item(attributes).map_err(|error| unusable(OPERATION, id, error))?);
             }
-            from = answer.last_evaluated_key;
-            if from.is_none() {
+            let next = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if next.is_none() {
                 return Ok(found);
             }
+            if next == from {
+                // A page that is followed by itself has no end.
+                return Err(not_from_dynamodb(OPERATION, (id, &self.quota)));
+            }
+            from = next;
         }
     }
 }

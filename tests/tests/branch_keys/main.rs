@@ -5,6 +5,7 @@ mod fleet;
 mod model;
 mod outages;
 mod protocol;
+mod roles;
 mod schedules;
 mod stack;
 mod table;

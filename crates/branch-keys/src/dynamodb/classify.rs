@@ -22,7 +22,8 @@ use datakey_provider::ErrorClass;
 /// | otherwise one `ProvisionedThroughputExceeded`, `ThrottlingError` or `RequestLimitExceeded` | throttled |
 /// | otherwise one `TransactionConflict` | transient |
 /// | otherwise one `AccessDenied` | denied |
-/// | others, `ValidationError` and `ItemCollectionSizeLimitExceeded` among them | invalid request |
+/// | otherwise any other, `ValidationError` and `ItemCollectionSizeLimitExceeded` among them | invalid request |
+/// | none | transient: whoever cancelled it does not say why, and to write again does no harm |
 ///
 /// ```
 /// use datakey_branch_keys::class_of_code;
@@ -86,6 +87,7 @@ pub fn class_of_code(code: &str) -> Option<ErrorClass> {
         | "ResourceInUseException"
         | "ItemCollectionSizeLimitExceededException"
         | "IdempotentParameterMismatchException"
+        | "InvalidEndpointException"
         | "RequestEntityTooLargeException"
         | "SerializationException"
         | "UnknownOperationException"
@@ -96,8 +98,44 @@ pub fn class_of_code(code: &str) -> Option<ErrorClass> {
     })
 }
 
+/// How far a call came before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The request could not be made ready to be sent, or the HTTP client refused it: something about the configuration.
+    Construction,
+    /// The credentials to sign with could not be loaded.
+    Credentials,
+    /// The attempt ran out of time, in whatever it was doing.
+    Timeout,
+    /// A proxy did not make the connection through it.
+    Proxy,
+    /// Connecting, TLS, or the connection failed; nothing was answered.
+    Connection,
+    /// An answer began and broke off, or is none of DynamoDB's.
+    BrokenAnswer,
+    /// An answer came whole.
+    Answered,
+}
+
+/// The decision: stage, then code, then status.
+pub(super) fn decide(stage: Stage, code: Option<&str>, status: Option<u16>) -> ErrorClass {
+    match stage {
+        Stage::Construction => ErrorClass::InvalidRequest,
+        Stage::Credentials | Stage::Proxy => ErrorClass::Unauthenticated,
+        Stage::Timeout => ErrorClass::Timeout,
+        Stage::Connection => ErrorClass::Transient,
+        Stage::BrokenAnswer | Stage::Answered => match (code.and_then(class_of_code), status) {
+            // A gateway says so: DynamoDB sends its refusals with status 400.
+            (Some(ErrorClass::Denied), Some(401 | 403 | 407)) => ErrorClass::Unauthenticated,
+            (Some(class), _) => class,
+            (None, Some(status)) => class_of_status(status, code.is_some() && stage == Stage::Answered),
+            (None, None) => ErrorClass::Transient,
+        },
+    }
+}
+
 /// The class of an answer whose code is missing or unknown, by its HTTP status.
-pub(crate) const fn class_of_status(status: u16, has_code: bool) -> ErrorClass {
+const fn class_of_status(status: u16, has_code: bool) -> ErrorClass {
     match status {
         429 => ErrorClass::Throttled,
         401 | 403 | 407 => ErrorClass::Unauthenticated,
@@ -109,13 +147,14 @@ pub(crate) const fn class_of_status(status: u16, has_code: bool) -> ErrorClass {
 
 /// What a transaction that was cancelled comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cancelled {
+pub(super) enum Cancelled {
     Conflict,
     Failed(ErrorClass),
 }
 
-/// Decides by the codes of the reasons, one for each item, `None` where an item was not the reason.
-pub(crate) fn cancelled(reasons: &[&str]) -> Cancelled {
+/// Decides by the codes of the reasons: one for each item, `None` where an item was not the reason.
+pub(super) fn cancelled<'a>(reasons: impl IntoIterator<Item = &'a str>) -> Cancelled {
+    let reasons: Vec<_> = reasons.into_iter().filter(|reason| *reason != "None").collect();
     let any = |codes: &[&str]| reasons.iter().any(|reason| codes.contains(reason));
     if any(&["ConditionalCheckFailed", "DuplicateItem"]) {
         return Cancelled::Conflict;
@@ -127,7 +166,7 @@ pub(crate) fn cancelled(reasons: &[&str]) -> Cancelled {
             "RequestLimitExceeded",
         ]) {
             ErrorClass::Throttled
-        } else if any(&["TransactionConflict"]) {
+        } else if any(&["TransactionConflict"]) || reasons.is_empty() {
             ErrorClass::Transient
         } else if any(&["AccessDenied"]) {
             ErrorClass::Denied

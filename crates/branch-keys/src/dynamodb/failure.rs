@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
 };
 use datakey_provider::{ErrorClass, Operation, ProviderError, Verdict};
 
-use super::classify::{class_of_code, class_of_status};
+use super::classify::{Stage, decide};
 use crate::BranchKeyId;
 
 /// The longest message that is repeated, in characters.
@@ -21,6 +21,7 @@ const MAX_CODE_LEN: usize = 128;
 #[derive(Debug, Clone)]
 pub struct DynamoDbFailure {
     class: ErrorClass,
+    stage: Stage,
     status: Option<u16>,
     message: Option<Box<str>>,
     request_id: Option<Box<str>>,
@@ -52,11 +53,22 @@ impl fmt::Display for DynamoDbFailure {
         match (self.status, &self.message) {
             (Some(status), Some(message)) => write!(f, "HTTP {status} from DynamoDB: {message}")?,
             (Some(status), None) => write!(f, "HTTP {status} with a body that DynamoDB does not send")?,
-            (None, _) => f.write_str("no answer from DynamoDB")?,
+            (None, _) => f.write_str(without_answer(self.stage))?,
         }
         match &self.request_id {
             Some(id) => write!(f, " (request id {id})"),
             None => Ok(()),
+        }
+    }
+}
+
+const fn without_answer(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Construction => "the request was not sent; check how the client is configured",
+        Stage::Credentials => "the request was not sent, as there was nothing to sign it with",
+        Stage::Proxy => "a proxy did not connect to DynamoDB",
+        Stage::Timeout | Stage::Connection | Stage::BrokenAnswer | Stage::Answered => {
+            "no answer from DynamoDB"
         }
     }
 }
@@ -80,29 +92,27 @@ fn is_code(text: &str) -> bool {
     (1..=MAX_CODE_LEN).contains(&text.len()) && text.bytes().all(in_code)
 }
 
-/// Classifies a failed call, with what is known of it; `decided` where the answer says of what class it is.
-pub(crate) fn failed<E>(
+/// Classifies a failed call by how far it came and what was answered; `decided` where the answer says of what class it is otherwise
+/// than by its code.
+pub(super) fn provider_error<E>(
     operation: Operation,
     (id, quota): (&BranchKeyId, &str),
+    stage: Stage,
     error: SdkError<E, HttpResponse>,
     decided: Option<ErrorClass>,
 ) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
+    let code = code(&error);
     let status = error.raw_response().map(|raw| raw.status().as_u16());
+    let class = decided.unwrap_or_else(|| decide(stage, code.as_deref(), status));
     let service = error.as_service_error();
-    let code = service
-        .and_then(ProvideErrorMetadata::code)
-        .filter(|code| is_code(code));
-    let code: Option<Box<str>> = code.map(Into::into);
-    let class = decided.unwrap_or_else(|| class_of(&error, status, code.as_deref()));
     let message = service.and_then(ProvideErrorMetadata::message).map(one_line);
     let request_id = service
         .and_then(|service| service.meta().request_id())
         .map(one_line);
     let delay = delay(&error).filter(|_| class.is_retryable());
-    let was_sent = !matches!(error, SdkError::ConstructionFailure(_));
     let source: Option<Arc<dyn Error + Send + Sync>> = match error {
         // What the parser says of them may quote the body.
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => None,
@@ -118,34 +128,53 @@ where
     if let Some(delay) = delay {
         made = made.with_delay(delay);
     }
-    let made = made.with_source(DynamoDbFailure {
+    made.with_source(DynamoDbFailure {
         class,
+        stage,
         status,
         message,
         request_id,
         source,
-    });
-    if was_sent { made } else { made.unsent() }
+    })
 }
 
-fn class_of<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>, code: Option<&str>) -> ErrorClass {
-    match error {
-        SdkError::ConstructionFailure(_) => ErrorClass::InvalidRequest,
-        SdkError::TimeoutError(_) => ErrorClass::Timeout,
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorClass::Timeout,
-        SdkError::DispatchFailure(failure) if failure.is_other() => ErrorClass::Unauthenticated,
-        SdkError::DispatchFailure(_) => ErrorClass::Transient,
-        _ => match (code.and_then(class_of_code), status) {
-            // A gateway says so: DynamoDB sends its refusals with status 400.
-            (Some(ErrorClass::Denied), Some(401 | 403 | 407)) => ErrorClass::Unauthenticated,
-            (Some(class), _) => class,
-            (None, Some(status)) => class_of_status(status, code.is_some()),
-            (None, None) => ErrorClass::Transient,
-        },
-    }
+/// A success that DynamoDB did not send: its answers have a request id, and those of whoever stands on the way have none.
+pub(super) fn not_from_dynamodb(operation: Operation, (id, quota): (&BranchKeyId, &str)) -> ProviderError {
+    const CLASS: ErrorClass = ErrorClass::Transient;
+    ProviderError::new(CLASS, operation)
+        .with_key_id(id.key_id())
+        .with_quota(quota)
+        .with_source(DynamoDbFailure {
+            class: CLASS,
+            stage: Stage::BrokenAnswer,
+            status: Some(200),
+            message: None,
+            request_id: None,
+            source: None,
+        })
 }
 
-/// The delay that is asked for, in seconds.
+/// The error code, wherever AWS puts it.
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<Box<str>> {
+    let in_body = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let in_header = || {
+        error
+            .raw_response()?
+            .headers()
+            .get("x-amzn-errortype")
+            .map(bare_code)
+    };
+    let code = in_body.or_else(in_header)?;
+    is_code(code).then(|| code.into())
+}
+
+/// `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException:http://...` is `ResourceNotFoundException`.
+fn bare_code(header: &str) -> &str {
+    let code = header.split_once(':').map_or(header, |(code, _)| code);
+    code.rsplit_once('#').map_or(code, |(_, code)| code)
+}
+
+/// The delay that is asked for: `x-amz-retry-after` in milliseconds, else `Retry-After` in seconds.
 fn delay<E>(error: &SdkError<E, HttpResponse>) -> Option<Duration> {
     let headers = error.raw_response()?.headers();
     if let Some(millis) = headers
