@@ -16,6 +16,7 @@ mod loopback;
 mod msrv;
 mod no_std;
 mod node;
+mod pages;
 mod python;
 mod test_binaries;
 mod tests_run;

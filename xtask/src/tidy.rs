@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, test_binaries};
+use crate::{cargo, pages, test_binaries};
 
 /// The most lines of a source file, its inline tests included.
 const MAX_LINES: usize = 500;
@@ -43,8 +43,13 @@ const ROOT: &[&str] = &[
 
 /// The chapters that `docs/` must have.
 const DOCS: &[&str] = &[
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     "architecture.md",
     "benchmarks.md",
+    "branch-keys.md",
+    "compliance.md",
+    "dependencies.md",
     "format.md",
     "guide.md",
     "processes.md",
@@ -63,11 +68,20 @@ pub fn run(_: &[String]) -> Result<()> {
     let mut findings = Vec::new();
     at_root(&mut findings)?;
     crate_folders(&mut findings)?;
-    findings.extend(test_binaries::finding(&cargo::metadata()?).map(|what| Finding {
+    let metadata = cargo::metadata()?;
+    findings.extend(test_binaries::finding(&metadata).map(|what| Finding {
         place: "Cargo.toml".into(),
         what,
     }));
     let files = files()?;
+    let links = pages::pages(&files).flat_map(|page| {
+        let text = fs::read_to_string(page).unwrap_or_default();
+        pages::dead_links(page, &text)
+    });
+    let of_pages = pages::dependencies_without_a_row(&metadata)
+        .into_iter()
+        .chain(links);
+    findings.extend(of_pages.map(|(place, what)| Finding { place, what }));
     for path in &files {
         name(path, &mut findings);
         if let Ok(text) = fs::read_to_string(path) {
