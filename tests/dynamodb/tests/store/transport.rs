@@ -3,6 +3,8 @@ use std::{
     error::Error as _,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    process::{Command, Stdio},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -17,7 +19,7 @@ use datakey::{
 };
 use datakey_dynamodb_tests::*;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 async fn read(store: &impl ReadingStore) -> Result<(), ProviderError> {
     store.get(&id(), ItemKind::Active).await.map(drop)
@@ -90,34 +92,74 @@ async fn an_answer_that_breaks_off_is_transient_even_if_it_is_a_400() {
     is_transient(&read(&store(&other)).await.unwrap_err(), "not HTTP");
 }
 
-/// A client in a static, and a runtime for each test: connections end with the runtime that made them.
+/// Reads one request off a connection.
+fn one_request(stream: &mut TcpStream) {
+    let (mut request, mut chunk) = (Vec::new(), [0; 4096]);
+    while !request.ends_with(b"}") {
+        let len = stream.read(&mut chunk).unwrap();
+        assert_ne!(len, 0, "the client hung up");
+        request.extend_from_slice(&chunk[..len]);
+    }
+}
+
+/// A server that answers the first request, says when the second has come on the same connection, and then those on others.
+fn answers_once() -> (String, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (came, comes) = mpsc::channel();
+    std::thread::spawn(move || {
+        let body = json!({"Item": wire(&item(ItemKind::Active, Some(VERSION), b"wrapped"))}).to_string();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let (mut first, _) = listener.accept().unwrap();
+        one_request(&mut first);
+        first.write_all(answer.as_bytes()).unwrap();
+        one_request(&mut first);
+        came.send(()).unwrap();
+        let (mut next, _) = listener.accept().unwrap();
+        one_request(&mut next);
+        next.write_all(answer.as_bytes()).unwrap();
+    });
+    (address, comes)
+}
+
+/// A store that lives longer than the runtime that made its connections: a static in a suite of small tests.
 #[test]
-fn a_connection_whose_runtime_has_ended_is_replaced() {
+fn a_connection_whose_runtime_has_ended_is_transient_and_replaced() {
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap()
     };
-    let serving = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    let answer = success(&json!({"Item": wire(&item(ItemKind::Active, Some(VERSION), b"wrapped"))}));
-    let server = serving.block_on(server(answer));
-    let store = store(&server.uri());
+    let (address, second_came) = answers_once();
+    let store = store(&address);
+    let ((idle, is_idle), (end, ends)) = (oneshot::channel(), oneshot::channel());
+    let first = std::thread::spawn({
+        let store = store.clone();
+        move || {
+            runtime().block_on(async {
+                read(&store).await.unwrap();
+                idle.send(()).unwrap();
+                ends.await.unwrap();
+            });
+        }
+    });
+    let failed = runtime().block_on(async {
+        is_idle.await.unwrap();
+        let mut call = std::pin::pin!(read(&store));
+        while second_came.try_recv().is_err() {
+            tokio::select! {
+                biased;
+                early = &mut call => return early,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        end.send(()).unwrap();
+        call.await
+    });
+    first.join().unwrap();
+    is_transient(&failed.unwrap_err(), "its runtime ended");
     runtime().block_on(read(&store)).unwrap();
-    let later = runtime();
-    let tries: Vec<_> = (0..4).map(|_| later.block_on(read(&store))).collect();
-    for error in tries.iter().filter_map(|tried| tried.as_ref().err()) {
-        assert_eq!(
-            (error.class(), error.verdict()),
-            (ErrorClass::Transient, None),
-            "{error:?}"
-        );
-    }
-    assert!(tries.last().unwrap().is_ok(), "{tries:?}");
 }
 
 #[tokio::test]
@@ -158,6 +200,55 @@ async fn what_the_sdk_refuses_before_it_sends_is_a_wrong_request() {
         }
     }
     assert_eq!(seen(&server).await, []);
+}
+
+/// A proxy that answers each `CONNECT` in this way.
+fn proxy(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _asked = stream.read(&mut [0; 4096]);
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _gone = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+/// The environment of a process cannot be changed safely from within, so this one is read in a process of its own.
+#[test]
+fn a_proxy_that_does_not_connect_is_the_caller_s_and_is_called_one() {
+    for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_branch_keys_interop"))
+            .args([
+                "obey",
+                "http://127.0.0.1:9",
+                "https://dynamodb.invalid",
+                TABLE,
+                LOGICAL_NAME,
+                KEY,
+            ])
+            .env("HTTPS_PROXY", format!("http://user:hunter2@{}", proxy(status)))
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = process.stdin.take().unwrap();
+        input
+            .write_all(b"{\"do\": \"read\", \"id\": \"tenant-acme\"}\n")
+            .unwrap();
+        drop(input);
+        let told = String::from_utf8(process.wait_with_output().unwrap().stdout).unwrap();
+        assert!(told.contains("\"Unauthenticated\""), "{status}: {told}");
+        assert!(
+            told.contains("a proxy did not connect to DynamoDB"),
+            "{status}: {told}"
+        );
+        assert!(!told.contains("hunter2"), "{told}");
+    }
 }
 
 fn silent() -> DynamoDbStore {

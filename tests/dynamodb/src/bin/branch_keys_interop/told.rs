@@ -5,7 +5,7 @@ use datakey::{
     Aad, EncryptionContext, OpenError, Opener, ProviderError, SealError, Sealer,
     branch_keys::{
         AdminError, BranchKeyAdmin, BranchKeyId, BranchKeys, Created, Description, DynamoDbStore, ItemKind,
-        KEY_ID_SCHEME, NewBranchKey, Rotated,
+        KEY_ID_SCHEME, NewBranchKey, ReadingStore as _, Rotated,
     },
     esdk,
     kms::KmsProvider,
@@ -18,6 +18,7 @@ use crate::Anything;
 
 /// Over one table and one KMS key. Branch keys are kept from one line to the next.
 pub struct Told {
+    store: DynamoDbStore,
     admin: BranchKeyAdmin<DynamoDbStore, KmsProvider>,
     keys: BranchKeys,
 }
@@ -53,7 +54,8 @@ impl Told {
         let store = DynamoDbStore::from_client(&client, table).with_logical_name(logical_name);
         Self {
             keys: keys(&store, &kms),
-            admin: BranchKeyAdmin::new(store, kms, key),
+            admin: BranchKeyAdmin::new(store.clone(), kms, key),
+            store,
         }
     }
 
@@ -86,6 +88,8 @@ impl Told {
                 Rotated::Made(made) => json!({"made": made.version.to_string()}),
                 Rotated::ByAnother(active) => json!({"by another": active.version.to_string()}),
             }),
+            // One attempt, and no more.
+            "read" => Ok(json!({"found": self.store.get(&id()?, ItemKind::Active).await?.is_some()})),
             "active" => Ok(described(&self.admin.active(&id()?).await?)),
             "versions" => {
                 let found = self.admin.versions(&id()?).await?;
