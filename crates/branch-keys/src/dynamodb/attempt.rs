@@ -7,7 +7,6 @@ use std::{
     },
 };
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::{
     config::{
         ConfigBag, Intercept, RuntimeComponents, http::HttpResponse,
@@ -20,7 +19,7 @@ use datakey_provider::{ErrorClass, Operation, ProviderError};
 
 use super::{
     classify::Stage,
-    credentials::{Credentials, Refusals},
+    credentials::{Credentials, Refusals, Unloaded},
     failure::provider_error,
 };
 use crate::BranchKeyId;
@@ -113,7 +112,7 @@ fn stage<E: Error + 'static>(error: &SdkError<E, HttpResponse>, was_sent: bool) 
         SdkError::DispatchFailure(failure) if failure.as_other() == Some(ErrorKind::ClientError) => {
             Stage::Construction
         }
-        other if is_caused_by::<CredentialsError>(other) => Stage::Credentials,
+        other if is_caused_by::<Unloaded>(other) => Stage::Credentials,
         _ if was_sent => Stage::Connection,
         _ => Stage::Construction,
     }

@@ -1,10 +1,14 @@
-//! Credentials that DynamoDB refuses are asked for anew, once for however many calls are refused together.
+//! Credentials that DynamoDB refuses are asked for anew, once for however many calls are refused together; and they are loaded in
+//! a time of their own.
 //!
 //! The SDK's cache keeps credentials until they say that they end, whatever the service says of them meanwhile: a session that was
-//! revoked, a role that was assumed anew, a key that was replaced.
+//! revoked, a role that was assumed anew, a key that was replaced. And it loads them as a part of the call that needs them: what takes
+//! longer than an attempt would be begun anew with each. Here a load goes on for the next attempt.
 use std::{
+    error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::{
@@ -14,7 +18,15 @@ use aws_sdk_dynamodb::{
     },
     error::BoxError,
 };
-use aws_smithy_runtime_api::client::identity::{IdentityFuture, SharedIdentityResolver};
+use aws_smithy_runtime_api::client::identity::{Identity, IdentityFuture, SharedIdentityResolver};
+use tokio::runtime::Handle;
+
+/// How long loading credentials may take, however many attempts give up meanwhile: as long as for KMS.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+fn empty() -> SharedIdentityCache {
+    IdentityCache::lazy().load_timeout(LOAD_TIMEOUT).build()
+}
 
 /// The credentials of one client. Cheap to clone; clones share them.
 #[derive(Clone)]
@@ -33,7 +45,7 @@ impl Credentials {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(Kept {
             refusals: 0,
-            cache: IdentityCache::lazy().build(),
+            cache: empty(),
         })))
     }
 
@@ -52,9 +64,36 @@ impl Credentials {
         let mut kept = self.kept();
         if kept.refusals == before.0 {
             kept.refusals = before.0.wrapping_add(1);
-            kept.cache = IdentityCache::lazy().build();
+            kept.cache = empty();
         }
     }
+}
+
+/// Why there are no credentials, whatever the source and the cache call it.
+#[derive(Debug)]
+pub(super) struct Unloaded(BoxError);
+
+impl fmt::Display for Unloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the credentials could not be loaded")
+    }
+}
+
+impl Error for Unloaded {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+/// What the cache has, or a load that all who ask meanwhile wait for.
+async fn load(
+    cache: &SharedIdentityCache,
+    resolver: SharedIdentityResolver,
+    components: &RuntimeComponents,
+) -> Result<Identity, BoxError> {
+    let bag = ConfigBag::base();
+    let loaded = cache.resolve_cached_identity(resolver, components, &bag).await;
+    loaded.map_err(|error| Unloaded(error).into())
 }
 
 impl ResolveCachedIdentity for Credentials {
@@ -62,10 +101,17 @@ impl ResolveCachedIdentity for Credentials {
         &'a self,
         resolver: SharedIdentityResolver,
         components: &'a RuntimeComponents,
-        bag: &'a ConfigBag,
+        _: &'a ConfigBag,
     ) -> IdentityFuture<'a> {
         let cache = self.kept().cache.clone();
-        IdentityFuture::new(async move { cache.resolve_cached_identity(resolver, components, bag).await })
+        IdentityFuture::new(async move {
+            let Ok(runtime) = Handle::try_current() else {
+                return load(&cache, resolver, components).await;
+            };
+            let components = components.clone();
+            let loading = runtime.spawn(async move { load(&cache, resolver, &components).await });
+            loading.await.map_err(|ended| Unloaded(ended.into()))?
+        })
     }
 
     fn validate_base_client_config(

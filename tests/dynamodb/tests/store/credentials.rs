@@ -1,7 +1,10 @@
 //! Credentials: none, out of reach, and no longer good.
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_credential_types::provider::{
@@ -9,28 +12,39 @@ use aws_credential_types::provider::{
 };
 use aws_sdk_dynamodb::{
     Config,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{BehaviorVersion, Credentials, Region, http::HttpResponse},
 };
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
 use datakey::{
     ErrorClass,
     branch_keys::{ItemKind, ReadingStore as _, RetryingStore},
-    retry::Policy,
+    retry::{Policy, defaults::ATTEMPT_TIMEOUT},
 };
 use datakey_dynamodb_tests::*;
 use serde_json::json;
+use tokio::time::Instant;
 use wiremock::{Request, Respond, ResponseTemplate};
 
-/// What comes at each call, the last for ever. Counts how often it is asked.
+/// What comes at each call, the first being number 0, and after how long. Counts how often it is asked.
 #[derive(Debug, Clone)]
-struct Source(Arc<AtomicUsize>, fn(usize) -> Provided);
+struct Source {
+    asked: Arc<AtomicUsize>,
+    takes: Duration,
+    give: fn(usize) -> Provided,
+}
 
 impl Source {
     fn of(give: fn(usize) -> Provided) -> Self {
-        Self(Arc::default(), give)
+        Self {
+            asked: Arc::default(),
+            takes: Duration::ZERO,
+            give,
+        }
     }
 
     fn asked(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -39,8 +53,13 @@ impl ProvideCredentials for Source {
     where
         Self: 'a,
     {
-        let number = self.0.fetch_add(1, Ordering::SeqCst);
-        future::ProvideCredentials::ready((self.1)(number))
+        future::ProvideCredentials::new(async {
+            let number = self.asked.fetch_add(1, Ordering::SeqCst);
+            if !self.takes.is_zero() {
+                tokio::time::sleep(self.takes).await;
+            }
+            (self.give)(number)
+        })
     }
 }
 
@@ -167,6 +186,57 @@ async fn credentials_that_do_not_come_are_the_caller_s_and_nothing_is_sent() {
         "{failed:?}"
     );
     assert_eq!(seen(&server).await, []);
+}
+
+/// A cold start, an assumed role behind an assumed role: what takes longer than an attempt is not begun anew with each.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_take_longer_than_an_attempt_serve_the_next_one() {
+    let body = json!({"Item": wire(&item(ItemKind::Active, Some(VERSION), b"wrapped"))}).to_string();
+    let answering = Answering::with(move || {
+        HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body.clone()))
+    });
+    let slow = Source {
+        takes: ATTEMPT_TIMEOUT * 2 + ATTEMPT_TIMEOUT / 2,
+        ..Source::of(session)
+    };
+    let config = config("http://memory.invalid").http_client(answering);
+    let store = store_of(config.credentials_provider(slow.clone()));
+    let start = Instant::now();
+    let retrying = RetryingStore::new(store, Policy::default());
+    assert!(retrying.get(&id(), ItemKind::Active).await.unwrap().is_some());
+    assert_eq!(slow.asked(), 1);
+    assert!(start.elapsed() >= slow.takes);
+}
+
+/// No load goes on for ever.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_never_come_are_the_caller_s() {
+    let hanging = Source {
+        takes: Duration::from_secs(86_400),
+        ..Source::of(session)
+    };
+    let config = config("http://memory.invalid").http_client(Answering::never());
+    let store = store_of(config.credentials_provider(hanging));
+    let start = Instant::now();
+    let failed = store.get(&id(), ItemKind::Active).await.unwrap_err();
+    assert_eq!(
+        (failed.class(), failed.was_sent()),
+        (ErrorClass::Unauthenticated, false),
+        "{failed:?}"
+    );
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn a_source_of_credentials_that_panics_is_the_caller_s() {
+    let server = server(success(&json!({}))).await;
+    let store = store_of(config(&server.uri()).credentials_provider(Source::of(|_| panic!("a bug in it"))));
+    let failed = store.get(&id(), ItemKind::Active).await.unwrap_err();
+    assert_eq!(
+        (failed.class(), failed.verdict(), failed.was_sent()),
+        (ErrorClass::Unauthenticated, None, false),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]
