@@ -11,6 +11,7 @@ mod interop;
 mod interop_branch_keys;
 mod interop_esdk;
 mod interop_kms;
+mod large;
 mod layers;
 mod loopback;
 mod msrv;
@@ -89,6 +90,11 @@ const COMMANDS: &[Command] = &[
         "dynamodb",
         "branch keys in DynamoDB: its tests, in a workspace that takes minutes to build; ci looks at its form and lock file",
         dynamodb::run,
+    ),
+    (
+        "large",
+        "the command with 10 GiB in constant memory, and with more lines than a batch holds; its tests have a short form",
+        large::run,
     ),
     (
         "fuzz",

@@ -189,3 +189,21 @@ fn armored_messages_are_text_that_every_command_reads() {
     fs::remove_file(shell.path("text.datakey")).unwrap();
     assert_eq!(shell.names(), ["key", "opened", "other", "text"]);
 }
+
+/// More than a process may have memory. `cargo xtask large` does the same with 10 GiB.
+#[test]
+fn what_is_longer_than_memory_goes_through_in_constant_memory() {
+    let shell = Shell::with_key();
+    let len = 256 << 20;
+    fs::File::create(shell.path("long"))
+        .unwrap()
+        .set_len(len)
+        .unwrap();
+    let through =
+        "ulimit -d 98304; \"$0\" seal -k key long -o - | \"$0\" open -k key | tail -c +268435453 | wc -c";
+    let by_pipes = shell.scripted(through, [""; 0]).ends(0);
+    assert_eq!(by_pipes.text().trim(), "4", "{by_pipes:?}");
+    let by_files = "ulimit -d 98304; \"$0\" seal -k key long && \"$0\" verify -k key long.datakey";
+    let verified = shell.scripted(by_files, [""; 0]).ends(0).text();
+    assert!(verified.contains("whole: 268435456 bytes"), "{verified}");
+}
