@@ -2,6 +2,8 @@
 //! with its floors, the format with other libraries, retry with the AWS SDK's own.
 use anyhow::{Result, bail};
 
+use crate::interop_branch_keys;
+
 mod esdk;
 mod fleet;
 mod instructions;
@@ -15,12 +17,13 @@ pub fn ci(_: &[String]) -> Result<()> {
     instructions::check()
 }
 
-/// `--check`, `--update`, `esdk`, `fleet`, `memory`, `peers`, `ratios` or `retry`.
+/// `--check`, `--update`, `branch-keys`, `esdk`, `fleet`, `memory`, `peers`, `ratios` or `retry`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--check"] => instructions::check(),
         ["--update"] => instructions::update(),
+        ["branch-keys"] => interop_branch_keys::time(),
         ["esdk"] => esdk::run(),
         ["fleet", ..] => fleet::run(arguments.get(1..).unwrap_or_default()),
         ["memory"] => memory::check(),
@@ -30,6 +33,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         _ => bail!(
             "cargo xtask bench --check        compares instruction counts with those kept\n       \
              cargo xtask bench --update       keeps the counts of this machine\n       \
+             cargo xtask bench branch-keys    a data key for each message under a cached branch key, beside the AWS Encryption SDKs\n       \
              cargo xtask bench esdk           orders under cached data keys beside the AWS Encryption SDK for Python\n       \
              cargo xtask bench fleet [SEED]   an hour of a thousand hosts: data key caching beside branch keys\n       \
              cargo xtask bench memory         peak memory of 4 GiB streams\n       \

@@ -7,7 +7,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    dynamodb,
+    cargo, dynamodb,
     loopback::{call, isolated},
     python,
 };
@@ -29,6 +29,28 @@ pub fn run() -> Result<()> {
         &services.python,
         &[SCRIPT, "meet", kms, dynamodb, driver, ROTATIONS],
     )
+}
+
+/// 300 bytes under a cached branch key, by the AWS Encryption SDKs for Python and for Rust, and by us.
+pub fn time() -> Result<()> {
+    let services = Services::start()?;
+    let (kms, dynamodb) = (&*services.kms.url, &*services.dynamodb.url);
+    let output = isolated(&services.python)
+        .args([SCRIPT, "time", kms, dynamodb])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("Python cannot be started")?;
+    if !output.status.success() {
+        bail!("the SDK for Python was not measured");
+    }
+    let given = String::from_utf8(output.stdout).context("it printed something that is not UTF-8")?;
+    let peers = [
+        &cargo::PEERS[..],
+        &["--features", "aws-lc", "--bin", "datakey-peers"],
+    ]
+    .concat();
+    let mut command = isolated(&cargo::program());
+    cargo::run_to_end(command.args(peers).env("DATAKEY_BRANCH_KEYS", given.trim()))
 }
 
 /// What listens on loopback, and the interpreter with what talks to it.

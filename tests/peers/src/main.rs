@@ -3,6 +3,7 @@
 //!
 //! Every library keeps a data key for many messages where it can, needs no network, and is called in the way that
 //! costs it least: `cargo xtask bench peers` runs this with either backend.
+mod branch_keys;
 mod enveloper;
 mod esdk;
 mod kms;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
+    if let Some(given) = branch_keys::Given::of_environment()? {
+        return branch_keys::run(&given);
+    }
     let mut contenders = vec![
         ours::prepared()?,
         ours::through_the_cache()?,
