@@ -5,7 +5,7 @@ use datakey_provider::{ControlProvider, Operation, ProviderError, SealingProvide
 use datakey_retry::{Policy, Retry};
 
 use crate::{
-    BranchKeyId, BranchKeyVersion, Item, ItemKind, RetryingStore, Store, Written,
+    BranchKeyId, BranchKeyVersion, Item, ItemError, ItemKind, RetryingStore, Store, Written,
     admin_error::AdminError,
     description::{Created, Description, NewBranchKey, Rotated},
     item::{Facts, Unwrapped},
@@ -23,7 +23,7 @@ use crate::{
 /// | call | KMS | store |
 /// |---|---|---|
 /// | [`create`](Self::create) | 2 `GenerateDataKeyWithoutPlaintext`, 1 `ReEncrypt` | 1 write |
-/// | [`rotate`](Self::rotate) | 1 `GenerateDataKeyWithoutPlaintext`, 2 `ReEncrypt` | 1 read, 1 write |
+/// | [`rotate`](Self::rotate) | 1 `GenerateDataKeyWithoutPlaintext`, 2 `ReEncrypt` | 2 reads, 1 write |
 /// | [`active`](Self::active), [`versions`](Self::versions) | none | 1 read |
 /// | [`verify`](Self::verify) | 1 `ReEncrypt` | 1 read |
 ///
@@ -149,6 +149,9 @@ where
 
     /// Makes a new version and has it seal from now on. Earlier versions go on opening.
     ///
+    /// If the version that is active is not in the table by itself, where it is opened from, it is put back first: without it nothing
+    /// that was sealed under it would open any more.
+    ///
     /// Hosts notice when they look for the branch key anew, at its soft age. When two rotate at once, one of them makes a version
     /// and the other is answered [`Rotated::ByAnother`].
     ///
@@ -189,11 +192,42 @@ where
             create_time: &create_time,
             custom: &custom,
         };
+        self.keep_version(&old, &custom).await?;
         let pair = self.make(&facts).await?;
         match self.store.swap(&pair.version, &pair.active, old.enc()).await? {
             Written::Done => Ok(Rotated::Made(Description::of(&pair.active)?)),
             Written::Conflict => self.rotated_meanwhile(&pair).await,
         }
+    }
+
+    /// Sees to it that the key of an active item is in the table besides, before the item is written over: what is sealed under it opens
+    /// by the item of its version alone.
+    async fn keep_version(&self, active: &Item, custom: &[(Box<str>, Box<str>)]) -> Result<(), AdminError> {
+        use crate::ReadingStore as _;
+        let id = active.id();
+        let missing = |error| unusable(Operation::GetItem, id, error);
+        let version = active.version().ok_or(ItemError::Other).map_err(missing)?;
+        let kind = ItemKind::Version(version);
+        if self.read(id, kind).await?.is_some() {
+            return Ok(());
+        }
+        let facts = Facts {
+            id,
+            kms_key: active.kms_key(),
+            create_time: active.create_time(),
+            custom,
+        };
+        let table = self.store.logical_name();
+        let (own, item) = (active.context(table), Unwrapped::new(&facts, kind, None));
+        let (own, to) = own
+            .and_then(|own| Ok((own, item.context(table)?)))
+            .map_err(AdminError::Item)?;
+        let wrapped = active.wrapped_key().map_err(AdminError::Item)?;
+        let moved = self.kms.rewrap(&wrapped, &own, &to).await?;
+        self.is_own(moved.key_id())?;
+        // If it is there by now, another one put it back.
+        let (Written::Done | Written::Conflict) = self.store.put_if_absent(&[item.with_key(&moved)]).await?;
+        Ok(())
     }
 
     /// Another one rotated, or this one did by an attempt whose answer was lost, and perhaps another one after it.

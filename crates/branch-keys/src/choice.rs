@@ -52,13 +52,6 @@ impl Choice {
             Self::By(_) => true,
         }
     }
-
-    pub(crate) const fn fixed(&self) -> Option<&BranchKeyId> {
-        match self {
-            Self::Fixed(id) => Some(id),
-            Self::By(_) => None,
-        }
-    }
 }
 
 impl fmt::Debug for Choice {

@@ -8,7 +8,8 @@ use uuid::{Uuid, Variant};
 /// In front of the branch key id in the key id of a wrapped key.
 pub const KEY_ID_SCHEME: &str = "branch-key:";
 
-/// The longest branch key id, in bytes of UTF-8: what DynamoDB takes as a partition key.
+/// The longest branch key id, in bytes of UTF-8: what DynamoDB takes as a partition key. Messages of the native format have room for
+/// one of 244 bytes, as their key ids have 255 at the most, [`KEY_ID_SCHEME`] included; those of the AWS Encryption SDK for any.
 pub const MAX_BRANCH_KEY_ID_LEN: usize = 2048;
 
 /// In front of the UUID in the name of a version.

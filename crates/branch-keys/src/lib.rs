@@ -102,6 +102,7 @@ mod description;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod failed;
+mod found_under;
 mod id;
 mod item;
 mod limits;

@@ -1,6 +1,5 @@
 //! Fetching a branch key: one read of the store and one call of KMS, as a provider that keyrings load from.
 use std::{
-    collections::HashMap,
     error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -12,10 +11,10 @@ use datakey_provider::{
 };
 use thiserror::Error;
 
-use crate::{BranchKeyId, BranchKeyVersion, Item, ItemError, ItemKind, ReadingStore, wrap::BRANCH_KEY_LEN};
-
-/// How many branch keys are remembered with the KMS key that they are wrapped under; then all are forgotten.
-const MAX_REMEMBERED: usize = 16_384;
+use crate::{
+    BranchKeyId, BranchKeyVersion, ItemError, ItemKind, ReadingStore, found_under::FoundUnder,
+    wrap::BRANCH_KEY_LEN,
+};
 
 /// Why there is no branch key: the source of a [`ProviderError`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -60,7 +59,7 @@ pub(crate) struct Loader {
     store: Arc<dyn ReadingStore>,
     kms: Arc<dyn OpeningProvider>,
     /// Under which KMS key each was found.
-    found_under: Mutex<HashMap<BranchKeyId, Box<str>>>,
+    found_under: Mutex<FoundUnder>,
     time_limit: Option<Duration>,
 }
 
@@ -80,6 +79,14 @@ pub(crate) fn unusable(operation: Operation, id: &BranchKeyId, error: ItemError)
     refused(operation, ErrorClass::InvalidRequest, id, error).with_verdict(Verdict::Message)
 }
 
+/// What a store says is of the branch key that it was asked for, unless it says otherwise.
+fn of_branch_key(error: ProviderError, id: &BranchKeyId) -> ProviderError {
+    if error.key_id().is_some() {
+        return error;
+    }
+    error.with_key_id(id.key_id())
+}
+
 impl Loader {
     pub(crate) fn new(
         store: Arc<dyn ReadingStore>,
@@ -96,7 +103,7 @@ impl Loader {
         }
     }
 
-    fn found_under(&self) -> MutexGuard<'_, HashMap<BranchKeyId, Box<str>>> {
+    fn found_under(&self) -> MutexGuard<'_, FoundUnder> {
         self.found_under.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,7 +115,7 @@ impl Loader {
         let Some(id) = BranchKeyId::of_key_id(key_id) else {
             return false;
         };
-        let found = self.found_under().get(&id).cloned();
+        let found = self.found_under().of(&id);
         name == id.as_str() || found.is_some_and(|under| self.kms.opening_key_is(name, &under))
     }
 
@@ -118,7 +125,8 @@ impl Loader {
         id: &BranchKeyId,
         kind: ItemKind,
     ) -> Result<(DataKey, BranchKeyVersion), ProviderError> {
-        let Some(item) = self.store.get(id, kind).await? else {
+        let got = self.store.get(id, kind).await;
+        let Some(item) = got.map_err(|error| of_branch_key(error, id))? else {
             let table = self.store.logical_name().into();
             let fault = BranchKeyFault::Missing { table, kind };
             if kind != ItemKind::Active {
@@ -140,24 +148,13 @@ impl Loader {
             let foreign = refused(operation, ErrorClass::InvalidRequest, id, fault);
             return Err(foreign.with_verdict(Verdict::Message));
         }
-        self.remember(id, &item);
+        self.found_under().remember(id, item.kms_key());
         let key = self.kms.decrypt(&context, &wrapped).await?;
         if key.length() != BRANCH_KEY_LEN {
             let fault = BranchKeyFault::Length(key.length());
             return Err(refused(operation, ErrorClass::NotAuthentic, id, fault));
         }
         Ok((key, version))
-    }
-
-    fn remember(&self, id: &BranchKeyId, item: &Item) {
-        let mut found = self.found_under();
-        if found.get(id).is_some_and(|under| **under == *item.kms_key()) {
-            return;
-        }
-        if found.len() >= MAX_REMEMBERED {
-            found.clear();
-        }
-        found.insert(id.clone(), item.kms_key().into());
     }
 }
 

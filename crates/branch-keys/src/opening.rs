@@ -126,8 +126,9 @@ impl OpeningProvider for OpeningBranchKeys {
         self.keyring.provider().opening_key_is(name, key_id)
     }
 
-    fn opening_scope<'a>(&'a self, wrapped: &'a WrappedKey) -> Scope<'a> {
-        Scope::of_key(wrapped.key_id())
+    /// As for sealing: of the versions of one branch key some are kept, and others are not.
+    fn opening_scope<'a>(&'a self, _: &'a WrappedKey) -> Scope<'a> {
+        Scope::BENEATH
     }
 
     fn opening_scope_amid<'a>(&'a self, wrapped: &'a WrappedKey, _: &dyn Traffic) -> Scope<'a> {

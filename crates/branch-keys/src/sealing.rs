@@ -148,10 +148,9 @@ impl SealingProvider for SealingBranchKeys {
         self.keyring.provider().sealing_key_is(name, key_id)
     }
 
-    /// The branch key, where one is for all contexts. Calls that are made beneath have scopes and retries of their own.
+    /// Calls that are made beneath have scopes and retries of their own, and what is kept needs none.
     fn sealing_scopes<'a>(&'a self, tell: &mut dyn FnMut(Scope<'a>)) {
-        let key = self.choice.fixed().map_or("", BranchKeyId::key_id);
-        tell(Scope::of_key(key));
+        tell(Scope::BENEATH);
     }
 
     fn sealing_time_limit(&self) -> Option<Duration> {

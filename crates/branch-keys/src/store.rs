@@ -50,7 +50,7 @@ pub enum Written {
 /// - A write that fails without an answer may have been made. Whoever makes it again finds its own items, and a conflict.
 #[async_trait]
 pub trait Store: ReadingStore {
-    /// Writes the items of a new branch key, if the store has none of them.
+    /// Writes items of a branch key, those of a new one or one that is missing, if the store has none of them.
     ///
     /// # Errors
     /// A classified [`ProviderError`].

@@ -22,6 +22,20 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// Of a provider that has cache, retries, pace and breaker of its own: most of its calls ask no service, and what those do that ask
+    /// one says nothing of the others. Layers above hold none of its calls back, judge none by another, and wait for each until their
+    /// deadline.
+    pub const BENEATH: Scope<'static> = Scope {
+        quota: "(beneath)",
+        key: "(beneath)",
+    };
+
+    /// Whether it is [`BENEATH`](Self::BENEATH).
+    #[must_use]
+    pub fn is_beneath(&self) -> bool {
+        *self == Scope::BENEATH
+    }
+
     /// Under this key, and on a quota without a name.
     #[must_use]
     pub const fn of_key(key: &'a str) -> Self {

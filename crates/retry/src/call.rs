@@ -25,6 +25,7 @@ pub(crate) struct Call<'a> {
     priority: Priority,
     side: Side,
     name: &'a str,
+    is_judged: bool,
     subject: Subject<'a>,
     gates: Gates<'a>,
     ways: Option<&'a Ways<'a>>,
@@ -59,6 +60,8 @@ impl<'a> Call<'a> {
             priority: policy.priority_or(target.priority),
             side: policy.scope().map_or(target.side, |_| Side::Whole),
             name,
+            // Whoever names what a policy is for has it judged.
+            is_judged: target.is_judged || policy.scope().is_some(),
             subject: Subject {
                 scope: name,
                 operation: target.operation,
@@ -85,6 +88,9 @@ impl<'a> Call<'a> {
         self.informs = false;
         if let Some(ways) = self.ways {
             ways.begin();
+        }
+        if !self.is_judged {
+            return Some(Turns::free());
         }
         self.gates = Gates::of(self.policy, Draws::told_by(scopes), self.pressing.take());
         if !self.gates.hold() {
@@ -156,7 +162,11 @@ impl<'a> Call<'a> {
         self.withdrawals.sent();
         self.tell(Event::Attempt { attempt: self.next() });
         let timeouts = self.policy.timeouts();
-        let own = timeouts.limit(self.timed_as(), self.rules);
+        // What waits for attempts beneath, each with its own time, is waited for: one that is left early would be begun anew.
+        let own = self
+            .is_judged
+            .then(|| timeouts.limit(self.timed_as(), self.rules))
+            .flatten();
         let limit = match (own, self.left(self.now)) {
             (Some(timeout), Some(left)) => Some(timeout.min(left)),
             (one, other) => one.or(other),
@@ -174,20 +184,24 @@ impl<'a> Call<'a> {
         self.informs = limit.is_none_or(|limit| took <= limit.saturating_add(LEFT_LYING));
         if result.as_ref().is_err_and(|error| !error.was_sent()) {
             turns.put_back();
-        } else if self.informs {
+        } else if self.informs && self.is_judged {
             timeouts.answered(self.timed_as(), self.rules, took);
         }
         result.map_err(Failure::Returned)
     }
 
+    fn breaker(&self) -> Option<&'a Breaker> {
+        self.policy.breaker().filter(|_| self.is_judged)
+    }
+
     pub(crate) fn peek(&self) -> Result<(), CircuitOpen> {
-        let breaker = self.policy.breaker();
-        breaker.map_or(Ok(()), |breaker| breaker.peek(self.side, self.name))
+        self.breaker()
+            .map_or(Ok(()), |breaker| breaker.peek(self.side, self.name))
     }
 
     pub(crate) fn enter(&self) -> Result<Option<Passage<'a>>, CircuitOpen> {
         let enter = |breaker: &'a Breaker| breaker.enter(self.side, self.name);
-        self.policy.breaker().map(enter).transpose()
+        self.breaker().map(enter).transpose()
     }
 
     const fn span(&self) -> Span {

@@ -44,7 +44,7 @@ impl<'a> Draws<'a> {
     }
 }
 
-/// What sealing by a provider is called: its key, or all of its keys, as it needs all.
+/// What sealing by a provider is called: its key, or all of its keys, as it needs all. [`Scope::BENEATH`]'s key, where that is all.
 pub(crate) fn sealing_name<P: SealingProvider + ?Sized>(provider: &P) -> Cow<'_, str> {
     let draws = Draws::told_by(|tell| provider.sealing_scopes(tell));
     if draws.more.is_empty() {

@@ -24,6 +24,9 @@ use crate::{
 /// Region's wrapped key is tried first, and an outage is paid for once and not by each message. Where one wrapped key can be opened
 /// in several Regions, put each Region's provider into a [`Guarded`](crate::Guarded).
 ///
+/// Of a provider whose scope is [`Scope::BENEATH`], which has all this itself, nothing is judged or paced, no attempt is left before the
+/// deadline, and what was given up beneath is given up.
+///
 /// What it says of the time that a call may take is the policy's deadline: a keyring above waits longer than that.
 ///
 /// When a call is given up, the error has the class, operation, key id and code of the last failure, and a
@@ -92,6 +95,7 @@ impl<P: SealingProvider> Retry<P> {
                 Side::Sealing
             },
             name,
+            is_judged: name != Scope::BENEATH.key,
             scopes: |tell: &mut dyn FnMut(Scope<'a>)| self.inner.sealing_scopes(tell),
             ways: None,
         }
@@ -109,6 +113,7 @@ impl<P: OpeningProvider> Retry<P> {
             priority: Priority::Urgent,
             side: Side::Whole,
             name: wrapped.key_id(),
+            is_judged: !self.inner.opening_scope_amid(wrapped, ways).is_beneath(),
             scopes: |tell: &mut dyn FnMut(Scope<'a>)| tell(self.inner.opening_scope_amid(wrapped, ways)),
             ways: Some(ways),
         }

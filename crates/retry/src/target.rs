@@ -10,6 +10,8 @@ pub(crate) struct Target<'a, Scopes> {
     pub(crate) side: Side,
     /// What is taken to fail together.
     pub(crate) name: &'a str,
+    /// Whether pace, breaker and the time of an attempt are concerned: not with what has its own beneath.
+    pub(crate) is_judged: bool,
     /// Asked before each attempt, as another provider may be the first by then.
     pub(crate) scopes: Scopes,
     /// Where there may be several ways to go.
@@ -23,6 +25,7 @@ pub(crate) const fn plain<'a>() -> Target<'a, impl Fn(&mut dyn FnMut(Scope<'a>))
         priority: Priority::Normal,
         side: Side::Whole,
         name: "",
+        is_judged: true,
         scopes: unnamed,
         ways: None,
     }

@@ -4,6 +4,8 @@ mod facade;
 mod fleet;
 mod model;
 mod outages;
+mod outside;
+mod outside_tables;
 mod protocol;
 mod roles;
 mod schedules;

@@ -56,7 +56,11 @@ impl Future for Turn {
 #[async_trait]
 impl ReadingStore for Stepped {
     async fn get(&self, id: &BranchKeyId, kind: ItemKind) -> Result<Option<Item>, ProviderError> {
-        self.turn().await;
+        // A version that is there stays as it is: reading it earlier or later comes to the same, and is no step.
+        let stays = matches!(kind, ItemKind::Version(_)) && self.0.get(id, kind).await?.is_some();
+        if !stays {
+            self.turn().await;
+        }
         self.0.get(id, kind).await
     }
 

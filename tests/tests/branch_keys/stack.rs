@@ -21,7 +21,7 @@ pub(crate) struct Table {
 }
 
 /// What the next calls come to.
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) enum Fault {
     #[default]
     None,
