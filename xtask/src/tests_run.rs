@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use cargo_metadata::{Artifact, Message};
+use cargo_metadata::{Artifact, Message, Metadata};
 
 use crate::cargo;
 
@@ -153,22 +153,38 @@ fn takes_value(option: &str) -> bool {
     )
 }
 
-/// `-p` chooses packages; without it they are all meant.
-fn selection(typed: &[String]) -> Vec<&str> {
+/// The beginning of the features that bring an engine's client, which takes longer to build than everything else. It has tests in a
+/// workspace of its own.
+const ENGINE: &str = "dynamodb";
+
+/// `-p` chooses packages; without it they are all meant, with all features but those of engines.
+fn selection<'a>(typed: &'a [String], features: &'a str) -> Vec<&'a str> {
     let chosen = typed
         .iter()
         .any(|argument| argument.starts_with("-p") || is_option(argument, "--package"));
-    let mut all = vec!["--all-features"];
-    if !chosen {
-        all.push("--workspace");
-    }
+    let mut all = if chosen {
+        vec!["--all-features"]
+    } else {
+        vec!["--workspace", "--features", features]
+    };
     all.extend(typed.iter().map(String::as_str));
     all
 }
 
+/// The features of all packages but those that bring an engine, as cargo takes them.
+fn features(metadata: &Metadata) -> String {
+    let packages = metadata.workspace_packages();
+    let features = packages.iter().flat_map(|package| {
+        let own = package.features.keys().filter(|name| !name.starts_with(ENGINE));
+        own.map(|name| format!("{}/{name}", package.name))
+    });
+    features.collect::<Vec<_>>().join(",")
+}
+
 /// Builds the test binaries and lists them, the largest first: what is large takes longest, and should not be the last to begin.
 fn build(typed: &[String]) -> Result<(Vec<Binary>, ExitStatus)> {
-    let chosen = selection(typed);
+    let features = features(&cargo::metadata()?);
+    let chosen = selection(typed, &features);
     println!("$ cargo test --no-run {}", chosen.join(" "));
     let mut child = Command::new(cargo::program())
         .args(["test", "--no-run", "--message-format=json-render-diagnostics"])
@@ -276,16 +292,17 @@ fn run_one(binary: &Binary, arguments: &[String]) -> Result<Ran> {
 
 /// The examples of the documentation, which cargo itself builds and runs.
 fn docs(asked: &Asked, count: &mut Count, ended_badly: &mut Vec<String>) -> Result<()> {
+    let features = features(&cargo::metadata()?);
     let mut command = Command::new(cargo::program());
     command
         .args(["test", "--doc", "--no-fail-fast"])
-        .args(selection(&asked.cargo));
+        .args(selection(&asked.cargo, &features));
     if !asked.binaries.is_empty() {
         command.arg("--").args(&asked.binaries);
     }
     println!(
         "$ cargo test --doc --no-fail-fast {}",
-        selection(&asked.cargo).join(" ")
+        selection(&asked.cargo, &features).join(" ")
     );
     let output = command
         .stderr(Stdio::inherit())
@@ -348,8 +365,15 @@ mod tests {
         let docs = asked(&["--doc", "--package=datakey"]);
         assert_eq!(docs.cargo, ["--package=datakey"]);
         assert_eq!((docs.units, docs.docs), (false, true));
-        assert_eq!(selection(&docs.cargo), ["--all-features", "--package=datakey"]);
-        assert_eq!(selection(&all.cargo), ["--all-features", "--workspace"]);
+        let features = "datakey/esdk,datakey/local";
+        assert_eq!(
+            selection(&docs.cargo, features),
+            ["--all-features", "--package=datakey"]
+        );
+        assert_eq!(
+            selection(&all.cargo, features),
+            ["--workspace", "--features", features]
+        );
     }
 
     #[test]

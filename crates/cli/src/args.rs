@@ -1,4 +1,6 @@
 //! The command line.
+#[cfg(feature = "dynamodb")]
+mod branch_key;
 mod files;
 mod key;
 mod records;
@@ -7,6 +9,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "dynamodb")]
+pub(crate) use self::branch_key::{
+    BranchKeyCommand, BranchKeyCreateArgs, BranchKeyOneArgs, BranchKeyRotateArgs, TableArgs,
+};
 pub(crate) use self::{
     files::{
         CatArgs, FormatArg, InspectArgs, OpenArgs, PolicyArg, ReaderArgs, RewrapArgs, SealArgs, SuiteArg,
@@ -67,6 +73,12 @@ pub(crate) enum Command {
     Cat(CatArgs),
     /// Make a key file for use without a KMS.
     Keygen(KeygenArgs),
+    /// Create and rotate branch keys in a table of DynamoDB, and look at them.
+    #[cfg(feature = "dynamodb")]
+    BranchKey {
+        #[command(subcommand)]
+        command: BranchKeyCommand,
+    },
     /// Be a KMS on this machine, with quotas and faults: for tests in any language.
     FakeKms(Box<FakeKmsArgs>),
     /// Post 69,659 real orders through a throttled KMS in seven ways, and compare.

@@ -65,6 +65,9 @@ pub(crate) enum Failure {
     #[cfg(feature = "account")]
     #[error("the AWS credentials cannot be loaded; set them in the environment or in a profile")]
     Credentials(#[source] Box<CredentialsError>),
+    #[cfg(feature = "dynamodb")]
+    #[error(transparent)]
+    BranchKey(Box<datakey::branch_keys::AdminError>),
     #[error("{address} cannot be listened on")]
     Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
@@ -197,6 +200,8 @@ impl Failure {
             Self::State(_) | Self::Keys(_) | Self::Under { .. } => 6,
             #[cfg(feature = "account")]
             Self::NoCredentials | Self::Credentials(_) => 7,
+            #[cfg(feature = "dynamodb")]
+            Self::BranchKey(error) => error.class().map_or(6, class_code),
             Self::Seal(error) => seal_code(error),
             Self::Open(error) => open_code(error),
             Self::Wrap(error) => class_code(error.class()),

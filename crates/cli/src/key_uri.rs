@@ -11,6 +11,56 @@ pub(crate) enum KeyUri {
     Kms(KmsKeyId),
     /// A key file.
     Local(PathBuf),
+    /// A branch key in a table of DynamoDB.
+    Branch(Box<BranchUri>),
+}
+
+/// A branch key, named: `branch-key://TABLE/ID?kms-key=ARN`, and `&logical-name=NAME` where the table is called otherwise than at first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BranchUri {
+    pub(crate) table: String,
+    pub(crate) id: String,
+    pub(crate) kms_key: KmsKeyId,
+    pub(crate) logical_name: Option<String>,
+}
+
+impl FromStr for BranchUri {
+    type Err = KeyUriError;
+
+    /// Of what stands behind `branch-key:`.
+    fn from_str(text: &str) -> Result<Self, KeyUriError> {
+        let (place, settings) = text.rsplit_once('?').ok_or(KeyUriError::Branch)?;
+        let place = place.strip_prefix("//").and_then(|place| place.split_once('/'));
+        let (table, id) = place.ok_or(KeyUriError::Branch)?;
+        let (mut kms_key, mut logical_name) = (None, None);
+        for setting in settings.split('&') {
+            match setting.split_once('=') {
+                Some(("kms-key", key)) => kms_key = Some(key.parse()?),
+                Some(("logical-name", name)) if !name.is_empty() => logical_name = Some(name.to_owned()),
+                _ => return Err(KeyUriError::Branch),
+            }
+        }
+        if table.is_empty() || id.is_empty() {
+            return Err(KeyUriError::Branch);
+        }
+        Ok(Self {
+            table: table.to_owned(),
+            id: id.to_owned(),
+            kms_key: kms_key.ok_or(KeyUriError::Branch)?,
+            logical_name,
+        })
+    }
+}
+
+impl fmt::Display for BranchUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (table, id, key) = (&self.table, &self.id, self.kms_key.as_str());
+        write!(f, "branch-key://{table}/{id}?kms-key={key}")?;
+        match &self.logical_name {
+            Some(name) => write!(f, "&logical-name={name}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why a text names no key.
@@ -20,6 +70,11 @@ pub(crate) enum KeyUriError {
     Empty,
     #[error("{0}; a key of KMS is aws-kms:alias/NAME, aws-kms:KEY_ID or an ARN, and a key file local:FILE")]
     Kms(#[from] KmsKeyIdError),
+    #[error(
+        "a branch key is branch-key://TABLE/ID?kms-key=ARN, with the KMS key that wraps it, and &logical-name=NAME where the \
+         table is called otherwise than at first"
+    )]
+    Branch,
     #[error(
         "there are no keys of the kind {scheme:?}; a key is aws-kms:alias/NAME, an ARN of KMS, or local:FILE"
     )]
@@ -46,6 +101,7 @@ impl FromStr for KeyUri {
         }
         match (scheme(text), text.split_once(':')) {
             (Some("aws-kms"), Some((_, key))) => Ok(Self::Kms(key.parse()?)),
+            (Some("branch-key"), Some((_, place))) => Ok(Self::Branch(Box::new(place.parse()?))),
             (Some("arn"), _) => Ok(Self::Kms(text.parse()?)),
             (Some("local"), Some((_, path))) if !path.is_empty() => Ok(Self::Local(path.into())),
             (Some("local"), _) => Err(KeyUriError::Empty),
@@ -64,6 +120,7 @@ impl fmt::Display for KeyUri {
         match self {
             Self::Kms(key) => write!(f, "aws-kms:{}", key.as_str()),
             Self::Local(path) => write!(f, "local:{}", path.display()),
+            Self::Branch(key) => key.fmt(f),
         }
     }
 }
@@ -127,6 +184,15 @@ mod tests {
             ("orders.key", local("orders.key")),
             ("./keys:old", local("./keys:old")),
             ("C:\\keys\\orders", local("C:\\keys\\orders")),
+            (
+                &format!("branch-key://branch-keys/tenant/acme?kms-key={arn}&logical-name=keys"),
+                KeyUri::Branch(Box::new(BranchUri {
+                    table: "branch-keys".into(),
+                    id: "tenant/acme".into(),
+                    kms_key: arn.parse().unwrap(),
+                    logical_name: Some("keys".into()),
+                })),
+            ),
         ] {
             assert_eq!(text.parse::<KeyUri>().unwrap(), key, "{text}");
         }
@@ -138,6 +204,13 @@ mod tests {
             "arn:aws:s3:::bucket",
             "vault:orders",
             "alias/",
+            "branch-key:",
+            "branch-key://branch-keys/acme",
+            "branch-key://branch-keys?kms-key=alias/orders",
+            "branch-key:///acme?kms-key=alias/orders",
+            "branch-key://branch-keys/?kms-key=alias/orders",
+            "branch-key://branch-keys/acme?key=alias/orders",
+            "branch-key://branch-keys/acme?kms-key=",
         ] {
             assert!(text.parse::<KeyUri>().is_err(), "{text}");
         }
@@ -145,7 +218,11 @@ mod tests {
 
     #[test]
     fn a_key_is_shown_as_it_is_named() {
-        for text in ["aws-kms:alias/orders", "local:orders.key"] {
+        for text in [
+            "aws-kms:alias/orders",
+            "local:orders.key",
+            "branch-key://branch-keys/acme?kms-key=alias/orders&logical-name=keys",
+        ] {
             assert_eq!(text.parse::<KeyUri>().unwrap().to_string(), text);
         }
     }

@@ -1,6 +1,8 @@
 //! The provider that a command seals or opens with: key files and KMS keys.
 #[cfg(feature = "account")]
 mod account;
+#[cfg(feature = "dynamodb")]
+pub(crate) mod branch;
 mod patience;
 
 use std::{sync::Arc, time::Duration};
@@ -13,7 +15,12 @@ use datakey::{
 };
 use patience::{never_opens, patient};
 
-use crate::{args::KeyArgs, failure::Failure, key_uri::KeyUri, settings::Settings};
+use crate::{
+    args::KeyArgs,
+    failure::Failure,
+    key_uri::{BranchUri, KeyUri},
+    settings::Settings,
+};
 
 /// A provider of whichever kinds were chosen.
 pub(crate) type Provider = Arc<dyn KeyProvider>;
@@ -98,6 +105,7 @@ impl Chosen {
                     kms.next()
                         .map(|provider| Wrapper::Kms(Box::new(provider), id.clone())),
                 ),
+                KeyUri::Branch(key) => wrappers.push(Wrapper::Branch(self.branch(key).await?)),
             }
         }
         Ok(wrappers)
@@ -111,7 +119,7 @@ impl Chosen {
     fn kms_keys(&self) -> impl Iterator<Item = &KmsKeyId> {
         self.keys.iter().filter_map(|key| match key {
             KeyUri::Kms(id) => Some(id),
-            KeyUri::Local(_) => None,
+            KeyUri::Local(_) | KeyUri::Branch(_) => None,
         })
     }
 
@@ -123,6 +131,31 @@ impl Chosen {
         };
         let keys: Vec<&KmsKeyId> = self.kms_keys().collect();
         account::providers(&keys, &place).await
+    }
+
+    #[cfg(feature = "dynamodb")]
+    async fn branch(&self, key: &BranchUri) -> Result<Provider, Failure> {
+        let config = self.configuration(&key.kms_key).await?;
+        Ok(Arc::new(branch::provider(&config, key, &self.policy())?))
+    }
+
+    #[cfg(not(feature = "dynamodb"))]
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    async fn branch(&self, key: &BranchUri) -> Result<Provider, Failure> {
+        Err(Failure::Usage(format!(
+            "{key} is in a table of DynamoDB, which this build of the command cannot read: build it with the feature dynamodb"
+        )))
+    }
+
+    /// The AWS configuration for a key of KMS, and for DynamoDB in its Region.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) async fn configuration(&self, key: &KmsKeyId) -> Result<branch::Configuration, Failure> {
+        let place = account::Place {
+            region: self.region.as_deref(),
+            endpoint_url: self.endpoint_url.as_deref(),
+        };
+        let (kms, other) = account::configurations(key, &place).await?;
+        Ok(branch::Configuration { kms, other })
     }
 
     #[cfg(not(feature = "account"))]
@@ -154,10 +187,10 @@ impl Chosen {
 }
 
 /// A provider of one key, or of one key file.
-#[derive(Debug)]
 pub(crate) enum Wrapper {
     Kms(Box<KmsProvider>, KmsKeyId),
     Local(LocalKeys),
+    Branch(Provider),
 }
 
 impl Wrapper {
@@ -165,6 +198,7 @@ impl Wrapper {
         match self {
             Self::Kms(provider, _) => Arc::new(*provider),
             Self::Local(keys) => Arc::new(keys),
+            Self::Branch(keys) => keys,
         }
     }
 
@@ -172,6 +206,7 @@ impl Wrapper {
         match self {
             Self::Kms(provider, _) => &**provider,
             Self::Local(keys) => keys,
+            Self::Branch(keys) => &**keys,
         }
     }
 }

@@ -4,6 +4,8 @@
 mod args;
 mod armor;
 mod binding;
+#[cfg(feature = "dynamodb")]
+mod branch_key;
 mod cat;
 mod demo;
 mod each;
@@ -87,6 +89,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Demo(args) => runtime()?.block_on(demo::run(args, cli.json)),
         Command::FakeKms(args) => runtime()?.block_on(fake_kms::run(args, cli.json)),
         Command::Keygen(args) => keygen::run(args, cli.json),
+        #[cfg(feature = "dynamodb")]
+        Command::BranchKey { command } => runtime()?.block_on(branch_key::run(command, cli.json)),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),

@@ -30,6 +30,28 @@ pub(super) async fn providers(keys: &[&KmsKeyId], place: &Place<'_>) -> Result<V
     Ok(providers)
 }
 
+/// The configuration of KMS for one key, and that of other services in its Region, whose endpoints are their own.
+///
+/// # Errors
+/// When the AWS configuration is not valid.
+#[cfg(feature = "dynamodb")]
+pub(super) async fn configurations(
+    key: &KmsKeyId,
+    place: &Place<'_>,
+) -> Result<(SdkConfig, SdkConfig), Failure> {
+    let config = aws_configuration(&[key], place).await;
+    check_credentials(&config).await?;
+    let elsewhere = Place {
+        region: place.region,
+        endpoint_url: None,
+    };
+    let other = aws_configuration(&[key], &elsewhere).await;
+    Ok((
+        in_region_of(key, place, &config)?,
+        in_region_of(key, &elsewhere, &other)?,
+    ))
+}
+
 async fn aws_configuration(keys: &[&KmsKeyId], place: &Place<'_>) -> SdkConfig {
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
     // Looking for a region elsewhere may take a while, and each key may say its own.
