@@ -103,6 +103,7 @@ where
     ///
     /// # Errors
     /// [`AdminError::Exists`] when there is one of this id with another custom context or under another KMS key;
+    /// [`AdminError::Incomplete`] when its active item alone was lost;
     /// [`AdminError::IdNeedsContext`], [`AdminError::Context`]; [`AdminError::Provider`] for what KMS or the store answered.
     pub async fn create(&self, new: &NewBranchKey) -> Result<Created, AdminError> {
         let custom = new.checked()?;
@@ -131,10 +132,12 @@ where
     /// What stood in the way of creating this.
     async fn existing(&self, own: &Item) -> Result<Created, AdminError> {
         let id = own.id();
-        let found = self
-            .read(id, ItemKind::Active)
-            .await?
-            .ok_or(AdminError::Conflict)?;
+        let Some(found) = self.read(id, ItemKind::Active).await? else {
+            // The version is of a new name: what is there is the beacon key, alone or no more.
+            let beacon = self.read(id, ItemKind::Beacon).await?;
+            let id = id.clone();
+            return Err(beacon.map_or(AdminError::Conflict, |_| AdminError::Incomplete { id }));
+        };
         if found.enc() == own.enc() {
             // An attempt whose answer was lost.
             return Ok(Created::Made(Description::of(&found)?));

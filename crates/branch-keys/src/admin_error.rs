@@ -26,6 +26,14 @@ pub enum AdminError {
         /// The id.
         id: BranchKeyId,
     },
+    /// The table has other items of this branch key, and not the active one: that was removed, or the table restored in part.
+    #[error(
+        "the table has items of the branch key {id}, and not the active one; restore it from a backup, or choose another id"
+    )]
+    Incomplete {
+        /// The id.
+        id: BranchKeyId,
+    },
     /// It was created and removed at the same time by others.
     #[error("the branch key was changed by others at the same time; look at it and try again")]
     Conflict,

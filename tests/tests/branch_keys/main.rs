@@ -5,6 +5,7 @@ mod fleet;
 mod model;
 mod outages;
 mod outside;
+mod outside_regions;
 mod outside_tables;
 mod protocol;
 mod roles;

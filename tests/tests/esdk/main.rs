@@ -10,6 +10,7 @@ mod facade_streams;
 mod fuzz_smoke;
 mod keyrings;
 mod net_4_0_0;
+mod outside;
 mod properties;
 mod raw_aes;
 mod raw_rsa;
