@@ -86,7 +86,8 @@ where
     }
 
     /// Has a function choose the branch key by the encryption context: one for each tenant, say. It answers `None` where there is
-    /// none, and the request is refused. When opening it is asked too, and a message under another branch key is refused.
+    /// none, and the request is refused; one that panics fails the request, as a defect of the program. When opening it is asked too,
+    /// and a message under another branch key is refused.
     ///
     /// ```
     /// use datakey_branch_keys::{BranchKeys, MemoryStore};

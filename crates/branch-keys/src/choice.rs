@@ -1,5 +1,9 @@
 //! Which branch key is for which encryption context.
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError};
 use thiserror::Error;
@@ -36,7 +40,12 @@ impl Choice {
     ) -> Result<BranchKeyId, ProviderError> {
         let chosen = match self {
             Self::Fixed(id) => Some(id.clone()),
-            Self::By(choose) => choose(context),
+            // Nothing of this crate is under way, and what it left half done is its own.
+            Self::By(choose) => catch_unwind(AssertUnwindSafe(|| choose(context))).map_err(|_panic| {
+                ProviderError::new(ErrorClass::Internal, operation)
+                    .unsent()
+                    .with_source("the function that chooses branch keys panicked")
+            })?,
         };
         chosen.ok_or_else(|| {
             ProviderError::new(ErrorClass::InvalidRequest, operation)

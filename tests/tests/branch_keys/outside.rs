@@ -337,6 +337,21 @@ async fn a_function_that_panics_or_wavers_hurts_its_own_call_alone() {
         told_once(&panicked);
         sealer.seal(&context("acme"), b"", Aad::EMPTY).await.unwrap();
     }
+    let direct = keys
+        .generate_data_key(&context("panics"), LENGTH)
+        .await
+        .unwrap_err();
+    let made = keys.generate_data_key(&context("acme"), LENGTH).await.unwrap();
+    let opening = keys
+        .decrypt(&context("panics"), made.wrapped_keys().first())
+        .await;
+    for panicked in [direct, opening.unwrap_err()] {
+        assert_eq!(
+            (panicked.class(), panicked.was_sent()),
+            (ErrorClass::Internal, false)
+        );
+        told_once(&panicked);
+    }
     let mut opened = 0;
     for _ in 0..4 {
         let made = keys.generate_data_key(&context("wavers"), LENGTH).await.unwrap();
