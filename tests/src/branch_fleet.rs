@@ -191,7 +191,7 @@ struct Posted {
 const TOGETHER: u64 = 10;
 
 /// How many posts a host opens at once.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 8;
 
 type Queue = Arc<Mutex<UnboundedReceiver<Posted>>>;
 

@@ -21,7 +21,6 @@ impl WrapError {
     pub(crate) const fn class(self) -> ErrorClass {
         match self {
             Self::Context => ErrorClass::InvalidRequest,
-            Self::Randomness => ErrorClass::Transient,
             Self::Cipher => ErrorClass::Internal,
             Self::NotAuthentic => ErrorClass::NotAuthentic,
         }

@@ -8,6 +8,7 @@ use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError, Scope,
     SealingProvider, WrappedKey, WrappedKeys, async_trait,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     BranchKeyId,
@@ -15,6 +16,7 @@ use crate::{
     failed::failed,
     loader::refused,
     material::{Active, Keyed},
+    wrap::RANDOM_LEN,
 };
 
 /// Makes data keys under branch keys, without a call while the branch key is kept. Cheap to clone; clones share what is kept.
@@ -47,13 +49,14 @@ impl SealingBranchKeys {
         operation: Operation,
         context: &EncryptionContext,
         data_key: &DataKey,
+        random: &[u8; RANDOM_LEN],
     ) -> Result<WrappedKeys, ProviderError> {
         let id = self.choice.of(operation, context)?;
         let active = self.active(operation, &id).await?;
         let internal = |class, error| refused(operation, class, &id, error).unsent();
         let blob = active
             .key
-            .wrap((&id, active.version), context, data_key)
+            .wrap((&id, active.version), context, data_key, random)
             .map_err(|error| internal(error.class(), error))?;
         let wrapped = WrappedKey::new(id.key_id(), blob);
         let wrapped =
@@ -113,6 +116,31 @@ impl SealingBranchKeys {
     }
 }
 
+/// The longest data key, in bytes.
+const MAX_DATA_KEY_LEN: usize = DataKeyLength::Bytes32.bytes();
+
+/// A data key and what it is wrapped with, drawn at once: each request to the operating system takes longer than the bytes do.
+fn drawn(operation: Operation, length: DataKeyLength) -> Result<(DataKey, [u8; RANDOM_LEN]), ProviderError> {
+    let mut bytes = Zeroizing::new([0; MAX_DATA_KEY_LEN + RANDOM_LEN]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|error| no_randomness(operation, error))?;
+    let (random, secret) = bytes.split_first_chunk().ok_or_else(|| no_bytes(operation))?;
+    let data_key = secret.get(..length.bytes()).and_then(DataKey::from_slice);
+    Ok((data_key.ok_or_else(|| no_bytes(operation))?, *random))
+}
+
+fn no_randomness(operation: Operation, error: getrandom::Error) -> ProviderError {
+    ProviderError::new(ErrorClass::Transient, operation)
+        .unsent()
+        .with_source(error)
+}
+
+/// There is a length of data key that this does not know.
+fn no_bytes(operation: Operation) -> ProviderError {
+    ProviderError::new(ErrorClass::InvalidRequest, operation)
+        .unsent()
+        .with_source("a data key of this length is not made")
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl SealingProvider for SealingBranchKeys {
@@ -122,12 +150,8 @@ impl SealingProvider for SealingBranchKeys {
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         const OPERATION: Operation = Operation::GenerateDataKey;
-        let data_key = DataKey::try_init(length, getrandom::fill).map_err(|error| {
-            ProviderError::new(ErrorClass::Transient, OPERATION)
-                .unsent()
-                .with_source(error)
-        })?;
-        let wrapped = self.wrap(OPERATION, context, &data_key).await?;
+        let (data_key, random) = drawn(OPERATION, length)?;
+        let wrapped = self.wrap(OPERATION, context, &data_key, &random).await?;
         Ok(GeneratedDataKey::new(data_key, wrapped))
     }
 
@@ -136,7 +160,10 @@ impl SealingProvider for SealingBranchKeys {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<WrappedKeys, ProviderError> {
-        self.wrap(Operation::Encrypt, context, data_key).await
+        const OPERATION: Operation = Operation::Encrypt;
+        let mut random = [0; RANDOM_LEN];
+        getrandom::fill(&mut random).map_err(|error| no_randomness(OPERATION, error))?;
+        self.wrap(OPERATION, context, data_key, &random).await
     }
 
     fn wrapped_keys_each(&self) -> usize {

@@ -22,6 +22,8 @@ const SALT_LEN: usize = 16;
 const IV_LEN: usize = 12;
 const VERSION_LEN: usize = 16;
 const TAG_LEN: usize = 16;
+/// What is drawn at random for each wrapped data key: salt and IV.
+pub(crate) const RANDOM_LEN: usize = SALT_LEN + IV_LEN;
 /// What stands before the encrypted data key.
 const HEAD_LEN: usize = SALT_LEN + IV_LEN + VERSION_LEN;
 /// How much longer a wrapped data key is.
@@ -38,8 +40,6 @@ pub(crate) struct BranchKey(Hmac<Sha256>);
 pub(crate) enum WrapError {
     #[error("the encryption context has more than 65535 pairs")]
     Context,
-    #[error("the operating system gave no random bytes")]
-    Randomness,
     #[error("the cipher failed")]
     Cipher,
     #[error("the wrapped key is not what this branch key wrapped for this encryption context")]
@@ -96,15 +96,14 @@ impl BranchKey {
         Aes256Gcm::new_from_slice(key.as_slice()).map_err(|_length| WrapError::Cipher)
     }
 
-    /// Wraps a data key: 60 bytes more than it has.
+    /// Wraps a data key: 60 bytes more than it has. `random` is drawn for it, and for no other.
     pub(crate) fn wrap(
         &self,
         (id, version): (&BranchKeyId, BranchKeyVersion),
         context: &EncryptionContext,
         data_key: &DataKey,
+        random: &[u8; RANDOM_LEN],
     ) -> Result<Vec<u8>, WrapError> {
-        let mut random = [0; SALT_LEN + IV_LEN];
-        getrandom::fill(&mut random).map_err(|_error| WrapError::Randomness)?;
         let (Some(salt), Some(iv)) = (random.first_chunk(), random.last_chunk::<IV_LEN>()) else {
             return Err(WrapError::Cipher);
         };
@@ -116,7 +115,7 @@ impl BranchKey {
             return Err(WrapError::Cipher);
         };
         let (drawn, named) = start.split_at_mut(random.len());
-        drawn.copy_from_slice(&random);
+        drawn.copy_from_slice(random);
         named.copy_from_slice(version.as_bytes());
         let data = InOutBuf::new(plaintext, ciphertext).map_err(|_lengths| WrapError::Cipher)?;
         let made = self

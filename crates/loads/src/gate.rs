@@ -192,37 +192,45 @@ impl Gate {
         lane: &str,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, LoadError<E>> {
-        let home = rt::Runtime::current().map(|runtime| runtime.id());
-        let Some(mut tick) = home.and_then(|_| Timer::at(later(Instant::now(), BEAT))) else {
+        let Some(home) = rt::Runtime::current().map(|runtime| runtime.id()) else {
             return Err(LoadError::NoRuntime);
         };
+        // A call that answers at once needs no clock.
+        let mut tick: Option<Timer> = None;
+        // It beats at this moment, which is that of the first poll.
         let pulse = Arc::new(Pulse::new(Instant::now()));
+        let mut is_first = true;
         let mut run = pin!(self.run(lane.into(), Arc::clone(&pulse), || (), call));
         std::future::poll_fn(move |cx| {
             if self.places().closed {
                 return Poll::Ready(Err(LoadError::ShutDown));
             }
-            let now = Instant::now();
-            pulse.beat(now);
-            loop {
-                match tick.poll(cx) {
-                    Some(Poll::Pending) => break,
-                    Some(Poll::Ready(())) => tick.reset(later(Instant::now(), BEAT)),
-                    None => return Poll::Ready(Err(LoadError::NoRuntime)),
-                }
+            if !std::mem::take(&mut is_first) {
+                pulse.beat(Instant::now());
             }
             match caught::poll(run.as_mut(), cx) {
-                Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(result)) => Poll::Ready(result),
+                Ok(Poll::Pending) => {}
+                Ok(Poll::Ready(result)) => return Poll::Ready(result),
                 Err(caught::Panicked) => {
-                    // A call that was begun on another runtime panics when that one has ended.
-                    let here = rt::Runtime::current().map(|runtime| runtime.id());
-                    let moved = here != home;
-                    Poll::Ready(Err(if moved {
+                    // A call that was begun on another runtime panics when that one has ended, and so does any where this has.
+                    let moved = rt::Runtime::current().is_none_or(|runtime| runtime.id() != home);
+                    let clock = Timer::at(later(Instant::now(), BEAT));
+                    let has_ended = clock.and_then(|mut clock| clock.poll(cx)).is_none();
+                    return Poll::Ready(Err(if moved || has_ended {
                         LoadError::NoRuntime
                     } else {
                         LoadError::Panicked
-                    }))
+                    }));
+                }
+            }
+            loop {
+                if tick.is_none() {
+                    tick = Timer::at(later(Instant::now(), BEAT));
+                }
+                match tick.as_mut().and_then(|tick| tick.poll(cx)) {
+                    Some(Poll::Pending) => return Poll::Pending,
+                    Some(Poll::Ready(())) => tick = None,
+                    None => return Poll::Ready(Err(LoadError::NoRuntime)),
                 }
             }
         })

@@ -79,12 +79,13 @@ pub(crate) enum Within<T> {
     NoClock,
 }
 
-/// Waits for `future` no longer than `limit`, by the clock of whichever runtime polls it.
+/// Waits for `future` no longer than `limit`, by the clock of whichever runtime polls it. What is there at once asks no clock.
 pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Within<F::Output> {
-    by(later(Instant::now(), limit), future).await
+    by(|| later(Instant::now(), limit), future).await
 }
 
-async fn by<F: Future>(at: Instant, future: F) -> Within<F::Output> {
+/// `at` is asked once, if the future has to be waited for.
+async fn by<F: Future>(at: impl Fn() -> Instant, future: F) -> Within<F::Output> {
     let mut future = pin!(future);
     let mut timer = None;
     poll_fn(move |cx| {
@@ -92,7 +93,7 @@ async fn by<F: Future>(at: Instant, future: F) -> Within<F::Output> {
             return Poll::Ready(Within::Time(output));
         }
         if timer.is_none() {
-            timer = Timer::at(at);
+            timer = Timer::at(at());
         }
         match timer.as_mut().and_then(|timer| timer.poll(cx)) {
             Some(Poll::Pending) => Poll::Pending,
@@ -116,7 +117,7 @@ async fn by<F: Future>(at: Instant, future: F) -> Within<F::Output> {
 /// # }
 /// ```
 pub async fn until<F: Future>(at: Instant, future: F) -> Option<F::Output> {
-    match by(at, future).await {
+    match by(|| at, future).await {
         Within::Time(output) => Some(output),
         Within::Late | Within::NoClock => None,
     }

@@ -11,6 +11,8 @@
 //! Put back, it changes nothing: what was counted stays counted, and the time that follows counts as it passes.
 use std::{
     fmt,
+    future::poll_fn,
+    pin::pin,
     sync::{
         Arc, Mutex, TryLockError,
         atomic::{AtomicU64, Ordering},
@@ -141,7 +143,18 @@ impl Slept {
     {
         self.read();
         let before = self.total();
-        let answered = call().await;
+        let mut first = pin!(call());
+        let mut waited = false;
+        let answered = poll_fn(|cx| {
+            let polled = first.as_mut().poll(cx);
+            waited |= polled.is_pending();
+            polled
+        });
+        let answered = answered.await;
+        // What is there at once has not slept.
+        if !waited {
+            return answered;
+        }
         self.read();
         if answered.is_ok() && self.total().saturating_sub(before) >= WORTH_IT {
             return call().await;
