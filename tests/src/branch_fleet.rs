@@ -113,6 +113,7 @@ pub async fn cold_start(hosts: u64, quota: Quota, seed: u64) -> ColdStart {
         contexts: 1,
         branch_keys: 1,
         time: Duration::ZERO,
+        counted: Duration::ZERO,
         quota,
     };
     let began = Instant::now();
@@ -156,6 +157,8 @@ pub struct Plan {
     pub branch_keys: u64,
     /// For how long.
     pub time: Duration,
+    /// For how long, at its end, calls are counted.
+    pub counted: Duration,
     /// The quota of the account in the Region.
     pub quota: Quota,
 }
@@ -171,9 +174,9 @@ pub struct Outcome {
     pub given_up: u64,
     /// Orders that wait to be opened at the end.
     pub behind: u64,
-    /// Calls that KMS answered.
+    /// Calls that KMS answered in the time in which they are counted.
     pub answered: u64,
-    /// Calls that KMS refused.
+    /// Calls that KMS refused in that time.
     pub refused: u64,
     /// The longest that an order waited, from when it was posted to when it was opened.
     pub longest: Duration,
@@ -257,7 +260,11 @@ pub async fn run(plan: Plan, seed: u64) -> Outcome {
         }));
     }
     drop(posts);
-    sleep(plan.time).await;
+    sleep(plan.time.saturating_sub(plan.counted)).await;
+    if plan.counted < plan.time {
+        world.fake.ledger().clear();
+    }
+    sleep(plan.counted).await;
     let all = |count: &AtomicU64| count.load(Relaxed);
     let ledger = world.fake.ledger();
     let outcome = Outcome {

@@ -11,6 +11,7 @@ const PLAN: Plan = Plan {
     contexts: 10,
     branch_keys: 1,
     time: Duration::from_secs(300),
+    counted: Duration::from_secs(300),
     quota: Quota::per_second(1),
 };
 

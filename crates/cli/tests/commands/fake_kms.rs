@@ -65,14 +65,10 @@ impl Emulator {
         (status, serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
-    /// Tells it to end, and answers its exit code. Whoever ignores hang-ups passes that on to whatever it starts: under `nohup` it is told
-    /// to terminate instead.
+    /// Tells it to end, and answers its exit code. Whoever ignores a signal passes that on to whatever it starts, as `nohup` does with
+    /// hang-ups and a shell with interrupts of what it starts in the background: it is told to terminate instead.
     pub(crate) fn end(mut self, signal: &str) -> i32 {
-        let signal = if signal == "-HUP" && ignores_hang_ups() {
-            "-TERM"
-        } else {
-            signal
-        };
+        let signal = if is_ignored(signal) { "-TERM" } else { signal };
         let told = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .status()
@@ -88,12 +84,18 @@ impl Emulator {
     }
 }
 
-/// Whether this process was started to ignore SIGHUP, the first of the signals; where that can be read.
-fn ignores_hang_ups() -> bool {
+/// Whether this process was started to ignore a signal; where that can be read.
+fn is_ignored(signal: &str) -> bool {
+    let bit = match signal {
+        "-HUP" => 1,
+        "-INT" => 1 << 1,
+        "-QUIT" => 1 << 2,
+        _ => return false,
+    };
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & 1 == 1)
+    mask.is_some_and(|mask: u64| mask & bit != 0)
 }
 
 impl Drop for Emulator {
