@@ -101,7 +101,11 @@ fn keys_and_what_is_made_of_them_hide_them() {
 #[test]
 fn keys_and_streams_of_the_aws_encryption_sdks_format_hide_them() {
     let params = esdk::Params::new().with_suite(esdk::Suite::Aes256GcmHkdfSha512CommitKey);
-    let wrapped = WrappedKey::new("arn:aws:kms:planted", b"opaque".to_vec()).unwrap();
+    let wrapped = WrappedKey::new(
+        "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        b"opaque".to_vec(),
+    )
+    .unwrap();
     let sealing = esdk::SealingKey::new(&key(), &wrapped.into(), &orders(), None, &params).unwrap();
     let opening = esdk::OpeningKey::new(&key(), &orders());
     let (sealing, opening) = (
