@@ -13,7 +13,7 @@ use datakey_branch_keys::{
 use datakey_fake_kms::{FakeKms, FakeKmsProvider, Latency, Quota};
 use datakey_keyring::{OpeningKeyring, SealingKeyring, Usage};
 use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider, SealingProvider, WrappedKeys};
-use datakey_retry::Retry;
+use datakey_retry::{Policy, Retry};
 use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use tokio::{
     sync::{
@@ -69,6 +69,13 @@ impl World {
     }
 }
 
+/// How long a host tries: longer than the quota takes to serve the first call of each host for each of ten branch keys.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn patient(number: u64) -> Policy {
+    seeded(number).with_deadline(PATIENCE)
+}
+
 /// The encryption context of a tenant.
 ///
 /// # Panics
@@ -112,6 +119,7 @@ pub async fn cold_start(hosts: u64, quota: Quota, seed: u64) -> ColdStart {
         opening_hosts: 0,
         contexts: 1,
         branch_keys: 1,
+        posts_every: Duration::from_secs(10),
         time: Duration::ZERO,
         counted: Duration::ZERO,
         quota,
@@ -155,6 +163,8 @@ pub struct Plan {
     pub contexts: u64,
     /// Branch keys that the tenants share; none is data key caching alone.
     pub branch_keys: u64,
+    /// How often a host posts what came in for each tenant, one order a second, together. The first posts are spread over as long.
+    pub posts_every: Duration,
     /// For how long.
     pub time: Duration,
     /// For how long, at its end, calls are counted.
@@ -189,9 +199,6 @@ struct Posted {
     orders: u64,
     at: Instant,
 }
-
-/// How many orders of a tenant are posted together, one a second having come in.
-const TOGETHER: u64 = 10;
 
 /// How many posts a host opens at once.
 const AT_ONCE: usize = 8;
@@ -233,29 +240,29 @@ pub async fn run(plan: Plan, seed: u64) -> Outcome {
         let keyring = SealingKeyring::builder().seed(number).build(provider).unwrap();
         let (posts, contexts, counts) = (posts.clone(), Arc::clone(&contexts), Arc::clone(&counts));
         let ends = began + plan.time;
-        // Hosts start over ten seconds, as they post each ten.
-        let starts = Duration::from_millis(number * 10_000 / plan.sealing_hosts);
+        let together = plan.posts_every.as_secs();
+        let starts = Duration::from_millis(number * together * 1_000 / plan.sealing_hosts);
         hosts.push(tokio::spawn(async move {
             sleep(starts).await;
             let mut random = Xoshiro256PlusPlus::seed_from_u64(number);
             while Instant::now() < ends {
                 for (index, context) in contexts.iter().enumerate() {
-                    let usage = Usage::batch(TOGETHER, 300 * TOGETHER);
+                    let usage = Usage::batch(together, 300 * together);
                     let Ok(held) = keyring.key(context, usage).await else {
-                        counts.given_up.fetch_add(TOGETHER, Relaxed);
+                        counts.given_up.fetch_add(together, Relaxed);
                         continue;
                     };
-                    counts.sealed.fetch_add(TOGETHER, Relaxed);
+                    counts.sealed.fetch_add(together, Relaxed);
                     let reader = random.random_range(0..posts.len());
                     let post = Posted {
                         context: index,
                         wrapped: held.wrapped_keys().clone(),
-                        orders: TOGETHER,
+                        orders: together,
                         at: Instant::now(),
                     };
                     drop(posts[reader].send(post));
                 }
-                sleep(Duration::from_secs(TOGETHER)).await;
+                sleep(plan.posts_every).await;
             }
         }));
     }
@@ -311,7 +318,7 @@ impl World {
         if plan.branch_keys > 0 {
             Arc::new(self.shared(plan, number).build_sealing().unwrap())
         } else {
-            Arc::new(Retry::new(self.kms.clone(), seeded(number)))
+            Arc::new(Retry::new(self.kms.clone(), patient(number)))
         }
     }
 
@@ -319,7 +326,7 @@ impl World {
         if plan.branch_keys > 0 {
             Arc::new(self.shared(plan, number).build_opening().unwrap())
         } else {
-            Arc::new(Retry::new(self.kms.clone(), seeded(number)))
+            Arc::new(Retry::new(self.kms.clone(), patient(number)))
         }
     }
 
@@ -332,8 +339,8 @@ impl World {
         };
         BranchKeys::builder(self.store.clone(), self.kms.clone())
             .choose(of_tenant)
-            .retry(seeded(number))
-            .store_retry(seeded(number.wrapping_add(1 << 32)))
+            .retry(patient(number))
+            .store_retry(patient(number.wrapping_add(1 << 32)))
             .seed(number)
     }
 }

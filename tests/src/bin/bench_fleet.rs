@@ -19,6 +19,7 @@ const PLAN: Plan = Plan {
     opening_hosts: 100,
     contexts: 10,
     branch_keys: 0,
+    posts_every: Duration::from_secs(60),
     time: HOUR.saturating_mul(2),
     counted: HOUR,
     quota: Quota::per_second(100),
@@ -43,16 +44,15 @@ fn main() -> ExitCode {
     let mut held = true;
     for branch_keys in [1, 10, 0] {
         // What waits for its turn takes long to play, and falls behind from the first minutes on.
-        let (time, counted) = if branch_keys == 0 {
-            (HOUR / 6, HOUR / 6)
+        let plan = if branch_keys == 0 {
+            Plan {
+                posts_every: PLAN.posts_every / 6,
+                time: HOUR / 6,
+                counted: HOUR / 6,
+                ..PLAN
+            }
         } else {
-            (PLAN.time, PLAN.counted)
-        };
-        let plan = Plan {
-            branch_keys,
-            time,
-            counted,
-            ..PLAN
+            Plan { branch_keys, ..PLAN }
         };
         let outcome = in_virtual_time(run(plan, seed));
         row(&plan, &outcome);

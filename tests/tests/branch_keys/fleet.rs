@@ -10,6 +10,7 @@ const PLAN: Plan = Plan {
     opening_hosts: 4,
     contexts: 10,
     branch_keys: 1,
+    posts_every: Duration::from_secs(10),
     time: Duration::from_secs(300),
     counted: Duration::from_secs(300),
     quota: Quota::per_second(1),
