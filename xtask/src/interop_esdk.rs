@@ -80,6 +80,12 @@ fn interpreter() -> Result<String> {
     python::environment(&format!("{WORK}/venv"), &format!("{SCRIPTS}/requirements.txt"))
 }
 
+/// The interpreter, if it was made before.
+pub fn interpreter_if_made() -> Option<String> {
+    let python = format!("{WORK}/venv/bin/python");
+    Path::new(&python).exists().then_some(python)
+}
+
 /// Answers the interpreter.
 fn with_python(length: Length) -> Result<String> {
     let interpreter = interpreter()?;

@@ -5,6 +5,7 @@ mod backends;
 mod bench;
 mod cargo;
 mod dynamodb;
+mod examples;
 mod features;
 mod fuzz;
 mod interop;
@@ -65,6 +66,11 @@ const COMMANDS: &[Command] = &[
         "bench",
         "measurements beside their bars: --check (instruction counts, part of ci), memory, peers, ratios, retry",
         bench::run,
+    ),
+    (
+        "examples",
+        "runs the examples of all crates, and the tests of those that have some",
+        examples::run,
     ),
     (
         "features",
@@ -153,6 +159,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("interop python", interop::ci),
         ("interop kms", interop::ci_kms),
         ("interop esdk", interop::ci_esdk),
+        ("examples", examples::run),
         ("fuzz", fuzz::ci),
         ("bench --check", bench::ci),
         ("test", tests_run::run),

@@ -172,7 +172,7 @@ fn selection<'a>(typed: &'a [String], features: &'a str) -> Vec<&'a str> {
 }
 
 /// The features of all packages but those that bring an engine, as cargo takes them.
-fn features(metadata: &Metadata) -> String {
+pub fn features(metadata: &Metadata) -> String {
     let packages = metadata.workspace_packages();
     let features = packages.iter().flat_map(|package| {
         let own = package.features.keys().filter(|name| !name.starts_with(ENGINE));

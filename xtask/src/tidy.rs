@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, pages, test_binaries};
+use crate::{cargo, examples, pages, test_binaries};
 
 /// The most lines of a source file, its inline tests included.
 const MAX_LINES: usize = 500;
@@ -80,6 +80,7 @@ pub fn run(_: &[String]) -> Result<()> {
     });
     let of_pages = pages::dependencies_without_a_row(&metadata)
         .into_iter()
+        .chain(examples::findings(&metadata))
         .chain(links);
     findings.extend(of_pages.map(|(place, what)| Finding { place, what }));
     for path in &files {
