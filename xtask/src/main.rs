@@ -16,6 +16,7 @@ mod large;
 mod layers;
 mod loopback;
 mod msrv;
+mod mutants;
 mod no_std;
 mod node;
 mod pages;
@@ -101,6 +102,11 @@ const COMMANDS: &[Command] = &[
         "large",
         "the command with 10 GiB in constant memory, and with more lines than a batch holds; its tests have a short form",
         large::run,
+    ),
+    (
+        "mutants",
+        "mutation testing: [CRATE...] [--sample N | --all] [--seed N]; 150 of each crate are tried, which takes an hour and more",
+        mutants::run,
     ),
     (
         "fuzz",
