@@ -39,7 +39,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "datakey-fake-kms",
         ],
     ),
-    ("datakey-cli", &["datakey"]),
+    (
+        "datakey-sim",
+        &[
+            "datakey-provider",
+            "datakey-branch-keys",
+            "datakey-retry",
+            "datakey-keyring",
+            "datakey-fake-kms",
+        ],
+    ),
+    ("datakey-cli", &["datakey", "datakey-sim"]),
     ("xtask", &[]),
 ];
 
@@ -93,6 +103,7 @@ const ABSENT: &[(&str, &str, &[&str])] = &[
         "--all-features",
         &["aws-sdk-kms", "aws-config"],
     ),
+    ("datakey-sim", "--all-features", &["aws-", "hyper"]),
     ("datakey", "--no-default-features", &["aws-", "hyper"]),
     // What the demo waits for: no credentials, no TLS, nothing that is compiled from C.
     (

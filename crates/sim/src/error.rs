@@ -1,0 +1,90 @@
+//! Why a scenario cannot be played.
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why a scenario cannot be played. Each names the field or the file that is at fault, and what is allowed there.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is not TOML, or has fields that a scenario does not have.
+    #[error("the scenario cannot be read: {0}")]
+    Toml(#[source] Box<toml::de::Error>),
+    /// A value is out of its limits.
+    #[error("{field} is {got}, and has to be {allowed}")]
+    Value {
+        /// The field, as it is written in a scenario file.
+        field: Box<str>,
+        /// What stands there.
+        got: Box<str>,
+        /// What may stand there.
+        allowed: Box<str>,
+    },
+    /// A file cannot be read.
+    #[error("{path:?} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A line of a trace file is no number of posts.
+    #[error(
+        "line {line} of the trace {path:?} is {text:?}, and has to be a number of posts, such as 120 or 0.5"
+    )]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What stands there.
+        text: Box<str>,
+    },
+    /// No built-in scenario has this name.
+    #[error("no scenario is called {name:?}; there are {known}")]
+    UnknownScenario {
+        /// The name.
+        name: Box<str>,
+        /// Those that there are.
+        known: Box<str>,
+    },
+    /// No strategy of the scenario has this name.
+    #[error("no strategy is called {name:?}; there are {known}")]
+    UnknownStrategy {
+        /// The name.
+        name: Box<str>,
+        /// Those that there are.
+        known: Box<str>,
+    },
+    /// What a host is made of refuses the scenario's settings.
+    #[error("the strategy {strategy:?} cannot be built")]
+    Build {
+        /// The strategy.
+        strategy: Box<str>,
+        /// What refused, and why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A thread or its runtime could not be started, or ended before its strategy did.
+    #[error("the strategy {strategy:?} was not played to its end: {why}")]
+    Unplayed {
+        /// The strategy.
+        strategy: Box<str>,
+        /// What happened.
+        why: Box<str>,
+    },
+}
+
+impl Error {
+    /// A value that is out of its limits.
+    pub(crate) fn value(
+        field: impl Into<Box<str>>,
+        got: impl std::fmt::Display,
+        allowed: impl Into<Box<str>>,
+    ) -> Self {
+        Self::Value {
+            field: field.into(),
+            got: format!("{got}").into(),
+            allowed: allowed.into(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a message was given up, in words and as a limit.
+use std::error::Error;
+
+use datakey_keyring::KeyringError;
+use datakey_provider::ProviderError;
+use datakey_retry::{GaveUp, Reason};
+
+use crate::Limit;
+
+/// Why a message was given up.
+#[derive(Debug)]
+pub(crate) struct Why {
+    /// The class of the last failure, and what ended the call.
+    pub(crate) kind: String,
+    /// The limit that was met, if one was.
+    pub(crate) limit: Option<Limit>,
+}
+
+impl Why {
+    /// There was no room for it to wait.
+    pub(crate) fn full() -> Self {
+        Self {
+            kind: "backlog full".to_owned(),
+            limit: Some(Limit::Backlog),
+        }
+    }
+
+    pub(crate) fn of(error: &KeyringError) -> Self {
+        let class = error.class().map_or("unknown", |class| class.as_str());
+        let (ended, limit) = match error {
+            KeyringError::LoadTimeout { .. } => ("load timeout", Some(Limit::Deadline)),
+            KeyringError::Overloaded { .. } => ("loads in flight", Some(Limit::Loads)),
+            KeyringError::QueueFull { .. } => ("loads waiting", Some(Limit::Loads)),
+            _ => match gave_up(error) {
+                Some(reason) => (reason.as_str(), limit_of(reason)),
+                None => ("", None),
+            },
+        };
+        let kind = if ended.is_empty() {
+            class.to_owned()
+        } else {
+            format!("{class}: {ended}")
+        };
+        Self { kind, limit }
+    }
+}
+
+const fn limit_of(reason: Reason) -> Option<Limit> {
+    match reason {
+        Reason::Attempts => Some(Limit::Attempts),
+        Reason::Deadline => Some(Limit::Deadline),
+        Reason::Budget => Some(Limit::RetryBudget),
+        Reason::CircuitOpen => Some(Limit::Breaker),
+        _ => None,
+    }
+}
+
+/// What ended the innermost call that was given up.
+fn gave_up(error: &KeyringError) -> Option<Reason> {
+    let mut found = None;
+    let mut next: Option<&(dyn Error + 'static)> = match error {
+        KeyringError::Provider(error) => Some(error),
+        other => other.source(),
+    };
+    while let Some(error) = next {
+        if let Some(gave_up) = error.downcast_ref::<GaveUp<ProviderError>>() {
+            found = Some(gave_up.reason());
+        }
+        next = error.source();
+    }
+    found
+}
