@@ -3,6 +3,7 @@
 
 mod backends;
 mod bench;
+mod book;
 mod cargo;
 mod dynamodb;
 mod examples;
@@ -67,6 +68,11 @@ const COMMANDS: &[Command] = &[
         "bench",
         "measurements beside their bars: --check (instruction counts, part of ci), memory, peers, ratios, retry",
         bench::run,
+    ),
+    (
+        "book",
+        "the pages of docs/ as a book with search, by mdbook where there is one; none of its links leads nowhere",
+        book::run,
     ),
     (
         "examples",
@@ -157,6 +163,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("msrv", msrv::run),
         ("clippy", clippy),
         ("doc", doc),
+        ("book", book::run),
         ("no-std", no_std::run),
         ("features", features::ci),
         ("backends", backends::run),

@@ -2,7 +2,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use cargo_metadata::Metadata;
@@ -106,6 +106,57 @@ pub fn dependencies_without_a_row(metadata: &Metadata) -> Vec<Finding> {
         .collect()
 }
 
+/// The pages whose Rust code no documentation test compiles.
+pub fn untested_code(files: &[PathBuf]) -> Vec<Finding> {
+    let sources = files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    let included: BTreeSet<PathBuf> = sources
+        .flat_map(|source| {
+            let text = fs::read_to_string(source).unwrap_or_default();
+            included(source, &text)
+        })
+        .collect();
+    let untested = pages(files).filter(|page| {
+        let text = fs::read_to_string(page).unwrap_or_default();
+        has_rust(&text) && !included.contains(page.as_path())
+    });
+    untested
+        .map(|page| {
+            (
+                page.display().to_string(),
+                "has Rust code, and is in no documentation test".to_owned(),
+            )
+        })
+        .collect()
+}
+
+fn has_rust(page: &str) -> bool {
+    page.lines().any(|line| line.trim_start().starts_with("```rust"))
+}
+
+/// The pages that are documentation of an item in this source.
+fn included(source: &Path, text: &str) -> Vec<PathBuf> {
+    let here = source.parent().unwrap_or(Path::new(""));
+    let named = text.split("doc = include_str!(\"").skip(1);
+    let named = named.filter_map(|rest| rest.split('"').next());
+    named.map(|page| resolved(&here.join(page))).collect()
+}
+
+/// Without what leads up again.
+fn resolved(path: &Path) -> PathBuf {
+    let mut whole = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                whole.pop();
+            }
+            part => whole.push(part),
+        }
+    }
+    whole
+}
+
 /// The pages among the files.
 pub fn pages(files: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
     files
@@ -121,6 +172,16 @@ mod tests {
     fn links_are_found_and_code_is_none() {
         let text = "[a](b.md) and [`c`](d.md#e), `[x](no)`\n```\n[y](no)\n```\n[z](https://x.y)";
         assert_eq!(links(text), ["b.md", "d.md#e", "https://x.y"]);
+    }
+
+    #[test]
+    fn a_page_that_is_documentation_is_tested() {
+        let text = "#[cfg(doctest)]\n#[doc = include_str!(\"../../docs/guide.md\")]\nstruct Guide;\ninclude_str!(\"../no.md\")";
+        assert_eq!(
+            included(Path::new("tests/src/lib.rs"), text),
+            [Path::new("docs/guide.md")]
+        );
+        assert!(has_rust("a\n```rust,no_run\n") && !has_rust("```sh\n"));
     }
 
     #[test]

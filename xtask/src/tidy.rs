@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, examples, pages, test_binaries};
+use crate::{book, cargo, examples, pages, test_binaries};
 
 /// The most lines of a source file, its inline tests included.
 const MAX_LINES: usize = 500;
@@ -47,6 +47,8 @@ const DOCS: &[&str] = &[
     "SECURITY.md",
     "architecture.md",
     "benchmarks.md",
+    "SUMMARY.md",
+    "book.toml",
     "branch-keys.md",
     "compliance.md",
     "dependencies.md",
@@ -81,6 +83,8 @@ pub fn run(_: &[String]) -> Result<()> {
     let of_pages = pages::dependencies_without_a_row(&metadata)
         .into_iter()
         .chain(examples::findings(&metadata))
+        .chain(book::findings())
+        .chain(pages::untested_code(&files))
         .chain(links);
     findings.extend(of_pages.map(|(place, what)| Finding { place, what }));
     for path in &files {

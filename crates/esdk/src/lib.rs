@@ -147,3 +147,11 @@ pub use seal::{SealingKey, StreamSealer, context_with_public_key};
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use sign::SigningKey;
 pub use suite::{CommitmentPolicy, Suite};
+
+#[cfg(all(
+    doctest,
+    feature = "getrandom",
+    any(feature = "rustcrypto", feature = "aws-lc")
+))]
+#[doc = include_str!("../README.md")]
+struct Readme;
