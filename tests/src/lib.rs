@@ -54,3 +54,8 @@ pub struct Guide;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/migration.md")]
 pub struct Migration;
+
+/// The examples of the page on simulating a fleet.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/simulate.md")]
+pub struct Simulate;

@@ -50,7 +50,7 @@
 //! |---|---|---|
 //! | time | 1 hour, told in steps of 10 seconds | [`Scenario::duration`], [`Scenario::step`] |
 //! | hosts | 100, which start within 1 second | [`Fleet`] |
-//! | a host | asks for 32 keys at once, while 1,000 requests wait; what comes then is given up | [`Fleet::callers`], [`Fleet::backlog`] |
+//! | a host | asks for 8 keys at once, while 1,000 requests wait; what comes then is given up | [`Fleet::callers`], [`Fleet::backlog`] |
 //! | messages | 300 bytes, one encryption context for all | [`Messages`], [`Contexts`] |
 //! | readers | none; where there are, ten, and they open at once | [`Readers`] |
 //! | KMS | the Region's quota, answers in 8 ms, one in a hundred after 40 ms | [`Kms`] |
@@ -65,6 +65,7 @@
 #![forbid(unsafe_code)]
 
 mod arrivals;
+mod builtin;
 mod check;
 mod desk;
 mod error;
@@ -83,10 +84,12 @@ mod span;
 mod stack;
 mod strategy;
 mod tally;
+mod verdict;
 mod why;
 mod world;
 
 pub use arrivals::Arrivals;
+pub use builtin::BuiltIn;
 pub use error::Error;
 pub use outcome::{
     Bound, Cost, Exposure, Flow, KmsCalls, Latencies, Limit, OperationCalls, Outcome, Simulation, Step,

@@ -34,8 +34,8 @@ pub struct Outcome {
     pub exposure: Exposure,
     /// What limited it, most often first; limits that were never met are left out.
     pub limits: Vec<Bound>,
-    /// The limit that decided: the one by which most messages failed; if none did, the quota if KMS refused more than one call in a
-    /// thousand; otherwise the one that ended the most data keys. `None` where nothing bound.
+    /// The limit that decided: the quota, if KMS refused more than one call for each thousand that it answered; otherwise the one by which
+    /// most messages were given up; otherwise the one that ended the most data keys. `None` where nothing bound.
     pub decided: Option<Limit>,
     /// How it went over time: one step after the other, all of the length of [`Scenario::step`], the last one cut short by the end.
     pub series: Vec<Step>,

@@ -174,7 +174,7 @@ fn decided(limits: &[Bound], kms: &KmsCalls) -> Option<Limit> {
     let first =
         |fits: &dyn Fn(Limit) -> bool| limits.iter().map(|bound| bound.limit).find(|limit| fits(*limit));
     let refused_much = kms.throttled.saturating_mul(1_000) > kms.answered;
-    first(&Limit::is_of_messages)
-        .or_else(|| first(&|limit| limit == Limit::Quota && refused_much))
+    first(&|limit| limit == Limit::Quota && refused_much)
+        .or_else(|| first(&Limit::is_of_messages))
         .or_else(|| first(&|limit| limit != Limit::Quota))
 }

@@ -263,7 +263,7 @@ impl Reader {
                 .process()
                 .keyrings
                 .get(post.place)
-                .is_some_and(|keyring| keyring.try_key(&post.context, &post.wrapped).is_some())
+                .is_some_and(|keyring| keyring.has_key(&post.context, &post.wrapped))
     }
 
     async fn calls(self: Arc<Self>, first: Post) {
@@ -279,8 +279,8 @@ impl Reader {
         let Some(keyring) = self.process().keyrings.get(post.place).cloned() else {
             return;
         };
-        match keyring.key(&post.context, &post.wrapped).await {
-            Ok(_held) => tally.opening.finish(post.messages, post.at.elapsed()),
+        match keyring.open(&post.context, &post.wrapped).await {
+            Ok(()) => tally.opening.finish(post.messages, post.at.elapsed()),
             Err(error) => tally.give_up(&tally.opening, post.messages, Why::of(&error)),
         }
     }

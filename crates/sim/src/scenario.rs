@@ -82,7 +82,7 @@ pub struct Fleet {
     pub hosts: u32,
     /// Within which time they start, evenly. Default: 1 second.
     pub start_within: Span,
-    /// How many requests for a key a host has under way at once, from 1 to 10,000. Default: 32.
+    /// How many requests for a key a host has under way at once, from 1 to 10,000. Default: 8.
     pub callers: u32,
     /// How many requests for a key wait in a host for one of those places; what comes to a full host is given up at once, as a
     /// bounded queue does. From 0 to 10,000,000. Default: 1,000.
@@ -94,7 +94,7 @@ impl Default for Fleet {
         Self {
             hosts: 100,
             start_within: Span::from_secs(1),
-            callers: 32,
+            callers: 8,
             backlog: 1_000,
         }
     }
@@ -146,7 +146,7 @@ pub struct Readers {
     pub delay_from: Span,
     /// How long after it was sealed a post is opened, at most; the time is drawn evenly. Default: as `delay_from`.
     pub delay_to: Span,
-    /// How many requests for a key a reader has under way at once, from 1 to 10,000. Default: 32.
+    /// How many requests for a key a reader has under way at once, from 1 to 10,000. Default: 8.
     pub callers: u32,
     /// How many wait in a reader for one of those places, from 0 to 10,000,000. Default: 100,000, as a queue of messages has room.
     pub backlog: u32,
@@ -158,7 +158,7 @@ impl Default for Readers {
             hosts: 10,
             delay_from: Span::ZERO,
             delay_to: Span::ZERO,
-            callers: 32,
+            callers: 8,
             backlog: 100_000,
         }
     }

@@ -1,17 +1,18 @@
 //! What a host is made of: the real keyring over the real retries or branch keys, over the emulator.
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, ops::Deref, sync::Arc, time::Duration};
 
 use datakey_branch_keys::{BranchKeyId, BranchKeyLimits, BranchKeys, BranchKeysBuilder};
 use datakey_fake_kms::FakeKmsProvider;
 use datakey_keyring::{
-    DEFAULT_MAX_QUEUED, MissReason, OpeningKeyring, OpeningLimits, SealingKeyring, SealingLimits,
+    DEFAULT_MAX_QUEUED, Held, KeyringError, MissReason, OpeningKeyring, OpeningLimits, SealingKeyring,
+    SealingLimits, SealingMaterial as _, Usage,
 };
-use datakey_provider::{EncryptionContext, OpeningProvider, SealingProvider};
+use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider, SealingProvider, WrappedKeys};
 use datakey_retry::{Backoff, Budget, Policy, Retry as Retrying};
 
 use crate::{
     Limit, Part, Retry,
-    material::{CountedOpening, CountedSealing},
+    material::{CountedOpening, CountedSealing, SealingKey},
     seeds::{Role, random},
     tally::Tally,
     world::{Table, World},
@@ -20,11 +21,88 @@ use crate::{
 /// Why a stack cannot be built.
 pub(crate) type Refusal = Box<dyn std::error::Error + Send + Sync>;
 
-/// A host's keyring that seals.
-pub(crate) type Sealing = SealingKeyring<CountedSealing>;
+/// What a host has its keys from to seal.
+#[derive(Clone)]
+pub(crate) enum Sealing {
+    /// A cache.
+    Kept(SealingKeyring<CountedSealing>),
+    /// A call for each.
+    Asked(Arc<dyn SealingProvider>, Arc<CountedSealing>),
+}
 
-/// A host's keyring that opens.
-pub(crate) type Opening = OpeningKeyring<CountedOpening>;
+/// What a host has its keys from to open.
+#[derive(Clone)]
+pub(crate) enum Opening {
+    /// A cache.
+    Kept(OpeningKeyring<CountedOpening>),
+    /// A call for each.
+    Asked(Arc<dyn OpeningProvider>),
+}
+
+/// A data key in use to seal.
+pub(crate) enum InUse {
+    /// Others have it too.
+    Shared(Held<SealingKey>),
+    /// Nobody else has it.
+    Own(SealingKey),
+}
+
+impl Deref for InUse {
+    type Target = SealingKey;
+
+    fn deref(&self) -> &SealingKey {
+        match self {
+            Self::Shared(held) => held,
+            Self::Own(key) => key,
+        }
+    }
+}
+
+impl Sealing {
+    /// A key that is there.
+    pub(crate) fn try_key(&self, context: &EncryptionContext, usage: Usage) -> Option<InUse> {
+        match self {
+            Self::Kept(keyring) => keyring.try_key(context, usage).map(InUse::Shared),
+            Self::Asked(..) => None,
+        }
+    }
+
+    /// A key, for which it may take a call.
+    pub(crate) async fn key(&self, context: &EncryptionContext, usage: Usage) -> Result<InUse, KeyringError> {
+        match self {
+            Self::Kept(keyring) => keyring.key(context, usage).await.map(InUse::Shared),
+            Self::Asked(provider, material) => {
+                let made = provider
+                    .generate_data_key(context, DataKeyLength::Bytes32)
+                    .await?;
+                Ok(InUse::Own(material.prepare(made, context)?))
+            }
+        }
+    }
+}
+
+impl Opening {
+    /// Whether there is a key that opens.
+    pub(crate) fn has_key(&self, context: &EncryptionContext, wrapped: &WrappedKeys) -> bool {
+        match self {
+            Self::Kept(keyring) => keyring.try_key(context, wrapped).is_some(),
+            Self::Asked(_) => false,
+        }
+    }
+
+    /// Looks for a key that opens, for which it may take a call.
+    pub(crate) async fn open(
+        &self,
+        context: &EncryptionContext,
+        wrapped: &WrappedKeys,
+    ) -> Result<(), KeyringError> {
+        match self {
+            Self::Kept(keyring) => drop(keyring.key(context, wrapped).await?),
+            Self::Asked(provider) => drop(provider.decrypt(context, wrapped.first()).await?),
+        }
+        Ok(())
+    }
+}
 
 /// The keyring of a host that seals as a part of the strategy says. `number` is another for each process.
 pub(crate) fn sealing(world: &World, place: usize, part: &Part, number: u64) -> Result<Sealing, Refusal> {
@@ -38,22 +116,22 @@ pub(crate) fn sealing(world: &World, place: usize, part: &Part, number: u64) -> 
         tally: Arc::clone(&world.tally),
         limits: part.cache,
     };
-    let builder = SealingKeyring::builder()
+    let Some(cache) = &part.cache else {
+        return Ok(Sealing::Asked(provider, Arc::new(material)));
+    };
+    let limits = SealingLimits::default()
+        .with_soft_age(cache.soft_age.duration())
+        .with_hard_age(cache.hard_age.duration())
+        .with_max_messages(cache.messages)
+        .with_max_bytes(cache.bytes)
+        .with_max_contexts(size(cache.contexts));
+    let keyring = SealingKeyring::builder()
         .material(material)
+        .limits(limits)
         .seed(world.seed(Role::SealingKeyring, number))
-        .max_queued(queued(world.scenario.fleet.callers));
-    Ok(match &part.cache {
-        None => builder.uncached().build(provider)?,
-        Some(cache) => {
-            let limits = SealingLimits::default()
-                .with_soft_age(cache.soft_age.duration())
-                .with_hard_age(cache.hard_age.duration())
-                .with_max_messages(cache.messages)
-                .with_max_bytes(cache.bytes)
-                .with_max_contexts(size(cache.contexts));
-            builder.limits(limits).build(provider)?
-        }
-    })
+        .max_queued(queued(world.scenario.fleet.callers))
+        .build(provider)?;
+    Ok(Sealing::Kept(keyring))
 }
 
 /// The keyring of a reader for what this part of the fleet sealed.
@@ -64,20 +142,20 @@ pub(crate) fn opening(world: &World, place: usize, part: &Part, number: u64) -> 
         let policy = policy(world, &part.retry, Role::OpeningRetry, number);
         Arc::new(Retrying::new(world.kms.clone(), policy))
     };
+    let Some(cache) = &part.cache else {
+        return Ok(Opening::Asked(provider));
+    };
+    let limits = OpeningLimits::default()
+        .with_ttl(cache.opening_age.duration())
+        .with_max_keys(size(cache.opening_keys));
     let callers = world.scenario.readers.map_or(0, |readers| readers.callers);
-    let builder = OpeningKeyring::builder()
+    let keyring = OpeningKeyring::builder()
         .material(CountedOpening(Arc::clone(&world.tally)))
+        .limits(limits)
         .seed(world.seed(Role::OpeningKeyring, number))
-        .max_queued(queued(callers));
-    Ok(match &part.cache {
-        None => builder.uncached().build(provider)?,
-        Some(cache) => {
-            let limits = OpeningLimits::default()
-                .with_ttl(cache.opening_age.duration())
-                .with_max_keys(size(cache.opening_keys));
-            builder.limits(limits).build(provider)?
-        }
-    })
+        .max_queued(queued(callers))
+        .build(provider)?;
+    Ok(Opening::Kept(keyring))
 }
 
 /// Room for all callers of a host, as its backlog is the bound that is played.
@@ -166,11 +244,16 @@ fn policy(world: &World, retry: &Retry, role: Role, number: u64) -> Policy {
 
 /// Adds the limits that a keyring met to the tally.
 pub(crate) fn tell_sealing(keyring: &Sealing, tally: &Tally) {
-    tally.limits.add(Limit::SealingKeys, keyring.stats().evicted);
+    if let Sealing::Kept(keyring) = keyring {
+        tally.limits.add(Limit::SealingKeys, keyring.stats().evicted);
+    }
 }
 
 /// Adds the limits that a keyring met to the tally.
 pub(crate) fn tell_opening(keyring: &Opening, tally: &Tally) {
+    let Opening::Kept(keyring) = keyring else {
+        return;
+    };
     let stats = keyring.stats();
     let aged = stats.misses.of(MissReason::Age).saturating_add(stats.refreshes);
     tally.limits.add(Limit::OpeningAge, aged);

@@ -62,8 +62,8 @@ impl Default for Part {
 pub enum Retry {
     /// Nothing.
     None,
-    /// As the AWS SDK's standard mode: three attempts, exponential backoff with full jitter from 1 to 20 seconds, 500 tokens of which
-    /// a retry takes five and a success after it gives them back. Time is no bound.
+    /// Close to the AWS SDK's standard mode: three attempts, exponential backoff with full jitter from 1 to 20 seconds, tokens for 100
+    /// throttled retries, of which one a second comes back (there, successes give them back). An attempt has 5 seconds, a call no deadline.
     Standard,
     /// datakey's policy: backoff, budget, adaptive rate, breaker, deadline.
     Datakey {
