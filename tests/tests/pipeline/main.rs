@@ -10,6 +10,7 @@ mod refusals;
 mod regions;
 mod seal_open;
 mod secrets;
+mod sim;
 mod stacks;
 mod streams;
 mod streams_async;
