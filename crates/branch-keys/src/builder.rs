@@ -50,6 +50,8 @@ pub struct BranchKeysBuilder<S, K> {
     wall_clock: Option<WallClock>,
     load_timeout: Option<Duration>,
     tells_ids: bool,
+    #[cfg(feature = "metrics")]
+    metrics: Option<(datakey_keyring::KeyringMetrics, datakey_retry::Metrics)>,
 }
 
 impl BranchKeys {
@@ -69,6 +71,8 @@ impl BranchKeys {
             wall_clock: None,
             load_timeout: None,
             tells_ids: false,
+            #[cfg(feature = "metrics")]
+            metrics: None,
         }
     }
 }
@@ -160,7 +164,20 @@ where
         self
     }
 
-    /// Has events of the feature `tracing` of the keyring tell branch key ids.
+    /// Has the keyrings' statistics published, with the label `keyring` = `branch-keys`, and all calls of the store and of KMS. Needs the
+    /// feature `metrics`.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn metrics(
+        mut self,
+        keyrings: &datakey_keyring::KeyringMetrics,
+        calls: &datakey_retry::Metrics,
+    ) -> Self {
+        self.metrics = Some((keyrings.clone(), calls.clone()));
+        self
+    }
+
+    /// Has events and spans of the feature `tracing` tell branch key ids.
     #[must_use]
     pub const fn tell_branch_key_ids(mut self) -> Self {
         self.tells_ids = true;
@@ -202,6 +219,11 @@ where
         let choice = self.choice.ok_or(BuildError::NoBranchKey)?;
         let loader = match self.policies {
             Some((kms, store)) => {
+                #[cfg(feature = "metrics")]
+                let (kms, store) = match &self.metrics {
+                    Some((_, calls)) => (kms.with_metrics(calls), store.with_metrics(calls)),
+                    None => (kms, store),
+                };
                 let patience = store.rules().deadline;
                 let store = RetryingStore::new(self.store, store);
                 Loader::new(Arc::new(store), Arc::new(Retry::new(self.kms, kms)), patience)
@@ -209,13 +231,15 @@ where
             None => Loader::new(Arc::new(self.store), Arc::new(self.kms), None),
         };
         Ok(Parts {
-            loader: Arc::new(loader),
+            loader: Arc::new(loader.telling_ids(self.tells_ids)),
             choice: Arc::new(choice),
             limits: self.limits,
             seed: self.seed,
             wall_clock: self.wall_clock,
             load_timeout: self.load_timeout,
             tells_ids: self.tells_ids,
+            #[cfg(feature = "metrics")]
+            keyrings: self.metrics.map(|(keyrings, _)| keyrings),
         })
     }
 }
@@ -229,7 +253,13 @@ struct Parts {
     wall_clock: Option<WallClock>,
     load_timeout: Option<Duration>,
     tells_ids: bool,
+    #[cfg(feature = "metrics")]
+    keyrings: Option<datakey_keyring::KeyringMetrics>,
 }
+
+/// The label of both keyrings.
+#[cfg(feature = "metrics")]
+const KEYRING: Option<&str> = Some("branch-keys");
 
 /// The settings that both keyrings have.
 macro_rules! with_settings {
@@ -263,6 +293,10 @@ impl Parts {
             .with_max_contexts(self.limits.max_keys());
         let builder: SealingKeyringBuilder<Keyed> = SealingKeyring::builder().material(Keyed).limits(limits);
         let keyring = with_settings!(builder, self).build(Arc::clone(&self.loader))?;
+        #[cfg(feature = "metrics")]
+        if let Some(keyrings) = &self.keyrings {
+            keyrings.watch_sealing(KEYRING, &keyring);
+        }
         Ok(SealingBranchKeys::new(keyring, Arc::clone(&self.choice)))
     }
 
@@ -273,6 +307,10 @@ impl Parts {
             .with_max_keys(self.limits.max_keys());
         let builder: OpeningKeyringBuilder<Keyed> = OpeningKeyring::builder().material(Keyed).limits(limits);
         let keyring = with_settings!(builder, self).build(Arc::clone(&self.loader))?;
+        #[cfg(feature = "metrics")]
+        if let Some(keyrings) = &self.keyrings {
+            keyrings.watch_opening(KEYRING, &keyring);
+        }
         Ok(OpeningBranchKeys::new(keyring, Arc::clone(&self.choice)))
     }
 }

@@ -84,6 +84,8 @@
 //! |---|---|
 //! | `dynamodb` | `DynamoDbStore`, for clients and configurations that bring an HTTP client |
 //! | `dynamodb-https` | the same with the SDK's HTTPS client |
+//! | `metrics` | `BranchKeysBuilder::metrics`: what the keyrings and the retries of store and KMS do, through the `metrics` facade |
+//! | `tracing` | a span for each load, `datakey.branch_key.load`, with its outcome, and what keyrings and retries tell. Neither names a branch key, unless [`tell_branch_key_ids`](BranchKeysBuilder::tell_branch_key_ids) says so |
 //!
 //! # What this crate does not do
 //!
@@ -111,6 +113,8 @@ mod material;
 mod opening;
 mod retried;
 mod sealing;
+#[cfg(feature = "tracing")]
+mod span;
 mod store;
 mod times;
 mod wrap;

@@ -61,6 +61,8 @@ pub(crate) struct Loader {
     /// Under which KMS key each was found.
     found_under: Mutex<FoundUnder>,
     time_limit: Option<Duration>,
+    #[cfg(feature = "tracing")]
+    tells_ids: bool,
 }
 
 pub(crate) fn refused(
@@ -100,7 +102,21 @@ impl Loader {
             kms,
             found_under: Mutex::default(),
             time_limit,
+            #[cfg(feature = "tracing")]
+            tells_ids: false,
         }
+    }
+
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(unused_mut, unused_variables, reason = "told to nobody")
+    )]
+    pub(crate) const fn telling_ids(mut self, tells_ids: bool) -> Self {
+        #[cfg(feature = "tracing")]
+        {
+            self.tells_ids = tells_ids;
+        }
+        self
     }
 
     fn found_under(&self) -> MutexGuard<'_, FoundUnder> {
@@ -119,7 +135,21 @@ impl Loader {
         name == id.as_str() || found.is_some_and(|under| self.kms.opening_key_is(name, &under))
     }
 
+    /// In a span that says how it came out, where anybody listens.
     async fn fetch(
+        &self,
+        operation: Operation,
+        id: &BranchKeyId,
+        kind: ItemKind,
+    ) -> Result<(DataKey, BranchKeyVersion), ProviderError> {
+        let fetched = self.read_and_open(operation, id, kind);
+        #[cfg(feature = "tracing")]
+        return crate::span::of_load(kind, self.tells_ids.then_some(id), fetched).await;
+        #[cfg(not(feature = "tracing"))]
+        fetched.await
+    }
+
+    async fn read_and_open(
         &self,
         operation: Operation,
         id: &BranchKeyId,

@@ -1,6 +1,6 @@
 //! A store whose calls are tried again.
 use datakey_provider::{Operation, ProviderError, async_trait};
-use datakey_retry::{Policy, retry};
+use datakey_retry::{Policy, retry_operation};
 
 use crate::{BranchKeyId, Item, ItemKind, ReadingStore, Store, Written};
 
@@ -47,7 +47,7 @@ impl<S: ReadingStore> RetryingStore<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: ReadingStore> ReadingStore for RetryingStore<S> {
     async fn get(&self, id: &BranchKeyId, kind: ItemKind) -> Result<Option<Item>, ProviderError> {
-        let got = retry(&self.policy, || self.inner.get(id, kind)).await;
+        let got = retry_operation(&self.policy, Operation::GetItem, || self.inner.get(id, kind)).await;
         got.map_err(|gave_up| gave_up.into_provider_error(Operation::GetItem, Some(id.key_id())))
     }
 
@@ -64,7 +64,10 @@ impl<S: ReadingStore> ReadingStore for RetryingStore<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: Store> Store for RetryingStore<S> {
     async fn put_if_absent(&self, items: &[Item]) -> Result<Written, ProviderError> {
-        let written = retry(&self.policy, || self.inner.put_if_absent(items)).await;
+        let written = retry_operation(&self.policy, Operation::TransactWriteItems, || {
+            self.inner.put_if_absent(items)
+        })
+        .await;
         let key_id = items.first().map(|item| item.id().key_id());
         written.map_err(|gave_up| gave_up.into_provider_error(Operation::TransactWriteItems, key_id))
     }
@@ -75,13 +78,16 @@ impl<S: Store> Store for RetryingStore<S> {
         active: &Item,
         expected_enc: &[u8],
     ) -> Result<Written, ProviderError> {
-        let written = retry(&self.policy, || self.inner.swap(version, active, expected_enc)).await;
+        let written = retry_operation(&self.policy, Operation::TransactWriteItems, || {
+            self.inner.swap(version, active, expected_enc)
+        })
+        .await;
         let key_id = Some(active.id().key_id());
         written.map_err(|gave_up| gave_up.into_provider_error(Operation::TransactWriteItems, key_id))
     }
 
     async fn versions(&self, id: &BranchKeyId) -> Result<Vec<Item>, ProviderError> {
-        let found = retry(&self.policy, || self.inner.versions(id)).await;
+        let found = retry_operation(&self.policy, Operation::Query, || self.inner.versions(id)).await;
         found.map_err(|gave_up| gave_up.into_provider_error(Operation::Query, Some(id.key_id())))
     }
 }

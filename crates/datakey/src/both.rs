@@ -71,6 +71,22 @@ impl Both {
         self
     }
 
+    /// Has a [`Publisher`](crate::Publisher) publish both keyrings, and all calls with their retries. Needs the feature `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, publisher: &crate::Publisher) -> Self {
+        self.sealer = self.sealer.metrics(publisher);
+        self.opener = self.opener.metrics(publisher);
+        self
+    }
+
+    /// The same with the label `keyring` for what the keyrings count. Needs the feature `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metrics_as(mut self, publisher: &crate::Publisher, keyring: &str) -> Self {
+        self.sealer = self.sealer.metrics_as(publisher, keyring);
+        self.opener = self.opener.metrics_as(publisher, keyring);
+        self
+    }
+
     /// Chooses for the sealing side.
     pub fn sealer(mut self, choose: impl FnOnce(SealerBuilder) -> SealerBuilder) -> Self {
         self.sealer = choose(self.sealer);

@@ -17,6 +17,16 @@ pub(crate) struct Layers {
     pub(crate) max_loads: Option<usize>,
     pub(crate) tells_values: bool,
     pub(crate) wall_clock: Option<WallClock>,
+    #[cfg(feature = "metrics")]
+    pub(crate) published: Option<Published>,
+}
+
+/// Who publishes what the layers do, and under which name the keyring.
+#[cfg(feature = "metrics")]
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) publisher: crate::Publisher,
+    pub(crate) name: Option<Arc<str>>,
 }
 
 /// Another wall clock than the system's.
@@ -38,21 +48,33 @@ impl Default for Layers {
             max_loads: None,
             tells_values: false,
             wall_clock: None,
+            #[cfg(feature = "metrics")]
+            published: None,
         }
     }
 }
 
 impl Layers {
+    /// The policy of the retry layer, if there is one.
+    fn policy(&self) -> Option<Policy> {
+        let policy = self.policy.clone()?;
+        #[cfg(feature = "metrics")]
+        if let Some(Published { publisher, .. }) = &self.published {
+            return Some(publisher.policy(policy));
+        }
+        Some(policy)
+    }
+
     pub(crate) fn sealing(&self, provider: Arc<dyn SealingProvider>) -> Arc<dyn SealingProvider> {
-        match &self.policy {
-            Some(policy) => Arc::new(Retry::new(provider, policy.clone())),
+        match self.policy() {
+            Some(policy) => Arc::new(Retry::new(provider, policy)),
             None => provider,
         }
     }
 
     pub(crate) fn opening(&self, provider: Arc<dyn OpeningProvider>) -> Arc<dyn OpeningProvider> {
-        match &self.policy {
-            Some(policy) => Arc::new(Retry::new(provider, policy.clone())),
+        match self.policy() {
+            Some(policy) => Arc::new(Retry::new(provider, policy)),
             None => provider,
         }
     }
@@ -97,6 +119,26 @@ macro_rules! settings {
         /// Has the events of the feature `tracing` tell the values of encryption contexts, and not their keys alone.
         pub fn tell_context_values(mut self) -> Self {
             self.layers.tells_values = true;
+            self
+        }
+
+        /// Has a [`Publisher`](crate::Publisher) publish the keyring, and all calls with their retries. Needs the feature `metrics`.
+        #[cfg(feature = "metrics")]
+        pub fn metrics(mut self, publisher: &crate::Publisher) -> Self {
+            let publisher = publisher.clone();
+            self.layers.published = Some($crate::layers::Published {
+                publisher,
+                name: None,
+            });
+            self
+        }
+
+        /// The same with the label `keyring` for what the keyring counts, for a process that has several of them. Needs the feature
+        /// `metrics`.
+        #[cfg(feature = "metrics")]
+        pub fn metrics_as(mut self, publisher: &crate::Publisher, keyring: &str) -> Self {
+            let (publisher, name) = (publisher.clone(), Some(keyring.into()));
+            self.layers.published = Some($crate::layers::Published { publisher, name });
             self
         }
 

@@ -106,8 +106,8 @@
 //! | `aws-config` | yes | `KmsProvider::from_env` |
 //! | `aws-lc` | yes | ciphers of aws-lc-rs, which the AWS SDK links anyway |
 //! | `locked-memory` | no | locks cached keys into memory: best effort, see [`keyring::SealingStats::locked_bytes`] |
-//! | `metrics` | no | `sealer.keyring().stats().publish()` and the like: the statistics through the `metrics` facade |
-//! | `tracing` | no | events of retry, with operation and key, in the span of the caller; and what keyrings tell no caller |
+//! | `metrics` | no | `Publisher`: keyrings, calls, retries, rates and breakers through the `metrics` facade |
+//! | `tracing` | no | spans of loads, events of retry, with operation and key, in the span of the caller; and what keyrings tell no caller |
 //! | `esdk` | no | `esdk`: messages of the AWS Encryption SDK, written and read beside those of the native format |
 //! | `esdk-raw-rsa` | no | the raw RSA keyring in `esdk`: who seals has the public key only. Needs a C compiler |
 //! | `branch-keys` | no | `branch_keys`: data keys wrapped locally under keys that a table keeps, for fleets on one quota |
@@ -138,6 +138,8 @@ mod opening;
 #[cfg(feature = "esdk")]
 mod opening_esdk;
 mod parts;
+#[cfg(feature = "metrics")]
+mod publisher;
 mod rewrap;
 mod sealer;
 mod sealer_builder;
@@ -177,6 +179,8 @@ pub use keys::{OpeningKey, SealingKey};
 pub use material::Envelope;
 pub use opener::Opener;
 pub use opener_builder::OpenerBuilder;
+#[cfg(feature = "metrics")]
+pub use publisher::{Publisher, describe_metrics};
 pub use rewrap::RewrapError;
 pub use sealer::Sealer;
 pub use sealer_builder::SealerBuilder;

@@ -97,6 +97,11 @@ impl OpenerBuilder {
         let keyring = self
             .keyring()
             .build(self.layers.opening(Arc::clone(&self.provider)))?;
+        #[cfg(feature = "metrics")]
+        if let Some(published) = &self.layers.published {
+            let keyrings = published.publisher.keyrings();
+            keyrings.watch_opening(published.name.as_deref(), &keyring);
+        }
         let opener = Opener::with_keyring(keyring);
         #[cfg(feature = "esdk")]
         let opener = opener.with_formats(self.formats);

@@ -96,6 +96,11 @@ impl SealerBuilder {
         let keyring = self
             .keyring()
             .build(self.layers.sealing(Arc::clone(&self.provider)))?;
+        #[cfg(feature = "metrics")]
+        if let Some(published) = &self.layers.published {
+            let keyrings = published.publisher.keyrings();
+            keyrings.watch_sealing(published.name.as_deref(), &keyring);
+        }
         Ok(Sealer::with_keyring(keyring))
     }
 

@@ -103,8 +103,8 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `locked-memory` | keys are locked into memory, so that they are not swapped out: best effort, never an error; `locked_bytes` and `lock_failures` of the statistics say how far it went |
-//! | `metrics` | `publish` on the statistics: a snapshot of the statistics through the `metrics` facade, twenty-five names |
-//! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told. They name a context by its keys, and with `tell_context_values` of the builder by its values; and what a load does stands in the span of the caller who began it |
+//! | `metrics` | `publish` on the statistics: a snapshot of the statistics through the `metrics` facade, twenty-six names; `KeyringMetrics` publishes those of several keyrings, `describe_metrics` says units and meanings |
+//! | `tracing` | events named `datakey.keyring.refresh_failed`, `.revoked`, `.contexts_look_per_record` (warnings) and `.swept` (debug): what no caller is told. They name a context by its keys, and with `tell_context_values` of the builder by its values; and what a load does stands in the span of the caller who began it, and there in one of its own, `datakey.keyring.load`, which says its outcome |
 //!
 //! # What holds
 //!
@@ -187,3 +187,5 @@ pub use sealing::{
     stats::SealingStats,
 };
 pub use watch::miss::{MissReason, Misses, StaleServes};
+#[cfg(feature = "metrics")]
+pub use watch::{described::describe_metrics, several::KeyringMetrics};

@@ -41,6 +41,25 @@ impl Operation {
             Self::TransactWriteItems => "TransactWriteItems",
         }
     }
+
+    /// The service that has an operation of this name, as AWS spells it: `KMS` or `DynamoDB`. For logs and metrics; a provider need not
+    /// ask that one.
+    ///
+    /// ```
+    /// use datakey_provider::Operation;
+    /// assert_eq!(Operation::Decrypt.service(), "KMS");
+    /// ```
+    #[must_use]
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::GenerateDataKey
+            | Self::Encrypt
+            | Self::Decrypt
+            | Self::ReEncrypt
+            | Self::GenerateDataKeyWithoutPlaintext => "KMS",
+            Self::GetItem | Self::Query | Self::TransactWriteItems => "DynamoDB",
+        }
+    }
 }
 
 impl fmt::Display for Operation {

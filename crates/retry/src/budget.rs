@@ -120,6 +120,19 @@ impl Budget {
         }
     }
 
+    /// Finds it again as long as anybody has it; `None` if it is unlimited.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn weakly(&self) -> Option<impl Fn() -> Option<Self> + Send + Sync + 'static> {
+        let weak = Arc::downgrade(self.0.as_ref()?);
+        Some(move || weak.upgrade().map(|shared| Self(Some(shared))))
+    }
+
+    /// Whether both are clones of one.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        matches!((&self.0, &other.0), (Some(one), Some(other)) if Arc::ptr_eq(one, other))
+    }
+
     /// Tokens that a retry after a failure of this class takes.
     pub(crate) const fn cost(class: ErrorClass) -> u32 {
         match class {

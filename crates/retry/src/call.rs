@@ -1,7 +1,7 @@
 //! One call with all its attempts.
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use datakey_provider::Scope;
+use datakey_provider::{Operation, Scope};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
@@ -26,7 +26,8 @@ pub(crate) struct Call<'a> {
     side: Side,
     name: &'a str,
     is_judged: bool,
-    subject: Subject<'a>,
+    operation: Option<Operation>,
+    key_id: &'a str,
     gates: Gates<'a>,
     ways: Option<&'a Ways<'a>>,
     withdrawals: Withdrawals<'a>,
@@ -62,11 +63,8 @@ impl<'a> Call<'a> {
             name,
             // Whoever names what a policy is for has it judged.
             is_judged: target.is_judged || policy.scope().is_some(),
-            subject: Subject {
-                scope: name,
-                operation: target.operation,
-                key_id: target.name,
-            },
+            operation: target.operation,
+            key_id: target.name,
             gates: Gates::none(),
             ways: target.ways,
             withdrawals: Withdrawals::new(policy.budget()),
@@ -107,6 +105,10 @@ impl<'a> Call<'a> {
             .turns((self.priority, self.started), self.deadline)
             .await;
         self.waited_since(since);
+        if turns.is_some() {
+            let waited = self.now.saturating_duration_since(since);
+            self.tell(Event::Admitted { attempt, waited });
+        }
         turns
     }
 
@@ -140,7 +142,27 @@ impl<'a> Call<'a> {
     }
 
     fn tell(&self, event: Event) {
-        self.policy.observed().tell(self.subject, event);
+        self.tell_of(self.quota(), event);
+    }
+
+    fn tell_of(&self, quota: &str, event: Event) {
+        let call = Subject {
+            scope: self.name,
+            operation: self.operation,
+            key_id: self.key_id,
+            quota,
+            elapsed: self.now.saturating_duration_since(self.started),
+        };
+        self.policy.observed().tell(call, event);
+    }
+
+    /// What the attempt counts against, in the first place.
+    const fn quota(&self) -> &'a str {
+        if self.is_judged {
+            self.gates.first_quota()
+        } else {
+            Scope::BENEATH.quota
+        }
     }
 
     /// What the time that attempts take is kept under: calls to several providers take longer.
@@ -225,17 +247,19 @@ impl<'a> Call<'a> {
                 }
             }
         }
+        let took = self.answered.saturating_duration_since(self.now);
+        self.now = self.answered;
         self.tell(Event::Succeeded {
             attempt: self.next(),
             waited: self.waited,
-            took: self.answered.saturating_duration_since(self.now),
+            took,
         });
     }
 
     pub(crate) fn failed<E: Classify>(
         &mut self,
         failure: &Failure<E>,
-        passage: Option<Passage<'_>>,
+        passage: Option<Passage<'a>>,
     ) -> Decision {
         let (outcome, quota, sent) = match failure {
             Failure::Returned(error) => (Outcome::from_error(error), error.quota(), error.was_sent()),
@@ -244,7 +268,8 @@ impl<'a> Call<'a> {
         self.sent |= sent;
         let (attempt, class) = (self.next(), outcome.class);
         let took = Instant::now().saturating_duration_since(self.now);
-        self.tell(Event::Failed { attempt, class, took });
+        let at = quota.unwrap_or(self.quota());
+        self.tell_of(at, Event::Failed { attempt, class, took });
         // What the rate was not told of it does not space.
         let mut paced = false;
         if let Failure::Returned(error) = failure
@@ -253,8 +278,8 @@ impl<'a> Call<'a> {
             let cap = self.rules.server_delay_cap;
             paced = self.gates.failed(self.policy, error, cap, self.span());
         }
-        if passage.is_some_and(|passage| ended(passage, failure, self.cut_short)) {
-            self.tell(Event::Opened { class });
+        if passage.is_some_and(|passage| ended(passage.on(at), failure, self.cut_short)) {
+            self.tell_of(at, Event::Opened { class });
         }
         self.now = Instant::now();
         let draw = if outcome.is_final {
@@ -285,7 +310,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(crate) fn gave_up<E: Classify>(self, reason: Reason, failure: Failure<E>) -> GaveUp<E> {
+    pub(crate) fn gave_up<E: Classify>(mut self, reason: Reason, failure: Failure<E>) -> GaveUp<E> {
+        self.now = Instant::now();
         let attempts = (self.progress.attempts, self.sent);
         let gave_up = GaveUp::new(reason, attempts, self.waited, failure);
         self.tell(Event::GaveUp {
@@ -293,7 +319,7 @@ impl<'a> Call<'a> {
             waited: gave_up.waited,
             reason,
             class: gave_up.class(),
-            took: Instant::now().saturating_duration_since(self.started),
+            took: self.now.saturating_duration_since(self.started),
         });
         gave_up
     }

@@ -54,3 +54,12 @@ pub(crate) fn sealing_name<P: SealingProvider + ?Sized>(provider: &P) -> Cow<'_,
     let keys: Vec<&str> = keys.map(|scope| scope.key).collect();
     Cow::Owned(keys.join(" + "))
 }
+
+/// The first quota that sealing by a provider counts against.
+pub(crate) fn sealing_quota<P: SealingProvider + ?Sized>(provider: &P) -> &str {
+    let mut first = None;
+    provider.sealing_scopes(&mut |scope| {
+        first.get_or_insert(scope.quota);
+    });
+    first.unwrap_or_default()
+}

@@ -11,7 +11,7 @@ use crate::{
     breaker::{Passage, Side},
     busy::Busy,
     classify::is_answer,
-    draws::sealing_name,
+    draws::{sealing_name, sealing_quota},
     observer::Observed,
 };
 
@@ -85,7 +85,16 @@ impl<P> Guarded<P> {
     /// Has an observer told when the breaker opens: of [`Event::Opened`] and nothing else.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observed = Observed::by(observer);
+        self.observed = self.observed.by(observer);
+        self
+    }
+
+    /// Has published how the breaker stands, and when it opens. Needs the feature `metrics`.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: &crate::Metrics) -> Self {
+        metrics.watch_breaker(&self.breaker);
+        self.observed = self.observed.metered(metrics.clone());
         self
     }
 
@@ -132,7 +141,7 @@ impl<P> Guarded<P> {
         let (side, scope) = self.named(Side::Whole, ALL);
         let passage = self.breaker.watch(side, scope).sent();
         let result = call(&self.inner).await;
-        self.ended(passage, scope, "", &result);
+        self.ended(passage, (scope, ""), "", &result);
         result
     }
 
@@ -156,21 +165,31 @@ impl<P> Guarded<P> {
             .map_err(|open| open.into_provider_error(operation, key_id))
     }
 
-    fn ended<T>(&self, passage: Passage<'_>, scope: &str, quota: &str, result: &Result<T, ProviderError>) {
-        self.busy.ended(quota, result.as_ref().err());
+    /// `opens_on` is the quota that ranks may go by.
+    fn ended<T>(
+        &self,
+        passage: Passage<'_>,
+        (scope, quota): (&str, &str),
+        opens_on: &str,
+        result: &Result<T, ProviderError>,
+    ) {
+        self.busy.ended(opens_on, result.as_ref().err());
         if answers(result) {
             self.breaker.answered(Side::Whole, ALL);
         }
         match result {
             Ok(_) => passage.answered(),
             Err(error) => {
-                if passage.returned(error) {
+                let quota = Classify::quota(error).unwrap_or(quota);
+                if passage.on(quota).returned(error) {
                     let class = error.class();
                     let operation = Some(error.operation());
                     let call = Subject {
                         scope,
                         operation,
                         key_id: scope,
+                        quota,
+                        elapsed: Duration::ZERO,
                     };
                     self.observed.tell(call, Event::Opened { class });
                 }
@@ -191,7 +210,7 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
         let scope = self.named(Side::Sealing, &name);
         let passage = self.enter(scope, Operation::GenerateDataKey, None)?;
         let made = self.inner.generate_data_key(context, length).await;
-        self.ended(passage, scope.1, "", &made);
+        self.ended(passage, (scope.1, sealing_quota(&self.inner)), "", &made);
         made
     }
 
@@ -204,7 +223,7 @@ impl<P: SealingProvider> SealingProvider for Guarded<P> {
         let scope = self.named(Side::Sealing, &name);
         let passage = self.enter(scope, Operation::Encrypt, None)?;
         let wrapped = self.inner.encrypt(context, data_key).await;
-        self.ended(passage, scope.1, "", &wrapped);
+        self.ended(passage, (scope.1, sealing_quota(&self.inner)), "", &wrapped);
         wrapped
     }
 
@@ -260,7 +279,8 @@ impl<P: OpeningProvider> OpeningProvider for Guarded<P> {
         let scope = self.named(Side::Whole, key_id);
         let passage = self.enter(scope, Operation::Decrypt, Some(key_id))?;
         let opened = self.inner.decrypt_amid(context, wrapped, traffic).await;
-        self.ended(passage, scope.1, self.opening_scope(wrapped).quota, &opened);
+        let quota = self.opening_scope(wrapped).quota;
+        self.ended(passage, (scope.1, quota), quota, &opened);
         opened
     }
 

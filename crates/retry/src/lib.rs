@@ -108,6 +108,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `metrics` | `Metrics`: calls, attempts, waits and what was given up, and how budgets, rates and breakers stand, through the `metrics` facade |
 //! | `tracing` | each [`Event`] as an event of `tracing`, under the names in its table |
 //! | `tower` | the module `tower`: a `Layer` that retries a `Service` whose errors classify themselves |
 //!
@@ -127,6 +128,8 @@ mod call;
 mod classify;
 mod decision;
 pub mod defaults;
+#[cfg(feature = "metrics")]
+mod described;
 mod draws;
 mod gates;
 mod gave_up;
@@ -136,6 +139,8 @@ mod observer;
 mod policy;
 mod provider;
 mod provider_error;
+#[cfg(feature = "metrics")]
+mod published;
 mod random;
 mod rate;
 mod rounded;
@@ -154,14 +159,18 @@ pub use classify::{Classify, Part};
 #[doc(no_inline)]
 pub use datakey_provider::ErrorClass;
 pub use decision::{Decision, Outcome, Progress, Rules};
+#[cfg(feature = "metrics")]
+pub use described::{DURATION_BUCKETS, describe_metrics};
 pub use gave_up::{Failure, GaveUp, Reason};
 pub use guarded::Guarded;
 pub use last_failure::LastFailure;
 pub use observer::{Event, Observer, Subject};
 pub use policy::Policy;
 pub use provider::Retry;
+#[cfg(feature = "metrics")]
+pub use published::Metrics;
 pub use rate::{AdaptiveRate, Priority, RateState};
-pub use run::retry;
+pub use run::{retry, retry_operation};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -56,6 +56,11 @@ pub struct Subject<'a> {
     pub operation: Option<Operation>,
     /// The key that it is done under, as the provider names it, several joined by ` + `; `""` where none is named.
     pub key_id: &'a str,
+    /// The quota that the attempt counts against, as the provider or the policy names it, the first of several; `""` where there is no
+    /// name. What failed says itself which one it was.
+    pub quota: &'a str,
+    /// How long the call has taken so far, by its last reading of the clock; of an end, how long it took.
+    pub elapsed: Duration,
 }
 
 /// What happened to a call.
@@ -69,6 +74,7 @@ pub struct Subject<'a> {
 /// | [`Succeeded`](Self::Succeeded) | `datakey.retry.succeeded` | trace |
 /// | [`Failed`](Self::Failed) | `datakey.retry.failed` | debug |
 /// | [`Turn`](Self::Turn) | `datakey.retry.turn` | trace |
+/// | [`Admitted`](Self::Admitted) | `datakey.retry.admitted` | trace |
 /// | [`Wait`](Self::Wait) | `datakey.retry.wait` | debug |
 /// | [`GaveUp`](Self::GaveUp) | `datakey.retry.gave_up` | debug, as the caller has the error |
 /// | [`Opened`](Self::Opened) | `datakey.retry.opened` | warn |
@@ -103,6 +109,13 @@ pub enum Event {
         /// The number of that attempt.
         attempt: u32,
     },
+    /// The adaptive rate admitted the next attempt of the call, for which it waited.
+    Admitted {
+        /// The number of that attempt.
+        attempt: u32,
+        /// How long it waited for its turn.
+        waited: Duration,
+    },
     /// The call waits before its next attempt.
     Wait {
         /// The number of that attempt.
@@ -130,28 +143,43 @@ pub enum Event {
     },
 }
 
-/// An observer, if there is one. Clones share it.
+/// An observer, if there is one, and what publishes metrics. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Observed(Option<Arc<dyn Observer>>);
+pub(crate) struct Observed {
+    observer: Option<Arc<dyn Observer>>,
+    #[cfg(feature = "metrics")]
+    meter: Option<Arc<dyn Observer>>,
+}
 
 impl Observed {
-    pub(crate) fn by(observer: impl Observer + 'static) -> Self {
-        Self(Some(Arc::new(observer)))
+    pub(crate) fn by(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn metered(mut self, meter: impl Observer + 'static) -> Self {
+        self.meter = Some(Arc::new(meter));
+        self
     }
 
     /// Tells whoever listens.
     pub(crate) fn tell(&self, call: Subject<'_>, event: Event) {
         #[cfg(feature = "tracing")]
         trace(call, event);
-        if let Some(observer) = &self.0 {
+        if let Some(observer) = &self.observer {
             observer.observe(call, event);
+        }
+        #[cfg(feature = "metrics")]
+        if let Some(meter) = &self.meter {
+            meter.observe(call, event);
         }
     }
 }
 
 impl fmt::Debug for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
+        f.write_str(if self.observer.is_some() {
             "Observed(..)"
         } else {
             "Unobserved"
@@ -186,19 +214,7 @@ fn trace(call: Subject<'_>, event: Event) {
                 scope, operation, key_id, attempt, class, took, "an attempt failed"
             );
         }
-        Event::Turn { attempt } => {
-            trace!(
-                name: "datakey.retry.turn",
-                scope, operation, key_id, attempt, "the call waits for its turn"
-            );
-        }
-        Event::Wait { attempt, delay } => {
-            let delay = delay.as_secs_f64();
-            debug!(
-                name: "datakey.retry.wait",
-                scope, operation, key_id, attempt, delay, "the call waits before its next attempt"
-            );
-        }
+        Event::Turn { .. } | Event::Admitted { .. } | Event::Wait { .. } => trace_wait(call, event),
         Event::GaveUp {
             attempts,
             waited,
@@ -220,5 +236,35 @@ fn trace(call: Subject<'_>, event: Event) {
                 scope, operation, key_id, class, "the circuit breaker is open"
             );
         }
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn trace_wait(call: Subject<'_>, event: Event) {
+    use tracing::{debug, trace};
+    let Subject { scope, key_id, .. } = call;
+    let operation = call.operation.map_or("", Operation::as_str);
+    match event {
+        Event::Turn { attempt } => {
+            trace!(
+                name: "datakey.retry.turn",
+                scope, operation, key_id, attempt, "the call waits for its turn"
+            );
+        }
+        Event::Admitted { attempt, waited } => {
+            let waited = waited.as_secs_f64();
+            trace!(
+                name: "datakey.retry.admitted",
+                scope, operation, key_id, attempt, waited, "the turn of the call came"
+            );
+        }
+        Event::Wait { attempt, delay } => {
+            let delay = delay.as_secs_f64();
+            debug!(
+                name: "datakey.retry.wait",
+                scope, operation, key_id, attempt, delay, "the call waits before its next attempt"
+            );
+        }
+        _ => {}
     }
 }

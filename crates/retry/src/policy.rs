@@ -257,7 +257,26 @@ impl Policy {
     /// Has an observer told of each attempt, wait and end of the calls under this policy.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observed = Observed::by(observer);
+        self.observed = self.observed.by(observer);
+        self
+    }
+
+    /// Has calls under this policy published, and how its budget, rate and breaker stand. Beside the
+    /// [observer](Self::with_observer), if there is one. Needs the feature `metrics`.
+    ///
+    /// ```
+    /// use datakey_retry::{Metrics, Policy};
+    ///
+    /// let metrics = Metrics::new();
+    /// let policy = Policy::default().with_metrics(&metrics);
+    /// metrics.publish(); // on a timer, or before a scrape
+    /// # let _ = policy;
+    /// ```
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: &crate::Metrics) -> Self {
+        metrics.watch(&self.budget, self.rate.as_ref(), self.breaker.as_ref());
+        self.observed = self.observed.metered(metrics.clone());
         self
     }
 

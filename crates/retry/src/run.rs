@@ -1,7 +1,7 @@
 //! The loop: admit, attempt, decide, wait.
 use std::future::ready;
 
-use datakey_provider::Scope;
+use datakey_provider::{Operation, Scope};
 
 use crate::{
     Classify, Decision, Failure, GaveUp, Policy, Reason,
@@ -51,6 +51,38 @@ where
     E: Classify,
 {
     retry_as(policy, plain(), op).await
+}
+
+/// As [`retry`], for an operation that has a name: under the rules [of that operation](Policy::with_rules_for), and told to observers with
+/// its name.
+///
+/// # Errors
+/// [`GaveUp`] with the last failure.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use datakey_provider::{Operation, ProviderError};
+/// use datakey_retry::{Policy, retry_operation};
+///
+/// let read = async || Ok::<_, ProviderError>("item");
+/// assert_eq!(retry_operation(&Policy::default(), Operation::GetItem, read).await.unwrap(), "item");
+/// # }
+/// ```
+pub async fn retry_operation<T, E, F, Fut>(
+    policy: &Policy,
+    operation: Operation,
+    op: F,
+) -> Result<T, GaveUp<E>>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    E: Classify,
+{
+    let target = Target {
+        operation: Some(operation),
+        ..plain()
+    };
+    retry_as(policy, target, op).await
 }
 
 /// As [`retry`], for a call of this kind.

@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use datakey_keyring::{
-    DEFAULT_HARD_AGE, DEFAULT_MAX_BYTES, DEFAULT_MAX_MESSAGES, SealingKeyring, SealingLimits, Usage,
+    DEFAULT_HARD_AGE, DEFAULT_MAX_BYTES, DEFAULT_MAX_MESSAGES, KeyringMetrics, SealingKeyring, SealingLimits,
+    Usage, describe_metrics,
 };
 use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError};
 use datakey_retry::{Policy, Retry};
@@ -132,30 +133,116 @@ async fn what_a_load_does_stands_in_the_span_of_who_began_it() {
     let left = timeout(instant, keyring.key(&own, ONE).instrument(order)).await;
     assert!(left.is_err(), "the caller has gone");
     time::sleep(Duration::from_secs(5)).await;
+    let load = Some("datakey.keyring.load");
     let told: Vec<_> = listening
         .lines()
         .iter()
         .map(|line| (line.name, line.span))
         .collect();
-    assert!(
-        told.contains(&("datakey.retry.failed", Some("order"))),
-        "{told:?}"
-    );
-    assert!(
-        told.contains(&("datakey.retry.succeeded", Some("order"))),
-        "{told:?}"
-    );
+    assert!(told.contains(&("datakey.retry.failed", load)), "{told:?}");
+    assert!(told.contains(&("datakey.retry.succeeded", load)), "{told:?}");
+    let parents = |listening: &Listening| -> Vec<_> {
+        let loads = listening
+            .spans()
+            .into_iter()
+            .filter(|span| Some(span.name) == load);
+        loads.map(|span| span.parent).collect()
+    };
+    assert_eq!(parents(&listening), [Some("order")]);
 
     time::sleep(Duration::from_secs(286)).await;
     let other = tracing::info_span!(target: "datakey_test", "other");
     keyring.key(&own, ONE).instrument(other).await.unwrap();
     time::sleep(Duration::from_secs(1)).await;
-    let told: Vec<_> = listening
-        .lines()
-        .iter()
-        .map(|line| (line.name, line.span))
-        .collect();
-    assert!(told.contains(&("datakey.retry.succeeded", None)), "{told:?}");
+    assert_eq!(parents(&listening), [Some("order"), None]);
+}
+
+/// Those of one name together, and what was counted stays counted when a keyring is dropped.
+#[tokio::test(start_paused = true)]
+async fn keyrings_of_one_name_are_counted_together() {
+    let listening = Listening::begin().await;
+    let metrics = KeyringMetrics::new();
+    let keyrings = [(); 2].map(|()| SealingKeyring::new(Scripted::default()));
+    let other = SealingKeyring::new(Scripted::default());
+    for keyring in &keyrings {
+        metrics.watch_sealing(Some("shop"), keyring);
+        metrics.watch_sealing(Some("shop"), &keyring.clone());
+    }
+    metrics.watch_sealing(None, &other);
+    for keyring in keyrings.iter().chain([&other]) {
+        for _ in 0..5 {
+            keyring.key(&context("a"), ONE).await.unwrap();
+        }
+        time::sleep(Duration::from_secs(10)).await;
+    }
+    let count = |name: &str| listening.metric(&format!("datakey.keyring.{name}"));
+    let gauge = |name: &str| count(name).map(f64::from_bits);
+    metrics.publish();
+    assert_eq!(count("hits{half=sealing,keyring=shop}"), Some(8));
+    assert_eq!(count("hits{half=sealing}"), Some(4));
+    assert_eq!(count("misses{half=sealing,keyring=shop,reason=cold}"), Some(2));
+    assert_eq!(gauge("keys{half=sealing,keyring=shop}"), Some(2.0));
+    let age = gauge("greatest_age{half=sealing,keyring=shop}").unwrap();
+    assert!((age - 30.0).abs() < 0.1, "{age}");
+    let left = gauge("least_messages_left{half=sealing,keyring=shop}").unwrap();
+    assert_eq!(left, (DEFAULT_MAX_MESSAGES - 5) as f64);
+
+    let [first, second] = keyrings;
+    drop(first);
+    second.key(&context("a"), ONE).await.unwrap();
+    metrics.publish();
+    assert_eq!(
+        count("hits{half=sealing,keyring=shop}"),
+        Some(9),
+        "nothing is forgotten"
+    );
+    assert_eq!(gauge("keys{half=sealing,keyring=shop}"), Some(1.0));
+    drop(second);
+    metrics.publish();
+    assert_eq!(count("hits{half=sealing,keyring=shop}"), Some(9));
+    assert_eq!(gauge("keys{half=sealing,keyring=shop}"), Some(0.0));
+    assert!(gauge("greatest_age{half=sealing,keyring=shop}").unwrap().is_nan());
+}
+
+/// How a load came out, and nothing that is secret or somebody's business: neither values of contexts nor keys, however they are spelled.
+#[tokio::test(start_paused = true)]
+async fn a_load_is_a_span_with_its_outcome_and_tells_no_values() {
+    for values in [false, true] {
+        let listening = Listening::begin().await;
+        let provider = Scripted::default();
+        let builder = SealingKeyring::builder().load_timeout(Duration::from_secs(5));
+        let builder = if values {
+            builder.tell_context_values()
+        } else {
+            builder
+        };
+        let keyring = builder.build(provider.clone()).unwrap();
+        let context = EncryptionContext::new([("tenant", "acme")]).unwrap();
+        for does in [Does::Fail(ErrorClass::Throttled), Does::Hang, Does::Work] {
+            provider.does(does);
+            let _found_or_not = keyring.key(&context, ONE).await;
+        }
+        let spans = listening.spans();
+        let outcomes: Vec<_> = spans.iter().map(|span| &*span.fields).collect();
+        let tenant = if values { "tenant=acme" } else { "tenant" };
+        assert_eq!(spans.len(), 3);
+        for (fields, outcome) in outcomes.iter().zip(["throttled", "dropped", "ok"]) {
+            assert!(
+                fields.starts_with(&format!("half=\"sealing\" context={tenant} digest=")),
+                "{fields}"
+            );
+            assert!(fields.ends_with(&format!(" outcome=\"{outcome}\" ")), "{fields}");
+        }
+        let told = format!("{:?} {:?} {:?}", spans, listening.lines(), listening.series());
+        assert_eq!(told.contains("acme"), values, "{told}");
+        let held = keyring.key(&context, ONE).await.unwrap();
+        let secret = held.data_key().expose_secret();
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(
+            !told.contains(&hex) && !told.contains(&format!("{secret:?}")),
+            "{told}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,6 +266,9 @@ async fn every_name_is_documented_and_every_documented_name_is_published() {
         .collect();
     documented.sort();
     assert_eq!(listening.metrics(), documented);
+    describe_metrics();
+    let described: Vec<String> = listening.described().into_keys().collect();
+    assert_eq!(described, documented, "each is described");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Recorder, SharedString, Unit};
+use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Recorder, SharedString, Unit};
 use tokio::sync;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -31,14 +31,32 @@ pub struct Line {
     pub span: Option<&'static str>,
 }
 
+/// A span.
+#[derive(Debug, Clone)]
+pub struct Span {
+    /// Its name.
+    pub name: &'static str,
+    /// Its fields, those that were recorded later too, each as `name=value` and a space.
+    pub fields: String,
+    /// The name of the span that it stands in.
+    pub parent: Option<&'static str>,
+    metadata: &'static Metadata<'static>,
+}
+
+/// Unit and meaning of metrics.
+type Described = BTreeMap<String, (Option<Unit>, String)>;
+
 /// The cells of published metrics, by name and labels.
 type Cells = BTreeMap<String, Arc<AtomicU64>>;
 
 static TURN: sync::Mutex<()> = sync::Mutex::const_new(());
 static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 static CELLS: Mutex<Cells> = Mutex::new(BTreeMap::new());
+/// What histograms were told, by name and labels.
+static RECORDED: Mutex<BTreeMap<String, Vec<f64>>> = Mutex::new(BTreeMap::new());
+static DESCRIBED: Mutex<Described> = Mutex::new(BTreeMap::new());
 /// Every span of the process; its id is its place and one.
-static SPANS: Mutex<Vec<&'static Metadata<'static>>> = Mutex::new(Vec::new());
+static SPANS: Mutex<Vec<Span>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// The spans that this thread is in.
@@ -47,8 +65,11 @@ thread_local! {
 
 fn within() -> Option<(u64, &'static Metadata<'static>)> {
     let id = WITHIN.with_borrow(|ids| ids.last().copied())?;
-    let place = usize::try_from(id - 1).unwrap();
-    Some((id, locked(&SPANS)[place]))
+    Some((id, locked(&SPANS)[place(id)].metadata))
+}
+
+fn place(id: u64) -> usize {
+    usize::try_from(id - 1).unwrap()
 }
 
 /// A test that failed while it held the lock spoils no other one.
@@ -59,6 +80,8 @@ fn locked<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
 /// The turn of one test. Every test of this binary has one, also if it listens to one of both only.
 pub struct Listening {
     _turn: sync::MutexGuard<'static, ()>,
+    /// How many spans there were before.
+    before: usize,
 }
 
 impl Listening {
@@ -72,7 +95,10 @@ impl Listening {
         });
         locked(&LINES).clear();
         locked(&CELLS).clear();
-        Self { _turn: turn }
+        locked(&RECORDED).clear();
+        locked(&DESCRIBED).clear();
+        let before = locked(&SPANS).len();
+        Self { _turn: turn, before }
     }
 
     /// The events since the last call.
@@ -85,10 +111,34 @@ impl Listening {
         locked(&CELLS).get(name).map(|cell| cell.load(SeqCst))
     }
 
+    /// The spans since the turn began.
+    pub fn spans(&self) -> Vec<Span> {
+        locked(&SPANS)[self.before..].to_vec()
+    }
+
+    /// What histograms were told.
+    pub fn recorded(&self) -> BTreeMap<String, Vec<f64>> {
+        locked(&RECORDED).clone()
+    }
+
+    /// Everything that has a value, by name and labels.
+    pub fn series(&self) -> Vec<String> {
+        let cells = locked(&CELLS).keys().cloned().collect::<Vec<_>>();
+        cells
+            .into_iter()
+            .chain(locked(&RECORDED).keys().cloned())
+            .collect()
+    }
+
+    /// Units and meanings.
+    pub fn described(&self) -> Described {
+        locked(&DESCRIBED).clone()
+    }
+
     /// The names of all metrics that were published, each once.
     pub fn metrics(&self) -> Vec<String> {
         let name = |full: &String| full.split('{').next().unwrap().to_owned();
-        let mut names: Vec<String> = locked(&CELLS).keys().map(name).collect();
+        let mut names: Vec<String> = self.series().iter().map(name).collect();
         names.sort();
         names.dedup();
         names
@@ -124,8 +174,16 @@ impl Subscriber for Ear {
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        let within = within().map(|(_, span)| span.name());
+        let mut fields = Fields(String::new());
+        attributes.record(&mut fields);
         let mut spans = locked(&SPANS);
-        spans.push(attributes.metadata());
+        spans.push(Span {
+            name: attributes.metadata().name(),
+            fields: fields.0,
+            parent: within,
+            metadata: attributes.metadata(),
+        });
         span::Id::from_u64(u64::try_from(spans.len()).unwrap())
     }
 
@@ -135,7 +193,12 @@ impl Subscriber for Ear {
         })
     }
 
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record(&self, span: &span::Id, values: &span::Record<'_>) {
+        let mut fields = Fields(String::new());
+        values.record(&mut fields);
+        locked(&SPANS)[place(span.into_u64())].fields += &fields.0;
+    }
+
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn enter(&self, span: &span::Id) {
@@ -154,19 +217,44 @@ impl Subscriber for Ear {
 
 struct Board;
 
-fn cell(key: &Key) -> Arc<AtomicU64> {
+fn name(key: &Key) -> String {
     let labels: Vec<_> = key
         .labels()
         .map(|label| format!("{}={}", label.key(), label.value()))
         .collect();
-    let name = format!("{}{{{}}}", key.name(), labels.join(","));
-    Arc::clone(locked(&CELLS).entry(name).or_default())
+    format!("{}{{{}}}", key.name(), labels.join(","))
+}
+
+fn cell(key: &Key) -> Arc<AtomicU64> {
+    Arc::clone(locked(&CELLS).entry(name(key)).or_default())
+}
+
+struct Recorded(String);
+
+impl HistogramFn for Recorded {
+    fn record(&self, value: f64) {
+        let mut recorded = locked(&RECORDED);
+        recorded.entry(self.0.clone()).or_default().push(value);
+    }
+}
+
+fn describe(name: KeyName, unit: Option<Unit>, says: SharedString) {
+    let twice = locked(&DESCRIBED).insert(name.as_str().into(), (unit, says.into_owned()));
+    assert!(twice.is_none(), "{} is described once", name.as_str());
 }
 
 impl Recorder for Board {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, says: SharedString) {
+        describe(name, unit, says);
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, says: SharedString) {
+        describe(name, unit, says);
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, says: SharedString) {
+        describe(name, unit, says);
+    }
 
     fn register_counter(&self, key: &Key, _: &metrics::Metadata<'_>) -> Counter {
         Counter::from_arc(cell(key))
@@ -176,7 +264,7 @@ impl Recorder for Board {
         Gauge::from_arc(cell(key))
     }
 
-    fn register_histogram(&self, _: &Key, _: &metrics::Metadata<'_>) -> Histogram {
-        Histogram::noop()
+    fn register_histogram(&self, key: &Key, _: &metrics::Metadata<'_>) -> Histogram {
+        Histogram::from_arc(Arc::new(Recorded(name(key))))
     }
 }

@@ -269,7 +269,8 @@ impl<M: OpeningMaterial> Core<M> {
     /// Opens one wrapped key for one caller alone.
     pub(crate) async fn alone(self: Arc<Self>, id: OpeningId) -> Result<Held<M::Key>, KeyringError> {
         self.counters.loads.add(1);
-        let opened = self.loads.gate().alone(id.wrapped.key_id(), self.unwrap(&id));
+        let unwraps = self.voice.loads(&id.context, self.unwrap(&id));
+        let opened = self.loads.gate().alone(id.wrapped.key_id(), unwraps);
         match opened.await {
             Ok(key) => Ok(Held::alone(key)),
             Err(error) => {
@@ -351,7 +352,7 @@ impl<M: OpeningMaterial> Source for Core<M> {
     }
 
     async fn load(&self, id: &OpeningId) -> Result<Self::Loaded, ProviderError> {
-        self.unwrap(id).await
+        self.voice.loads(&id.context, self.unwrap(id)).await
     }
 
     fn land(

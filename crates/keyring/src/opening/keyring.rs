@@ -42,7 +42,7 @@ use crate::{
 /// }
 /// ```
 pub struct OpeningKeyring<M: OpeningMaterial = DataKeys> {
-    core: Arc<Core<M>>,
+    pub(crate) core: Arc<Core<M>>,
 }
 
 impl<M: OpeningMaterial> OpeningKeyring<M> {

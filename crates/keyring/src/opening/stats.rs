@@ -51,6 +51,8 @@ pub struct OpeningStats {
     pub evicted: u64,
     /// Keys that are kept at the moment, aged ones included.
     pub live: u64,
+    /// How old the oldest of them is; `None` where there are none.
+    pub greatest_age: Option<Duration>,
     /// How long it is until the first of them is too old to be used; `None` where there are none.
     pub least_time_left: Option<Duration>,
     /// Loads in flight at the moment, those for one caller alone and those that wait for their turn included.
@@ -70,7 +72,9 @@ impl OpeningStats {
         let (hits, misses) = (core.counters.hits.get(), core.counters.misses.snapshot());
         let gate = core.loads.gate();
         let calls_made = gate.calls();
-        let ends = core.store.values().map(|entry| entry.life.hard()).min();
+        let (entries, now): (Vec<_>, _) = (core.store.values().collect(), Instant::now());
+        let ends = entries.iter().map(|entry| entry.life.hard()).min();
+        let greatest_age = entries.iter().map(|entry| entry.life.age(now)).max();
         Self {
             hits,
             misses,
@@ -88,7 +92,8 @@ impl OpeningStats {
             refusals: u64::try_from(core.refusals.len()).unwrap_or(u64::MAX),
             evicted: core.store.evicted.get(),
             live: core.store.len(),
-            least_time_left: ends.map(|end| end.saturating_duration_since(Instant::now())),
+            greatest_age,
+            least_time_left: ends.map(|end| end.saturating_duration_since(now)),
             in_flight: u64::try_from(gate.in_flight()).unwrap_or(u64::MAX),
             locked_bytes: core.locker.bytes(),
             lock_failures: core.locker.failures(),

@@ -261,7 +261,8 @@ impl<M: SealingMaterial> Core<M> {
         self: &Arc<Self>,
         context: &EncryptionContext,
     ) -> Result<Held<M::Key>, KeyringError> {
-        match self.loads.gate().alone(LANE, self.generate(context, None)).await {
+        let alone = self.voice.loads(context, self.generate(context, None));
+        match self.loads.gate().alone(LANE, alone).await {
             Ok((key, _)) => {
                 self.dedicated.add(1);
                 Ok(Held::alone(key))
@@ -385,7 +386,7 @@ impl<M: SealingMaterial> Source for Core<M> {
 
     async fn load(&self, context: &EncryptionContext) -> Result<Self::Loaded, ProviderError> {
         let primed = self.primed.get().and_then(Weak::upgrade);
-        self.generate(context, primed).await
+        self.voice.loads(context, self.generate(context, primed)).await
     }
 
     fn land(

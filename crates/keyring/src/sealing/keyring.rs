@@ -51,7 +51,7 @@ const MAX_LOST_LARGE: u32 = 2;
 /// }
 /// ```
 pub struct SealingKeyring<M: SealingMaterial = DataKeys> {
-    core: Arc<Core<M>>,
+    pub(crate) core: Arc<Core<M>>,
 }
 
 impl<M: SealingMaterial> SealingKeyring<M> {

@@ -60,6 +60,8 @@ pub struct SealingStats {
     pub evicted: u64,
     /// Keys that are kept at the moment, aged ones included.
     pub live: u64,
+    /// How old the oldest of them is; `None` where there are none.
+    pub greatest_age: Option<Duration>,
     /// How long it is until the first of them is too old to be used; `None` where there are none.
     pub least_time_left: Option<Duration>,
     /// How many messages may still be sealed under the one with the fewest left; `None` where there are none.
@@ -87,7 +89,10 @@ impl SealingStats {
         let gate = core.loads.gate();
         let calls_made = gate.calls();
         let now = Instant::now();
-        let keys: Vec<_> = core.store.values().map(|entry| entry.left(now)).collect();
+        let entries: Vec<_> = core.store.values().collect();
+        let ages = entries.iter().map(|entry| entry.life.age(now));
+        let greatest_age = ages.max();
+        let keys: Vec<_> = entries.iter().map(|entry| entry.left(now)).collect();
         Self {
             hits,
             misses,
@@ -101,6 +106,7 @@ impl SealingStats {
             revoked: core.revoked.get(),
             evicted: core.store.evicted.get(),
             live: core.store.len(),
+            greatest_age,
             least_time_left: keys.iter().map(|(time, _)| *time).min(),
             least_messages_left: keys.iter().map(|(_, left)| left.messages).min(),
             least_bytes_left: keys.iter().map(|(_, left)| left.bytes).min(),

@@ -5,10 +5,10 @@ use super::miss::{Misses, StaleServes};
 use crate::{opening::stats::OpeningStats, sealing::stats::SealingStats};
 
 /// The labels of one keyring.
-struct Labels(Vec<Label>);
+pub(crate) struct Labels(Vec<Label>);
 
 impl Labels {
-    fn new(half: &'static str, keyring: Option<&str>) -> Self {
+    pub(crate) fn new(half: &'static str, keyring: Option<&str>) -> Self {
         let mut labels = vec![Label::from_static_parts("half", half)];
         labels.extend(keyring.map(|name| Label::new("keyring", name.to_owned())));
         Self(labels)
@@ -82,6 +82,7 @@ impl SealingStats {
     /// | `datakey.keyring.calls` | counter | | calls made to the provider |
     /// | `datakey.keyring.calls_avoided` | gauge | | requests beyond the calls made |
     /// | `datakey.keyring.keys` | gauge | | keys that are kept |
+    /// | `datakey.keyring.greatest_age` | gauge | | seconds since the oldest of them was made, or unwrapped |
     /// | `datakey.keyring.least_time_left` | gauge | | seconds until the first of them is too old to be used |
     /// | `datakey.keyring.least_messages_left` | gauge | | messages left to the one with the fewest; sealing only |
     /// | `datakey.keyring.least_bytes_left` | gauge | | bytes left to the one with the fewest; sealing only |
@@ -90,7 +91,7 @@ impl SealingStats {
     /// | `datakey.keyring.contexts_look_per_record` | gauge | | 1 when there seems to be an encryption context for each record; sealing only |
     /// | `datakey.keyring.loads_in_flight` | gauge | | loads in flight |
     ///
-    /// What is left is not a number while no key is kept. An alert on it sees a key that nothing replaces: one that serves past its
+    /// Age and what is left are not numbers while no key is kept. An alert on it sees a key that nothing replaces: one that serves past its
     /// soft age, in an outage, or that is used up faster than it is replaced.
     ///
     /// All have the label `half`, which is `sealing` or `opening`, so that both keyrings of a process stand beside each
@@ -120,7 +121,7 @@ impl SealingStats {
         self.publish_with(&Labels::new("sealing", Some(keyring)));
     }
 
-    fn publish_with(&self, labels: &Labels) {
+    pub(crate) fn publish_with(&self, labels: &Labels) {
         labels.count("datakey.keyring.hits", self.hits);
         labels.misses(&self.misses);
         labels.count("datakey.keyring.loads", self.loads);
@@ -137,6 +138,8 @@ impl SealingStats {
         labels.count("datakey.keyring.calls", self.calls_made);
         labels.gauge("datakey.keyring.calls_avoided", self.calls_avoided);
         labels.gauge("datakey.keyring.keys", self.live);
+        let age = self.greatest_age.map(|age| age.as_secs_f64());
+        labels.left("datakey.keyring.greatest_age", age);
         let time = self.least_time_left.map(|time| time.as_secs_f64());
         labels.left("datakey.keyring.least_time_left", time);
         let messages = self.least_messages_left.map(exact);
@@ -168,7 +171,7 @@ impl OpeningStats {
         self.publish_with(&Labels::new("opening", Some(keyring)));
     }
 
-    fn publish_with(&self, labels: &Labels) {
+    pub(crate) fn publish_with(&self, labels: &Labels) {
         labels.count("datakey.keyring.hits", self.hits);
         labels.misses(&self.misses);
         labels.count("datakey.keyring.loads", self.loads);
@@ -186,6 +189,8 @@ impl OpeningStats {
         labels.count("datakey.keyring.calls", self.calls_made);
         labels.gauge("datakey.keyring.calls_avoided", self.calls_avoided);
         labels.gauge("datakey.keyring.keys", self.live);
+        let age = self.greatest_age.map(|age| age.as_secs_f64());
+        labels.left("datakey.keyring.greatest_age", age);
         let time = self.least_time_left.map(|time| time.as_secs_f64());
         labels.left("datakey.keyring.least_time_left", time);
         labels.gauge("datakey.keyring.locked_bytes", self.locked_bytes);

@@ -8,7 +8,10 @@
 //! | `datakey.keyring.contexts_look_per_record` | warn | most new contexts were used once |
 //! | `datakey.keyring.swept` | debug | idle keys were wiped |
 //!
-//! The first two name the context by the keys of its pairs, and by the start of its digest, which tells two with the same keys apart.
+//! And each load has a span, `datakey.keyring.load` (debug), with the half, the context in the same words, and the outcome: `ok`, the class
+//! of the failure, or `dropped` where its time was over or nobody wanted it any more.
+//!
+//! The first two events and the spans name the context by the keys of its pairs, and by the start of its digest, which tells two with the same keys apart.
 //! Its values are told where the builder was told so: they are no secrets, and may be nobody else's business.
 #![cfg_attr(
     not(feature = "tracing"),
@@ -20,7 +23,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datakey_loads::Because;
-use datakey_provider::{EncryptionContext, ErrorClass};
+use datakey_provider::{EncryptionContext, ErrorClass, ProviderError};
 
 use super::miss::{MissReason, Misses, StaleServes};
 use crate::{
@@ -211,11 +214,53 @@ impl Voice {
         );
     }
 
+    /// What loads a key, in a span of its own.
+    pub(crate) async fn loads<T>(
+        self,
+        context: &EncryptionContext,
+        load: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        #[cfg(feature = "tracing")]
+        {
+            use tracing::Instrument as _;
+            let span = tracing::debug_span!(
+                "datakey.keyring.load",
+                half = self.half,
+                context = %Named(self, context),
+                digest = %Start(context.digest()),
+                outcome = tracing::field::Empty,
+            );
+            let outcome = "dropped";
+            let mut within = LoadSpan { span, outcome };
+            let loaded = load.instrument(within.span.clone()).await;
+            within.outcome = loaded
+                .as_ref()
+                .map_or_else(|error| error.class().as_str(), |_| "ok");
+            loaded
+        }
+        #[cfg(not(feature = "tracing"))]
+        load.await
+    }
+
     pub(crate) fn swept(self, keys: usize) {
         #[cfg(feature = "tracing")]
         if keys > 0 {
             tracing::debug!(name: "datakey.keyring.swept", half = self.half, keys, "idle keys were wiped");
         }
+    }
+}
+
+/// The span of one load, to which the outcome is added at its end, whichever that is.
+#[cfg(feature = "tracing")]
+struct LoadSpan {
+    span: tracing::Span,
+    outcome: &'static str,
+}
+
+#[cfg(feature = "tracing")]
+impl Drop for LoadSpan {
+    fn drop(&mut self) {
+        self.span.record("outcome", self.outcome);
     }
 }
 

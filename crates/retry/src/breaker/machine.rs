@@ -43,10 +43,12 @@ pub(super) struct Machine {
     /// The number of the latest try, which alone decides when the next may come.
     tries: u32,
     pub(super) last: LastFailure,
+    /// The quota of the calls that failed.
+    pub(super) quota: Box<str>,
 }
 
 impl Machine {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             gate: Gate::Closed {
                 failures: 0,
@@ -58,6 +60,7 @@ impl Machine {
             },
             tries: 0,
             last: LastFailure::of_class(ErrorClass::Timeout),
+            quota: Box::default(),
         }
     }
 
@@ -211,7 +214,7 @@ mod tests {
     }
 
     /// One that rests to the given time, as it has for that long.
-    const fn machine(gate: Gate, until: u64, length: u64) -> Machine {
+    fn machine(gate: Gate, until: u64, length: u64) -> Machine {
         let rest = Rest {
             until: ms(until),
             length: ms(length),
@@ -221,6 +224,7 @@ mod tests {
             rest,
             tries: 7,
             last: LastFailure::of_class(ErrorClass::Transient),
+            quota: Box::default(),
         }
     }
 

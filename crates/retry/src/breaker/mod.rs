@@ -125,6 +125,28 @@ impl Breaker {
         down.into_iter().collect()
     }
 
+    /// Each scope that has failed since its last answer: its name, the quota of its calls, and what is done with them.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn unwell(&self) -> Vec<(Box<str>, Box<str>, BreakerPhase)> {
+        let scopes = self.0.lock();
+        let each = scopes.iter();
+        each.map(|(scope, machine)| (scope.into(), machine.quota.clone(), phase(machine)))
+            .collect()
+    }
+
+    /// Finds it again as long as anybody has it.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn weakly(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let weak = Arc::downgrade(&self.0);
+        move || weak.upgrade().map(Self)
+    }
+
+    /// Whether both are clones of one.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether a scope ranks last at the moment: it has failed since its last answer, and nobody is to try it again yet.
     ///
     /// ```

@@ -19,6 +19,8 @@ pub(crate) struct Passage<'a> {
     ticket: Option<u32>,
     /// Since when it is under way; not yet, while whoever makes it waits for something of its own.
     sent: Option<Instant>,
+    /// The quota that it counts against, for whoever asks what is down.
+    quota: &'a str,
     has_ended: bool,
 }
 
@@ -30,6 +32,7 @@ impl<'a> Passage<'a> {
             scope,
             ticket,
             sent: None,
+            quota: "",
             has_ended: false,
         }
     }
@@ -38,6 +41,12 @@ impl<'a> Passage<'a> {
     #[must_use]
     pub(crate) fn sent(mut self) -> Self {
         self.sent = Some(Instant::now());
+        self
+    }
+
+    /// The attempt counts against this quota.
+    pub(crate) const fn on(mut self, quota: &'a str) -> Self {
+        self.quota = quota;
         self
     }
 
@@ -69,9 +78,11 @@ impl<'a> Passage<'a> {
         self.has_ended = true;
         let (now, settings) = (self.shared.now(), &self.shared.settings);
         let mut scopes = self.shared.lock();
-        let opened = scopes
-            .failing(self.side, self.scope)
-            .failed(now, last, self.ticket, settings);
+        let machine = scopes.failing(self.side, self.scope);
+        if *machine.quota != *self.quota {
+            machine.quota = self.quota.into();
+        }
+        let opened = machine.failed(now, last, self.ticket, settings);
         self.shared.settle(&scopes);
         if opened {
             self.shared.opened.fetch_add(1, Ordering::Relaxed);

@@ -117,6 +117,19 @@ impl AdaptiveRate {
             .collect()
     }
 
+    /// Finds it again as long as anybody has it.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn weakly(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let weak = Arc::downgrade(&self.0);
+        move || weak.upgrade().map(Self)
+    }
+
+    /// Whether both are clones of one.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The quota of this name.
     pub(crate) fn quota(&self, name: &str) -> Arc<Quota> {
         self.0.get(name)

@@ -1,0 +1,152 @@
+//! Three things that happen to a service: a quota that is too small, a KMS that fails while keys are cached, a Region that goes dark.
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    time::Duration,
+};
+
+use datakey::{
+    Aad, Both, EncryptionContext, Opener, OpenerBuilder, Publisher, Sealer, SealerBuilder,
+    fake_kms::{FakeKms, FakeKmsProvider, Fault, FaultRule, KmsErrorCode, Quota},
+    keyring::SealingLimits,
+    retry::Policy,
+};
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::Failed;
+
+/// Between two requests.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Fewer than are asked for.
+const QUOTA: Quota = Quota::per_second(20);
+/// As a service would have them in a day, played in seconds.
+const SOFT_AGE: Duration = Duration::from_millis(500);
+const HARD_AGE: Duration = Duration::from_secs(600);
+/// Of whoever seals in both Regions.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+pub struct Traffic {
+    small: FakeKms,
+    cached: FakeKms,
+    near: FakeKms,
+    uncached: Sealer,
+    orders: Sealer,
+    archive: Sealer,
+    archived: Opener,
+    context: EncryptionContext,
+    /// Requests of each of the first two sealers.
+    requests: AtomicU64,
+    over: AtomicBool,
+}
+
+fn one_key(fake: &FakeKms) -> Result<FakeKmsProvider, Failed> {
+    Ok(fake.provider(&fake.create_key()?))
+}
+
+impl Traffic {
+    pub fn new(publisher: &Publisher) -> Result<Self, Failed> {
+        let fake = |region: &str| FakeKms::builder().region(region).build();
+        let (small, cached, near) = (fake("eu-north-1")?, fake("eu-central-1")?, fake("eu-west-1")?);
+        small.set_quota(QUOTA);
+        let uncached = Sealer::builder(one_key(&small)?)
+            .without_cache()
+            .metrics_as(publisher, "uncached")
+            .build()?;
+        let limits = SealingLimits::default()
+            .with_soft_age(SOFT_AGE)
+            .with_hard_age(HARD_AGE);
+        let orders = Sealer::builder(one_key(&cached)?)
+            .limits(limits)
+            .retry(Policy::default().with_max_attempts(1))
+            .metrics_as(publisher, "orders")
+            .build()?;
+        let regions = publisher.several([one_key(&near)?, one_key(&near.in_region("eu-west-2")?)?])?;
+        let archive = Both::new(regions)
+            .retry(Policy::default().with_deadline(PATIENCE))
+            .sealer(SealerBuilder::without_cache)
+            .opener(OpenerBuilder::without_cache)
+            .metrics_as(publisher, "archive");
+        let (archive, archived) = archive.build()?;
+        Ok(Self {
+            small,
+            cached,
+            near,
+            uncached,
+            orders,
+            archive,
+            archived,
+            context: EncryptionContext::new([("tenant", "acme"), ("purpose", "orders")])?,
+            requests: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+        })
+    }
+
+    /// What KMS counted, in the Regions where each attempt is a call, and what was asked of the sealers there.
+    pub fn ledger(&self) -> Value {
+        let (small, cached) = (self.small.ledger(), self.cached.ledger());
+        json!({
+            "over": self.over.load(SeqCst),
+            "requests": self.requests.load(SeqCst),
+            "calls": small.calls() + cached.calls(),
+            "throttled": small.throttled() + cached.throttled(),
+            // A request without a cache is a call, whatever its retries: none is avoided.
+            "avoided": self.requests.load(SeqCst).saturating_sub(self.uncached.keyring().stats().misses.total() + cached.calls()),
+        })
+    }
+
+    /// One scenario after the other.
+    pub async fn run(&self, each: Duration) -> Result<(), Failed> {
+        self.small_quota(each).await?;
+        self.failing_kms(each).await?;
+        self.dark_region(each).await?;
+        self.over.store(true, SeqCst);
+        Ok(())
+    }
+
+    /// Twelve callers that make a call for each message.
+    async fn small_quota(&self, each: Duration) -> Result<(), Failed> {
+        let end = Instant::now() + each;
+        let caller = || async {
+            while Instant::now() < end {
+                self.requests.fetch_add(1, SeqCst);
+                self.uncached.seal(&self.context, b"order", Aad::EMPTY).await?;
+                sleep(PAUSE).await;
+            }
+            Ok::<_, Failed>(())
+        };
+        try_join_all((0..12).map(|_| caller())).await?;
+        Ok(())
+    }
+
+    /// Orders under cached keys, which go on being sealed when KMS fails.
+    async fn failing_kms(&self, each: Duration) -> Result<(), Failed> {
+        let (start, mut fails) = (Instant::now(), false);
+        while start.elapsed() < each * 2 {
+            if !fails && start.elapsed() > each {
+                self.cached.inject(FaultRule::new(KmsErrorCode::Internal));
+                fails = true;
+            }
+            self.requests.fetch_add(1, SeqCst);
+            self.orders.seal(&self.context, b"order", Aad::EMPTY).await?;
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// What both Regions wrap opens in either. What needs both does not seal.
+    async fn dark_region(&self, each: Duration) -> Result<(), Failed> {
+        let sealed = self.archive.seal(&self.context, b"order", Aad::EMPTY).await?;
+        self.near.inject(FaultRule::new(Fault::DropConnection));
+        let start = Instant::now();
+        while start.elapsed() < each {
+            self.archived.open(&self.context, &sealed, Aad::EMPTY).await?;
+            let refused = self.archive.seal(&self.context, b"order", Aad::EMPTY).await;
+            if refused.is_ok() {
+                return Err("a Region that is dark made a data key".into());
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}
