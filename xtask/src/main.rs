@@ -15,6 +15,7 @@ mod interop_esdk;
 mod interop_kms;
 mod large;
 mod layers;
+mod look;
 mod loopback;
 mod msrv;
 mod mutants;
@@ -113,6 +114,11 @@ const COMMANDS: &[Command] = &[
         "mutants",
         "mutation testing: [CRATE...] [--sample N | --all] [--seed N]; 150 of each crate are tried, which takes an hour and more",
         mutants::run,
+    ),
+    (
+        "look",
+        "the reports of the command in target/look, shown by Chromium: nothing is cut off, at a phone's width and a desktop's",
+        look::run,
     ),
     (
         "fuzz",

@@ -4,6 +4,8 @@ mod branch_key;
 mod files;
 mod key;
 mod records;
+#[cfg(feature = "report")]
+mod report;
 
 use std::path::PathBuf;
 
@@ -13,6 +15,8 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::branch_key::{
     BranchKeyCommand, BranchKeyCreateArgs, BranchKeyOneArgs, BranchKeyRotateArgs, TableArgs,
 };
+#[cfg(feature = "report")]
+pub(crate) use self::report::ReportArgs;
 pub(crate) use self::{
     files::{
         CatArgs, FormatArg, InspectArgs, OpenArgs, PolicyArg, ReaderArgs, RewrapArgs, SealArgs, SuiteArg,
@@ -100,6 +104,9 @@ pub(crate) struct DemoArgs {
     /// Run only these strategies.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) only: Vec<String>,
+    #[cfg(feature = "report")]
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
 }
 
 #[derive(Debug, Args)]

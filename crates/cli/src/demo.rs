@@ -7,7 +7,10 @@
 mod accounting;
 mod books;
 mod orders;
+#[cfg(feature = "report")]
+mod picture;
 mod report;
+mod seconds;
 mod shop;
 mod strategy;
 mod wire;
@@ -16,15 +19,17 @@ use std::{io::IsTerminal as _, sync::Arc, time::Duration};
 
 use datakey::{
     EncryptionContext,
-    fake_kms::{FakeKms, FakeKmsServer, KmsOperation, Latency, Quota},
+    fake_kms::{FakeKms, FakeKmsServer, KmsOperation, Latency, Outcome as Answer, Quota},
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
+pub(crate) use self::report::group;
 use self::{
     accounting::Accounting,
     orders::Order,
     report::{KmsCalls, Outcome, Report},
+    seconds::Second,
     shop::{Shop, Takings},
     strategy::{Kms, Strategy},
 };
@@ -42,6 +47,8 @@ const KMS_LATENCY: Duration = Duration::from_millis(3);
 /// Runs the strategies, prints the table or the JSON, and fails if one broke its promise.
 pub(crate) async fn run(args: &DemoArgs, json: bool) -> Result<(), Failure> {
     let strategies = chosen(&args.only)?;
+    #[cfg(feature = "report")]
+    args.report.check()?;
     let orders = orders::all().map_err(|error| Failure::other("the order data", error))?;
     if !json {
         print::note(false, &serde_json::Value::Null, &opening_line(args, &orders));
@@ -72,6 +79,8 @@ pub(crate) async fn run(args: &DemoArgs, json: bool) -> Result<(), Failure> {
     };
     let value = serde_json::to_value(&report).map_err(|error| Failure::other("the report", error))?;
     print::result(json, &value, &text(&report))?;
+    #[cfg(feature = "report")]
+    args.report.write(json, || picture::of(&report))?;
     match report
         .strategies
         .iter()
@@ -103,9 +112,9 @@ fn opening_line(args: &DemoArgs, orders: &[Order]) -> String {
         "{} orders, {}. KMS: {} requests a second for both services, {} ms each. \
          {WORKERS} batches of {BATCH} orders at a time. Each way has a KMS of its own; the SDK's adaptive retry, which waits \
          most of its time, runs beside the others.",
-        report::group(orders.len() as u64),
+        group(orders.len() as u64),
         report::group_usd(orders::sum(orders)),
-        report::group(args.quota.into()),
+        group(args.quota.into()),
         KMS_LATENCY.as_millis(),
     )
 }
@@ -121,16 +130,12 @@ fn text(report: &Report) -> String {
             "* one order in {}, {} of them: too slow for all. KMS calls are sealing + opening; the latency of an order \
              is from when the shop takes it up until accounting has answered for its batch.",
             report.every,
-            report::group(share.orders),
+            group(share.orders),
         ));
     }
     for outcome in &report.strategies {
         for (kind, count) in &outcome.errors {
-            lines.push(format!(
-                "{}: {} x {kind}",
-                outcome.strategy,
-                report::group(*count)
-            ));
+            lines.push(format!("{}: {} x {kind}", outcome.strategy, group(*count)));
         }
     }
     if report
@@ -178,6 +183,7 @@ async fn one(
     let fake = FakeKms::builder()
         .quota(Quota::per_second(args.quota.into()))
         .latency(Latency::fixed(KMS_LATENCY))
+        .ledger_capacity(seconds::MOST_CALLS)
         .build()
         .map_err(|error| unforeseen(error.into()))?;
     let key = fake.create_key().map_err(|error| unforeseen(error.into()))?;
@@ -249,6 +255,8 @@ fn settle(
             opening: ledger.calls_of(KmsOperation::Decrypt),
             throttled: ledger.throttled(),
         },
+        data_keys: ledger.count(KmsOperation::GenerateDataKey, Answer::Success),
+        calls_by_second: Second::all_of(ledger),
         errors,
         seconds,
         orders_per_second: audit.verified as f64 / seconds.max(f64::EPSILON),

@@ -31,6 +31,9 @@ pub(crate) enum Failure {
     Context(#[from] ContextError),
     #[error("{path:?} exists already")]
     OutputExists { path: PathBuf },
+    #[cfg(feature = "report")]
+    #[error("{path:?} exists already")]
+    ReportExists { path: PathBuf },
     #[error("{path:?} is a folder")]
     OutputIsFolder { path: PathBuf },
     #[error("{path:?} is a {what}, to which nothing is written")]
@@ -192,6 +195,8 @@ impl Failure {
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::Untold { .. } => 8,
+            #[cfg(feature = "report")]
+            Self::ReportExists { .. } => 8,
             Self::ReaderGone => 141,
             Self::Armor(_) => 3,
             Self::KeyFile(error) => key_file_code(error),
@@ -220,6 +225,8 @@ impl Failure {
                 "choose another output with --output, replace it with --force, or pass over what is done with --resume",
             ),
             Self::OutputIsOld { .. } => Some("replace it with --force"),
+            #[cfg(feature = "report")]
+            Self::ReportExists { .. } => Some("name another file with --report, or replace it with --force"),
             Self::OutputIsFolder { .. } => Some("name a file in it with --output"),
             Self::OutputTwice { .. } => Some("write them into different folders"),
             Self::Terminal => {

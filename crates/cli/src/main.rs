@@ -25,6 +25,8 @@ mod print;
 mod progress;
 mod pump;
 mod records;
+#[cfg(feature = "report")]
+mod report;
 mod rewrap;
 mod seal;
 mod session;

@@ -29,6 +29,16 @@ impl How {
             armor: false,
         }
     }
+
+    /// A report.
+    #[cfg(feature = "report")]
+    pub(crate) const fn page(replace: bool) -> Self {
+        Self {
+            replace,
+            secrecy: Secrecy::Figures,
+            armor: false,
+        }
+    }
 }
 
 /// Where sealed or opened bytes go.

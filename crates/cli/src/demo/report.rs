@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 use comfy_table::{Cell, CellAlignment, Color, Table, presets};
 use serde::Serialize;
 
-use super::orders::Cents;
+use super::{orders::Cents, seconds::Second};
 
 /// What one strategy came to.
 #[derive(Debug, Clone, Serialize)]
@@ -23,6 +23,10 @@ pub(crate) struct Outcome {
     pub(crate) total_usd: String,
     pub(crate) expected_total_usd: String,
     pub(crate) kms_calls: KmsCalls,
+    /// Data keys that were made.
+    pub(crate) data_keys: u64,
+    /// The calls in each second of the quota, from the first; none where there were more than are kept.
+    pub(crate) calls_by_second: Vec<Second>,
     /// Errors that reached the shop or the accounting service, by kind.
     pub(crate) errors: BTreeMap<String, u64>,
     pub(crate) seconds: f64,

@@ -20,6 +20,9 @@ pub(crate) enum Secrecy {
     Sealed,
     /// Plaintext, which somebody found worth sealing: its owner's only.
     Plain,
+    /// Figures, which are nobody's secret: as the umask says.
+    #[cfg(feature = "report")]
+    Figures,
 }
 
 impl Secrecy {
@@ -27,6 +30,8 @@ impl Secrecy {
         match self {
             Self::Sealed => 0o666,
             Self::Plain => 0o600,
+            #[cfg(feature = "report")]
+            Self::Figures => 0o666,
         }
     }
 }

@@ -19,6 +19,8 @@ mod output;
 mod parts;
 mod records;
 mod refusals;
+#[cfg(feature = "report")]
+mod report;
 mod rewrap;
 mod settings;
 mod shell;
