@@ -80,11 +80,16 @@ fn html_files() -> Result<Vec<PathBuf>> {
 fn bring_sources(file: &Path) -> Result<usize> {
     let mut html = fs::read_to_string(file)?;
     let outside: BTreeSet<String> = attributes(&html, "href")
-        .filter(|link| link.starts_with("../"))
+        .filter(|link| link.starts_with("../") || is_in_a_folder(link))
         .map(str::to_owned)
         .collect();
     for link in &outside {
         let path = link.split('#').next().unwrap_or(link).trim_start_matches("../");
+        let path = &if link.starts_with("../") {
+            path.to_owned()
+        } else {
+            format!("{PAGES}/{path}")
+        };
         // mdBook takes every page for one of its own.
         let page = path.strip_suffix(".html").map(|stem| format!("{stem}.md"));
         let source = page
@@ -98,6 +103,15 @@ fn bring_sources(file: &Path) -> Result<usize> {
     }
     fs::write(file, html)?;
     Ok(outside.len())
+}
+
+/// Whether a link leads to a page in a folder of `docs/`: the book has the pages that lie there openly.
+fn is_in_a_folder(link: &str) -> bool {
+    let path = link.split('#').next().unwrap_or(link);
+    let page = path
+        .strip_suffix(".html")
+        .map(|stem| format!("{PAGES}/{stem}.md"));
+    path.contains('/') && page.is_some_and(|page| Path::new(&page).exists())
 }
 
 /// What stands in an attribute of any element, as it is written.
@@ -155,6 +169,13 @@ mod tests {
         assert_eq!(attributes(html, "href").collect::<Vec<_>>(), ["a.html#b"]);
         assert_eq!(attributes(html, "src").collect::<Vec<_>>(), ["c.svg"]);
         assert_eq!(attributes(html, "id").collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn a_page_in_a_folder_is_no_page_of_the_book() {
+        std::env::set_current_dir(cargo::root()).expect("the root is there");
+        assert!(is_in_a_folder("operate/README.html") && is_in_a_folder("operate/README.html#metrics"));
+        assert!(!is_in_a_folder("guide.html") && !is_in_a_folder("operate/datakey-rules.yml"));
     }
 
     #[test]

@@ -38,6 +38,12 @@ pub fn example(name: &str) -> PathBuf {
     target.join("release/examples").join(name)
 }
 
+/// A binary of the workspace, built for debugging.
+pub fn binary(name: &str) -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    target.join("debug").join(name)
+}
+
 /// Runs cargo to its end, its output shown as it comes.
 pub fn cargo(arguments: &[&str]) -> Result<()> {
     cargo_with(arguments, &[])

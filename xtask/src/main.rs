@@ -21,6 +21,7 @@ mod msrv;
 mod mutants;
 mod no_std;
 mod node;
+mod operate;
 mod pages;
 mod python;
 mod test_binaries;
@@ -121,6 +122,11 @@ const COMMANDS: &[Command] = &[
         look::run,
     ),
     (
+        "operate",
+        "the dashboard and alerts of docs/operate beside demo traffic: names always, and a real Prometheus where one is installed",
+        operate::run,
+    ),
+    (
         "fuzz",
         "the message formats under cargo-fuzz: --seconds N for each target, --target T for one",
         fuzz::run,
@@ -180,6 +186,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("interop esdk", interop::ci_esdk),
         ("examples", examples::run),
         ("fuzz", fuzz::ci),
+        ("operate", operate::ci),
         ("bench --check", bench::ci),
         ("test", tests_run::run),
     ] {

@@ -101,7 +101,7 @@ impl Publisher {
     }
 
     /// Publishes at once and then each time so long after the last time, until it is dropped. Zero counts as a millisecond.
-    pub fn every(&self, period: Duration) -> impl Future<Output = ()> + Send + 'static {
+    pub fn every(&self, period: Duration) -> impl Future<Output = ()> + Send + use<> {
         let own = self.clone();
         async move {
             let mut tick = interval(period.max(Duration::from_millis(1)));

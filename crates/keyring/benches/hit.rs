@@ -83,6 +83,48 @@ fn keyring_sealing(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// The same while the keyring is published, a hundred times as often as a service would need it.
+#[cfg(feature = "metrics")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of the benchmark's own that only waits"
+)]
+#[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
+fn keyring_sealing_published(bencher: Bencher<'_, '_>) {
+    use std::{thread, time::Duration};
+
+    let context = context();
+    let keyring = SealingKeyring::new(Instantly);
+    drop(block_on(keyring.key(&context, Usage::message(300))).expect("the provider answers"));
+    let metrics = datakey_keyring::KeyringMetrics::new();
+    metrics.watch_sealing(Some("orders"), &keyring);
+    let (publishing, going_on) = (Arc::new(()), metrics.clone());
+    let until_dropped = Arc::downgrade(&publishing);
+    let publisher = thread::spawn(move || {
+        while until_dropped.strong_count() > 0 {
+            going_on.publish();
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    bencher.bench(|| {
+        let held = keyring.try_key(black_box(&context), Usage::message(300));
+        black_box(held.expect("the key is warm"));
+    });
+    drop(publishing);
+    publisher.join().expect("publishing does not panic");
+}
+
+/// What it costs to publish a keyring, to no exporter.
+#[cfg(feature = "metrics")]
+#[divan::bench]
+fn publish_one_keyring(bencher: Bencher<'_, '_>) {
+    let keyring = SealingKeyring::new(Instantly);
+    drop(block_on(keyring.key(&context(), Usage::message(300))).expect("the provider answers"));
+    let metrics = datakey_keyring::KeyringMetrics::new();
+    metrics.watch_sealing(None, &keyring);
+    bencher.bench(|| metrics.publish());
+}
+
 #[divan::bench(threads = THREADS, sample_count = 100, sample_size = 100_000)]
 fn keyring_opening(bencher: Bencher<'_, '_>) {
     let (context, wrapped) = (context(), wrapped());

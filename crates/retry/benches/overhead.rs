@@ -79,6 +79,18 @@ fn open_with_retry(bencher: Bencher) {
     open(bencher, &Retry::new(Instantly, Policy::default()));
 }
 
+/// With a recorder that keeps what it is told, as a service has one.
+#[cfg(feature = "metrics")]
+#[divan::bench]
+fn open_with_retry_and_metrics(bencher: Bencher) {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new();
+    let recorder = recorder.set_buckets(&datakey_retry::DURATION_BUCKETS);
+    // Installed once in this process, whatever else is measured.
+    let _handle = recorder.expect("there are buckets").install_recorder();
+    let policy = Policy::default().with_metrics(&datakey_retry::Metrics::new());
+    open(bencher, &Retry::new(Instantly, policy));
+}
+
 #[divan::bench]
 fn open_without_retrying(bencher: Bencher) {
     open(bencher, &Retry::new(Instantly, Policy::never()));

@@ -8,7 +8,7 @@ use datakey_provider::{
     DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, Operation, ProviderError,
     SealingProvider as _,
 };
-use datakey_retry::{Backoff, Event, Observer, Policy, Reason, Retry, Subject, retry};
+use datakey_retry::{Backoff, Event, Observer, Policy, Reason, Retry, Subject, retry, retry_operation};
 use datakey_tests::retry::Scripted;
 
 const fn ms(millis: u64) -> Duration {
@@ -157,6 +157,65 @@ async fn waiting_for_a_turn_and_an_open_breaker_are_told() {
             ..
         })
     ));
+}
+
+/// What of a call is told at its attempts, waits and end.
+#[derive(Default)]
+struct Told(Mutex<Vec<OneTold>>);
+
+/// Quota, operation, elapsed time, and what happened.
+type OneTold = (String, Option<Operation>, Duration, Event);
+
+impl Observer for Told {
+    fn observe(&self, call: Subject<'_>, event: Event) {
+        let told = (call.quota.to_owned(), call.operation, call.elapsed, event);
+        self.0.lock().unwrap().push(told);
+    }
+}
+
+/// A call by its name is told under that, keeps to the rules of the operation, and says on which quota it is and how long it took in all.
+#[tokio::test(start_paused = true)]
+async fn quota_and_elapsed_time_are_told_and_how_long_a_turn_took() {
+    let told = Arc::new(Told::default());
+    let policy = Policy::default()
+        .with_rules_for(Operation::GetItem, |rules| {
+            rules.max_attempts = 2.try_into().unwrap()
+        })
+        .with_quota("table")
+        .with_observer(Arc::clone(&told));
+    let mut failures = vec![ErrorClass::Throttled, ErrorClass::Throttled];
+    let answer = retry_operation(&policy, Operation::GetItem, || {
+        let failure = failures.pop();
+        async move {
+            tokio::time::sleep(ms(30)).await;
+            failure.map_or(Ok(()), |class| Err(ProviderError::new(class, Operation::GetItem)))
+        }
+    });
+    let gave_up = answer.await.unwrap_err();
+    assert_eq!(gave_up.reason(), Reason::Attempts, "two and no more");
+    let told = told.0.lock().unwrap();
+    assert!(
+        told.iter()
+            .all(|(quota, operation, ..)| quota == "table" && *operation == Some(Operation::GetItem))
+    );
+    let turns: Vec<Duration> = told
+        .iter()
+        .filter_map(|(.., event)| match event {
+            Event::Admitted { attempt: 2, waited } => Some(*waited),
+            _ => None,
+        })
+        .collect();
+    assert!(turns.len() == 1 && turns[0] > Duration::ZERO, "{turns:?}");
+    let (.., elapsed, last) = told.last().unwrap();
+    let took = match last {
+        Event::GaveUp { took, waited, .. } => {
+            assert_eq!(*waited, turns[0]);
+            *took
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(*elapsed, took);
+    assert_eq!(took, turns[0] + ms(60), "both attempts, and the wait");
 }
 
 #[tokio::test(start_paused = true)]

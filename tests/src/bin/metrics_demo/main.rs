@@ -14,12 +14,12 @@
 //! Each scenario takes so many seconds, four by default. Then the process goes on to answer until its standard input ends.
 #![forbid(unsafe_code)]
 
+mod failed;
 mod serve;
 mod traffic;
 
 use std::{
     env,
-    error::Error,
     io::{self, Read as _, Write as _},
     process,
     sync::Arc,
@@ -28,12 +28,11 @@ use std::{
 };
 
 use datakey::{Publisher, describe_metrics, retry::DURATION_BUCKETS};
+use failed::Failed;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use tokio::net::TcpListener;
 use traffic::Traffic;
-
-type Failed = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failed> {

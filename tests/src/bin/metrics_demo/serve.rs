@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::Failed;
+use crate::failed::Failed;
 
 /// The longest request line and headers that are read.
 const MAX_REQUEST: usize = 16 * 1024;

@@ -8,13 +8,13 @@ use datakey::{
     Aad, Both, EncryptionContext, Opener, OpenerBuilder, Publisher, Sealer, SealerBuilder,
     fake_kms::{FakeKms, FakeKmsProvider, Fault, FaultRule, KmsErrorCode, Quota},
     keyring::SealingLimits,
-    retry::Policy,
+    retry::{Backoff, Policy},
 };
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::Failed;
+use crate::failed::Failed;
 
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -23,6 +23,8 @@ const QUOTA: Quota = Quota::per_second(20);
 /// As a service would have them in a day, played in seconds.
 const SOFT_AGE: Duration = Duration::from_millis(500);
 const HARD_AGE: Duration = Duration::from_secs(600);
+/// After a throttle.
+const BACK_SOON: Duration = Duration::from_millis(100);
 /// Of whoever seals in both Regions.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -30,7 +32,8 @@ pub struct Traffic {
     small: FakeKms,
     cached: FakeKms,
     near: FakeKms,
-    uncached: Sealer,
+    /// A host that takes turns at the rate it learns, and one that comes back after a while.
+    uncached: [Sealer; 2],
     orders: Sealer,
     archive: Sealer,
     archived: Opener,
@@ -49,10 +52,18 @@ impl Traffic {
         let fake = |region: &str| FakeKms::builder().region(region).build();
         let (small, cached, near) = (fake("eu-north-1")?, fake("eu-central-1")?, fake("eu-west-1")?);
         small.set_quota(QUOTA);
-        let uncached = Sealer::builder(one_key(&small)?)
-            .without_cache()
-            .metrics_as(publisher, "uncached")
-            .build()?;
+        let kms = one_key(&small)?;
+        let uncached = |policy: Policy, name: &str| {
+            let sealer = Sealer::builder(kms.clone()).without_cache().retry(policy);
+            sealer.metrics_as(publisher, name).build()
+        };
+        let backing_off = Policy::default()
+            .without_adaptive_rate()
+            .with_throttled_backoff(Backoff::constant(BACK_SOON));
+        let uncached = [
+            uncached(Policy::default(), "uncached")?,
+            uncached(backing_off, "backing-off")?,
+        ];
         let limits = SealingLimits::default()
             .with_soft_age(SOFT_AGE)
             .with_hard_age(HARD_AGE);
@@ -85,13 +96,17 @@ impl Traffic {
     /// What KMS counted, in the Regions where each attempt is a call, and what was asked of the sealers there.
     pub fn ledger(&self) -> Value {
         let (small, cached) = (self.small.ledger(), self.cached.ledger());
+        let uncached = self
+            .uncached
+            .iter()
+            .map(|sealer| sealer.keyring().stats().misses.total());
         json!({
             "over": self.over.load(SeqCst),
             "requests": self.requests.load(SeqCst),
             "calls": small.calls() + cached.calls(),
             "throttled": small.throttled() + cached.throttled(),
             // A request without a cache is a call, whatever its retries: none is avoided.
-            "avoided": self.requests.load(SeqCst).saturating_sub(self.uncached.keyring().stats().misses.total() + cached.calls()),
+            "avoided": self.requests.load(SeqCst).saturating_sub(uncached.sum::<u64>() + cached.calls()),
         })
     }
 
@@ -107,15 +122,17 @@ impl Traffic {
     /// Twelve callers that make a call for each message.
     async fn small_quota(&self, each: Duration) -> Result<(), Failed> {
         let end = Instant::now() + each;
-        let caller = || async {
-            while Instant::now() < end {
-                self.requests.fetch_add(1, SeqCst);
-                self.uncached.seal(&self.context, b"order", Aad::EMPTY).await?;
-                sleep(PAUSE).await;
-            }
-            Ok::<_, Failed>(())
-        };
-        try_join_all((0..12).map(|_| caller())).await?;
+        let callers = self.uncached.iter().cycle().take(12);
+        try_join_all(callers.map(|sealer| self.seal_until(end, sealer))).await?;
+        Ok(())
+    }
+
+    async fn seal_until(&self, end: Instant, sealer: &Sealer) -> Result<(), Failed> {
+        while Instant::now() < end {
+            self.requests.fetch_add(1, SeqCst);
+            sealer.seal(&self.context, b"order", Aad::EMPTY).await?;
+            sleep(PAUSE).await;
+        }
         Ok(())
     }
 
