@@ -24,9 +24,11 @@ mod node;
 mod operate;
 mod pages;
 mod python;
+mod release;
 mod test_binaries;
 mod tests_run;
 mod tidy;
+mod tools;
 mod uses;
 mod vectors;
 
@@ -130,6 +132,11 @@ const COMMANDS: &[Command] = &[
         "fuzz",
         "the message formats under cargo-fuzz: --seconds N for each target, --target T for one",
         fuzz::run,
+    ),
+    (
+        "release",
+        "plans, checks and lists a release; with --execute, publishes and tags it: docs/releasing.md",
+        release::run,
     ),
 ];
 

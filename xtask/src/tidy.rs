@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{book, cargo, examples, pages, test_binaries};
+use crate::{book, cargo, examples, pages, release, test_binaries};
 
 /// The most lines of a source file, its inline tests included.
 const MAX_LINES: usize = 500;
@@ -87,6 +87,14 @@ pub fn run(_: &[String]) -> Result<()> {
         .chain(pages::untested_code(&files))
         .chain(links);
     findings.extend(of_pages.map(|(place, what)| Finding { place, what }));
+    findings.extend(
+        release::notes_out_of_form(Path::new("."))?
+            .into_iter()
+            .map(|what| Finding {
+                place: "docs/changes".into(),
+                what,
+            }),
+    );
     for path in &files {
         name(path, &mut findings);
         if let Ok(text) = fs::read_to_string(path) {
@@ -148,8 +156,11 @@ fn crate_folders(findings: &mut Vec<Finding>) -> Result<()> {
                 what: what.into(),
             })
         };
-        if !folder.join("README.md").is_file() {
-            missing("has no README.md");
+        // The licences are links to those at the root: a package has a copy of what they lead to.
+        for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+            if !folder.join(file).is_file() {
+                missing(&format!("has no {file}"));
+            }
         }
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
         for needed in [
