@@ -3,6 +3,7 @@
 
 pub mod branch_fleet;
 pub mod chaos;
+pub mod corpus;
 pub mod envelope;
 pub mod envelope_cases;
 pub mod envelope_fuzz;

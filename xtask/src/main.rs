@@ -25,6 +25,7 @@ mod operate;
 mod pages;
 mod python;
 mod release;
+mod supply;
 mod test_binaries;
 mod tests_run;
 mod tidy;
@@ -134,6 +135,11 @@ const COMMANDS: &[Command] = &[
         fuzz::run,
     ),
     (
+        "supply",
+        "what crates are made of and promise: duplicates, docs-rs, deny, unused (part of ci); types, minimal, semver",
+        supply::run,
+    ),
+    (
         "release",
         "plans, checks and lists a release; with --execute, publishes and tags it: docs/releasing.md",
         release::run,
@@ -180,6 +186,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("tidy", tidy::run),
         ("layers", layers::run),
         ("msrv", msrv::run),
+        ("supply", supply::ci),
         ("clippy", clippy),
         ("doc", doc),
         ("book", book::run),

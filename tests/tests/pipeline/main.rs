@@ -2,6 +2,7 @@
 
 mod chaos;
 mod conformance;
+mod corpus;
 mod decoys;
 mod faults_end;
 mod parts;

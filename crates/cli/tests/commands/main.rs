@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     reason = "that is how tests fail, in their fixtures too"
 )]
+mod corpus;
 mod demo;
 mod ends;
 #[cfg(feature = "account")]

@@ -3,7 +3,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread,
 };
@@ -166,4 +166,9 @@ impl Shell {
         feeder.join().unwrap();
         Run::of(output)
     }
+}
+
+/// Whether this is the package alone, as cargo makes it: outside the workspace, whose files are not there.
+pub(crate) fn is_packaged() -> bool {
+    Path::new(".cargo_vcs_info.json").exists()
 }
