@@ -21,11 +21,11 @@ use std::{
 };
 
 use datakey::{
-    Opener,
+    Formats, Opener,
     local::{KeyFile, LocalKeys},
 };
 use datakey_branch_keys::{BranchKeys, Item, MemoryStore};
-use datakey_esdk::RawAesKey;
+use datakey_esdk::{CommitmentPolicy, OpenParams, RawAesKey};
 use datakey_provider::EncryptionContext;
 
 /// The logical name of the table in the corpus.
@@ -206,7 +206,14 @@ impl Keys {
         match self {
             Self::Local(file) => Opener::new(keys_of(file)),
             Self::RawAes(namespace, name, key) => {
-                Opener::new(RawAesKey::new(namespace, name, key).expect("a key of 32 bytes"))
+                let key = RawAesKey::new(namespace, name, key).expect("a key of 32 bytes");
+                // Suites that do not commit are opened where that is asked for.
+                let policy = CommitmentPolicy::RequireEncryptAllowDecrypt;
+                let formats = Formats::both(OpenParams::new().with_commitment_policy(policy));
+                Opener::builder(key)
+                    .formats(formats)
+                    .build()
+                    .expect("limits that can be")
             }
             Self::Branch(table, kms) => {
                 let store = MemoryStore::new(TABLE);

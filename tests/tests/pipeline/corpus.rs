@@ -151,8 +151,8 @@ async fn nothing_of_the_corpus_opens_otherwise() {
             );
         }
         for bit in [0, 3, 7] {
-            // The last byte is of a tag, a signature or a count; one in the middle may be of anything.
-            for at in [case.message.len() - 1, case.message.len() / 2] {
+            // The end is of a tag, a signature, a count or a table. Other wrapped keys, which stand before, may be changed.
+            for at in [case.message.len() - 1, case.message.len() - 14] {
                 let mut altered = case.message.clone();
                 altered[at] ^= 1 << bit;
                 let refused = open(&case, &opener, &context, &altered, &case.aad).await;
