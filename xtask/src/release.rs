@@ -70,6 +70,15 @@ fn release(home: &Shell, asked: &Asked) -> Result<()> {
         .no_deps()
         .exec()
         .context("cargo metadata failed in the clone")?;
+    if metadata
+        .workspace_packages()
+        .iter()
+        .any(|package| is_without_repository(package))
+    {
+        println!(
+            "note: no `repository` is stated: the links of the READMEs lead nowhere on a registry's pages"
+        );
+    }
     let release = Release {
         asked,
         home,
@@ -88,6 +97,14 @@ fn release(home: &Shell, asked: &Asked) -> Result<()> {
         release.tell(&packages);
         Ok(())
     }
+}
+
+fn is_without_repository(package: &cargo_metadata::Package) -> bool {
+    package.repository.is_none()
+        && package
+            .publish
+            .as_ref()
+            .is_none_or(|registries| !registries.is_empty())
 }
 
 fn known(home: &Shell) -> Result<Known> {

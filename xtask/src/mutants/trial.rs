@@ -41,7 +41,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Bench {
     /// Runs the tests without a mutant.
-    #[expect(clippy::disallowed_methods, reason = "how long the tests take is what is asked")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long the tests take is what is asked"
+    )]
     pub fn new(programs: Vec<Program>, notes: &Path) -> Result<Self> {
         let mut timed = Vec::new();
         let _none_yet = fs::remove_file(notes);
