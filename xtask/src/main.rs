@@ -5,6 +5,7 @@ mod backends;
 mod bench;
 mod book;
 mod cargo;
+mod doc_density;
 mod dynamodb;
 mod examples;
 mod features;
@@ -78,6 +79,11 @@ const COMMANDS: &[Command] = &[
         "book",
         "the pages of docs/ as a book with search, by mdbook where there is one; none of its links leads nowhere",
         book::run,
+    ),
+    (
+        "doc-density",
+        "lines of documentation beside lines of code, and examples beside public items, of each library: what is still to be written",
+        doc_density::run,
     ),
     (
         "examples",

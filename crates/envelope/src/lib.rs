@@ -187,3 +187,11 @@ pub use salt::Salt;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub use seal::{RecordSealer, SealingKey, StreamSealer};
 pub use suite::{FrameLen, FrameLenError, Kind, Params, Suite};
+
+#[cfg(all(
+    doctest,
+    feature = "getrandom",
+    any(feature = "rustcrypto", feature = "aws-lc")
+))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -189,3 +189,7 @@ pub use sealing::{
 pub use watch::miss::{MissReason, Misses, StaleServes};
 #[cfg(feature = "metrics")]
 pub use watch::{described::describe_metrics, several::KeyringMetrics};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

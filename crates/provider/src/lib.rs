@@ -168,3 +168,7 @@ pub use several::{NoProviders, Several, SeveralError};
 pub use traffic::{NoTraffic, Traffic};
 pub use verdict::Verdict;
 pub use wrapped_key::{WrappedKey, WrappedKeyError, WrappedKeys, WrappedKeysError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
