@@ -100,6 +100,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_held_back_moves_only_when_there_is_no_room_and_takes_no_more_than_a_frame() {
+        let mut pending = Pending(Vec::new());
+        let mut capacities = Vec::new();
+        for _ in 0..5 {
+            pending.extend(b"a", 5);
+            capacities.push(pending.0.capacity());
+        }
+        assert_eq!(capacities, [1, 2, 4, 4, 5]);
+    }
+
+    #[test]
     fn chunks_hold_the_last_frame_back() {
         let mut chunks = Chunks::new(4);
         let mut seen: Vec<Vec<u8>> = Vec::new();

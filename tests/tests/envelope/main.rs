@@ -1,6 +1,7 @@
 //! The message format and its cipher suites, one idea a module.
 
 mod buffers;
+mod debug;
 mod debug_builds;
 mod format_text;
 mod fuzz_smoke;

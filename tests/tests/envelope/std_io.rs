@@ -167,3 +167,29 @@ fn a_writer_that_is_dropped_leaves_no_message() {
     assert!(out.len() > 65_536);
     assert!(open(&keys, &*out, Aad::from("a")).is_err());
 }
+
+#[test]
+fn what_is_authentic_comes_out_before_the_failure_however_little_is_read_at_a_time() {
+    let keys = keys();
+    let plain = [7; 200_000];
+    let mut message = sealed(&keys, &plain);
+    *message.last_mut().unwrap() ^= 1;
+    let mut rest = message.as_slice();
+    let header = read_header(&mut rest).unwrap();
+    let header = Header::decode(&header).unwrap();
+    let mut reader = keys.opening.reader(&header, Aad::from("a"), rest).unwrap();
+    let mut whole = Vec::new();
+    let failed = reader.read_to_end(&mut whole).unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::InvalidData);
+    assert!(!whole.is_empty() && plain.starts_with(&whole));
+
+    let mut reader = keys.opening.reader(&header, Aad::from("a"), rest).unwrap();
+    let (mut seen, mut few) = (0, [0; 1000]);
+    let failed = loop {
+        match reader.read(&mut few) {
+            Ok(read) => seen += read,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((failed.kind(), seen), (ErrorKind::InvalidData, whole.len()));
+}

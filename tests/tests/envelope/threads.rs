@@ -43,6 +43,22 @@ fn the_bytes_are_the_same_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_salt_of_its_own_makes_each_message_another() {
+    let fixture = Fixture::new(params(Suite::default(), 6));
+    let plain = plaintext(1000);
+    let messages = [(); 2].map(|()| {
+        let mut sealed = Vec::new();
+        let sealing = &fixture.sealing;
+        sealing
+            .seal_on_threads(threads(2), &plain, Aad::EMPTY, &mut sealed)
+            .unwrap();
+        assert_eq!(fixture.open(&sealed, Aad::EMPTY).unwrap(), [plain.clone()]);
+        sealed
+    });
+    assert_ne!(messages[0], messages[1]);
+}
+
+#[test]
 fn all_or_nothing_comes_out_wherever_a_frame_is_wrong() {
     let fixture = Fixture::new(params(Suite::default(), 16));
     let sealed = fixture.seal(&plaintext(3_000_000), Aad::EMPTY);

@@ -10,6 +10,7 @@ mod fleet;
 mod guarded;
 mod jitter;
 mod observer;
+mod pinned;
 mod provider;
 mod quota;
 mod rate;
