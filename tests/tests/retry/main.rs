@@ -18,6 +18,7 @@ mod regions;
 mod run;
 mod scopes;
 mod sleepers;
+mod told;
 mod tower;
 mod unnamed;
 mod unsent;
