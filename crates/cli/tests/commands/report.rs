@@ -8,7 +8,9 @@ use std::{
 use roxmltree::{Document, ParsingOptions};
 
 /// Seven orders through a KMS of ten calls a second.
-const FEW: [&str; 8] = ["demo", "--only", "retry", "--quota", "10", "--every", "10000", "--json"];
+const FEW: [&str; 8] = [
+    "demo", "--only", "retry", "--quota", "10", "--every", "10000", "--json",
+];
 
 #[expect(clippy::expect_used, reason = "that is how a test fails")]
 fn datakey(arguments: &[&str], report: &Path) -> Output {
@@ -43,12 +45,27 @@ fn a_demo_leaves_a_page_with_the_figures_that_it_prints() {
     let page = fs::read_to_string(&place).unwrap();
     let cells = cells(&page);
     let throttled = outcome["kms_calls"]["throttled"].to_string();
-    assert_eq!((&cells[0], &cells[1], &cells[6]), (&"7".to_owned(), &"7".to_owned(), &throttled));
-    assert_eq!(page.matches("<svg").count(), 8, "the calls over time twice, and six figures");
+    assert_eq!(
+        (&cells[0], &cells[1], &cells[6]),
+        (&"7".to_owned(), &"7".to_owned(), &throttled)
+    );
+    assert_eq!(
+        page.matches("<svg").count(),
+        8,
+        "the calls over time twice, and six figures"
+    );
     let seconds = outcome["calls_by_second"].as_array().unwrap();
-    let answered: u64 = seconds.iter().map(|second| second["answered"].as_u64().unwrap()).sum();
+    let answered: u64 = seconds
+        .iter()
+        .map(|second| second["answered"].as_u64().unwrap())
+        .sum();
     assert_eq!(answered, 14, "{outcome}");
-    assert!(seconds.iter().all(|second| second["answered"].as_u64().unwrap() <= 10), "{outcome}");
+    assert!(
+        seconds
+            .iter()
+            .all(|second| second["answered"].as_u64().unwrap() <= 10),
+        "{outcome}"
+    );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -60,7 +77,10 @@ fn a_report_that_exists_is_kept_unless_told_otherwise_and_nothing_is_played_for_
     let output = datakey(&FEW, &place);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(8), "{said}");
-    assert!(said.contains("--report") && !said.contains("--output") && output.stdout.is_empty(), "{said}");
+    assert!(
+        said.contains("--report") && !said.contains("--output") && output.stdout.is_empty(),
+        "{said}"
+    );
     assert_eq!(fs::read(&place).unwrap(), b"mine");
 
     let output = datakey(&[&FEW[..], &["--force"]].concat(), &place);
@@ -81,6 +101,12 @@ fn a_report_needs_a_file_of_its_own() {
         assert_eq!(output.status.code(), Some(code), "{place:?}: {output:?}");
         assert!(output.stdout.is_empty(), "{place:?}");
     }
-    let command = Command::new(env!("CARGO_BIN_EXE_datakey")).args(["demo", "--force"]).output();
-    assert_eq!(command.unwrap().status.code(), Some(2), "there is nothing to replace");
+    let command = Command::new(env!("CARGO_BIN_EXE_datakey"))
+        .args(["demo", "--force"])
+        .output();
+    assert_eq!(
+        command.unwrap().status.code(),
+        Some(2),
+        "there is nothing to replace"
+    );
 }
