@@ -60,3 +60,8 @@ pub struct Migration;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/simulate.md")]
 pub struct Simulate;
+
+/// The examples of the page on planning for a quota.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plan.md")]
+pub struct Planning;

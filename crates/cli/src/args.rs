@@ -3,6 +3,7 @@
 mod branch_key;
 mod files;
 mod key;
+mod plan_fleet;
 mod records;
 #[cfg(feature = "report")]
 mod report;
@@ -23,6 +24,7 @@ pub(crate) use self::{
         ThreadArgs, VerifyArgs,
     },
     key::{BindingArgs, ExpectedArgs, KeyArgs},
+    plan_fleet::PlanArgs,
     records::{RecordsCommand, RecordsOpenArgs, RecordsSealArgs, RecordsShape},
 };
 use crate::fake_kms::FakeKmsArgs;
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     },
     /// Be a KMS on this machine, with quotas and faults: for tests in any language.
     FakeKms(Box<FakeKmsArgs>),
+    /// Say which way to seal fits a KMS quota, with its settings, calls and cost; also from metrics or CloudTrail.
+    Plan(Box<PlanArgs>),
     /// Post 69,659 real orders through a throttled KMS in seven ways, and compare.
     Demo(DemoArgs),
     /// Print a script that completes commands and options in a shell.

@@ -21,6 +21,7 @@ mod manual;
 mod open;
 mod output;
 mod plan;
+mod plan_fleet;
 mod print;
 mod progress;
 mod pump;
@@ -94,6 +95,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         #[cfg(feature = "dynamodb")]
         Command::BranchKey { command } => runtime()?.block_on(branch_key::run(command, cli.json)),
         Command::Inspect(args) => inspect::run(args, cli.json),
+        Command::Plan(args) => plan_fleet::run(args, cli.json),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
         command => {

@@ -72,6 +72,7 @@ mod error;
 mod host;
 mod material;
 mod outcome;
+pub mod plan;
 mod play;
 mod read;
 mod reader;

@@ -18,6 +18,7 @@ mod kms;
 mod many;
 mod output;
 mod parts;
+mod plan;
 mod records;
 mod refusals;
 #[cfg(feature = "report")]

@@ -3,4 +3,5 @@
 mod inputs;
 mod known;
 mod lessons;
+mod plan;
 mod repeats;

@@ -1,0 +1,183 @@
+//! `datakey plan`: which way to seal fits a quota, from what a service is to do or from what it was measured to.
+mod cloudtrail;
+mod event;
+mod metrics;
+mod table;
+mod trail;
+
+use std::time::Duration;
+
+use datakey_sim::{
+    Arrivals, Contexts, Fleet, Kms, Readers, Scenario, Span, Strategy,
+    plan::{Bounds, Candidate, Plan, Workload, plan},
+    run as play,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{args::PlanArgs, failure::Failure, print};
+
+/// What was measured, for programs and for people, and what of it a plan can start from.
+struct Measured {
+    name: &'static str,
+    value: Value,
+    text: String,
+    records_per_second: Option<f64>,
+    hosts: Option<u32>,
+    contexts: Option<u32>,
+}
+
+/// Tells what was measured, and the plan where it is known how much there is to seal.
+pub(crate) fn run(args: &PlanArgs, json: bool) -> Result<(), Failure> {
+    let measured = measured(args)?;
+    let (mut values, mut lines) = (Map::new(), Vec::new());
+    let rate = args
+        .records_per_second
+        .or(measured.as_ref().and_then(|found| found.records_per_second));
+    if let Some(found) = &measured {
+        values.insert(found.name.to_owned(), found.value.clone());
+        lines.push(found.text.clone());
+    }
+    if let Some(records_per_second) = rate {
+        let plan = plan(
+            &workload(args, records_per_second, measured.as_ref()),
+            &bounds(args),
+        )
+        .map_err(refused)?;
+        let value = serde_json::to_value(&plan).map_err(|error| Failure::other("the plan", error))?;
+        lines.push(table::text(&plan));
+        values.insert("plan".to_owned(), value);
+        if let Some(one) = plan.recommended() {
+            values.insert("snippet".to_owned(), one.snippet().into());
+            if args.simulate {
+                let (value, text) = simulated(&plan, one)?;
+                values.insert("simulated".to_owned(), value);
+                lines.push(text);
+            }
+        }
+    }
+    print::result(json, &Value::Object(values), &lines.join("\n\n"))
+}
+
+fn measured(args: &PlanArgs) -> Result<Option<Measured>, Failure> {
+    if !args.from_metrics.is_empty() {
+        return metrics::read(&args.from_metrics, args.over).map(Some);
+    }
+    if !args.from_cloudtrail.is_empty() {
+        return cloudtrail::read(&args.from_cloudtrail).map(Some);
+    }
+    Ok(None)
+}
+
+fn refused(error: datakey_sim::Error) -> Failure {
+    match error {
+        error @ datakey_sim::Error::Value { .. } => Failure::Usage(error.to_string()),
+        error => Failure::other("the plan cannot be played", error),
+    }
+}
+
+fn workload(args: &PlanArgs, records_per_second: f64, measured: Option<&Measured>) -> Workload {
+    let found = |of: fn(&Measured) -> Option<u32>| measured.and_then(of);
+    Workload {
+        records_per_second,
+        batch: args.batch,
+        record_bytes: args.record_bytes,
+        hosts: args.hosts.or(found(|found| found.hosts)).unwrap_or(10),
+        contexts: Contexts {
+            count: args.contexts.or(found(|found| found.contexts)).unwrap_or(1),
+            skew: args.skew,
+            one_per_message: args.context_per_record,
+        },
+        readers: args.readers,
+        opened_within: args.opened_within,
+    }
+}
+
+fn bounds(args: &PlanArgs) -> Bounds {
+    let default = Bounds::default();
+    Bounds {
+        quota_per_second: args.quota,
+        region: args.region.clone(),
+        custom_key_store: args.custom_key_store,
+        others_per_second: args.others_per_second,
+        headroom: args.headroom,
+        max_messages: args.max_messages_per_key.unwrap_or(default.max_messages),
+        max_bytes: args.max_bytes_per_key.unwrap_or(default.max_bytes),
+        max_age: args.max_age,
+        ..default
+    }
+}
+
+/// How long a plan is played.
+const PLAYED: Span = Span::from_secs(600);
+
+/// More messages than these would take minutes to play.
+const MOST_PLAYED: f64 = 20_000_000.0;
+
+/// Plays the recommended way.
+fn simulated(plan: &Plan, one: &Candidate) -> Result<(Value, String), Failure> {
+    let workload = &plan.workload;
+    let messages = workload.records_per_second * PLAYED.seconds();
+    if messages > MOST_PLAYED {
+        let most = MOST_PLAYED / PLAYED.seconds();
+        return Err(Failure::Usage(format!(
+            "--simulate plays up to {most:.0} records a second; `datakey plan` without it predicts by arithmetic"
+        )));
+    }
+    let scenario = scenario(plan, one);
+    let simulation = play(&scenario).map_err(refused)?;
+    let Some(outcome) = simulation.outcomes.first() else {
+        return Ok((Value::Null, String::new()));
+    };
+    let predicted = one.prediction.calls_within(PLAYED.seconds());
+    let value = json!({
+        "seconds": PLAYED.seconds(), "predicted_calls": predicted, "answered_calls": outcome.kms.answered,
+        "throttled_calls": outcome.kms.throttled,
+    });
+    let text = format!(
+        "Played for {PLAYED}, with the start of all hosts: KMS answered {} calls, of {predicted:.0} predicted, and refused {}.",
+        outcome.kms.answered, outcome.kms.throttled
+    );
+    Ok((value, text))
+}
+
+fn scenario(plan: &Plan, one: &Candidate) -> Scenario {
+    let workload = &plan.workload;
+    let each = workload.records_per_second / f64::from(workload.hosts) / f64::from(workload.batch);
+    Scenario {
+        name: "plan".to_owned(),
+        teaches: String::new(),
+        seed: 1,
+        duration: PLAYED,
+        step: Span::from(Duration::from_secs(10)),
+        fleet: Fleet {
+            hosts: workload.hosts,
+            ..Fleet::default()
+        },
+        arrivals: Arrivals::Poisson {
+            posts_per_second: each,
+            messages_per_post: workload.batch,
+        },
+        messages: datakey_sim::Messages {
+            bytes: workload.record_bytes,
+        },
+        contexts: workload.contexts,
+        readers: (workload.readers > 0).then(|| Readers {
+            hosts: workload.readers,
+            delay_to: workload.opened_within,
+            ..Readers::default()
+        }),
+        kms: Kms {
+            region: plan.bounds.region.clone(),
+            quota_per_second: Some(plan.quota_per_second),
+            ..Kms::default()
+        },
+        price: plan.bounds.price,
+        neighbours: Vec::new(),
+        faults: Vec::new(),
+        restarts: Vec::new(),
+        strategies: vec![Strategy {
+            name: one.way.as_str().to_owned(),
+            parts: vec![one.part.clone()],
+        }],
+    }
+}

@@ -1,0 +1,71 @@
+//! Exports of CloudTrail: files, folders, standard input.
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+use serde::de::DeserializeSeed as _;
+use walkdir::WalkDir;
+
+use super::{Measured, event::Events, trail::Trail};
+use crate::failure::Failure;
+
+/// Reads exports, one event after the other.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Measured, Failure> {
+    let mut trail = Trail::default();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            add(path, io::stdin().lock(), &mut trail)?;
+            continue;
+        }
+        for entry in WalkDir::new(path).sort_by_file_name() {
+            let entry = entry.map_err(|error| Failure::read(path, error.into()))?;
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let file = File::open(entry.path()).map_err(|error| Failure::read(entry.path(), error))?;
+            add(entry.path(), BufReader::new(file), &mut trail)?;
+        }
+    }
+    if trail.calls() == 0 {
+        return Err(Failure::Usage("the export has no event of KMS".to_owned()));
+    }
+    Ok(Measured {
+        name: "cloudtrail",
+        value: trail.value(),
+        text: trail.text(),
+        records_per_second: None,
+        hosts: None,
+        contexts: None,
+    })
+}
+
+/// What a file that is packed with gzip begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// One value after the other: an export is one, a file of lines has one on each.
+fn add(path: &Path, mut source: impl BufRead, trail: &mut Trail) -> Result<(), Failure> {
+    let begins = source.fill_buf().map_err(|error| Failure::read(path, error))?;
+    if begins.starts_with(&GZIP) {
+        return Err(Failure::read(
+            path,
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is packed; unpack it, as in gunzip -c FILE | datakey plan --from-cloudtrail -",
+            ),
+        ));
+    }
+    let mut json = serde_json::Deserializer::from_reader(source);
+    let mut take = |event| trail.add(&event);
+    loop {
+        match json.end() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_io() => return Err(Failure::read(path, error.into())),
+            Err(_more) => {}
+        }
+        Events(&mut take)
+            .deserialize(&mut json)
+            .map_err(|error| Failure::read(path, error.into()))?;
+    }
+}
