@@ -261,6 +261,7 @@ fn context(event: &Event) -> String {
 }
 
 /// Seconds since 1970 of a time as CloudTrail writes it, `2026-11-27T09:15:00Z`.
+#[expect(clippy::arithmetic_side_effects, reason = "the parts are within the ranges that are checked")]
 fn seconds(time: &str) -> Option<i64> {
     let (date, rest) = time.strip_suffix('Z')?.split_once('T')?;
     let clock = rest.split('.').next()?;
@@ -283,6 +284,7 @@ fn seconds(time: &str) -> Option<i64> {
 }
 
 /// Days since 1970 of a day in the Gregorian calendar, of which years that begin in March have their leap day last.
+#[expect(clippy::arithmetic_side_effects, reason = "years have four digits")]
 const fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 {
         (year, month - 3)

@@ -43,6 +43,24 @@ fn the_simplest_way_that_holds_is_recommended_with_its_code() {
     assert!(fails.contains("18000 calls a second"), "{fails}");
 }
 
+/// The code of that page is compiled as its examples are.
+#[test]
+fn the_code_that_is_printed_is_that_of_the_page_on_planning() {
+    let page = std::fs::read_to_string("../../docs/plan.md").unwrap();
+    let shell = Shell::new();
+    let much = ["--records-per-second", "9000", "--quota", "5500"];
+    let contexts = ["--hosts", "40", "--readers", "8", "--contexts", "200"];
+    for args in [
+        vec!["--records-per-second", "90"],
+        [&much[..], &contexts[..]].concat(),
+        [&much[..], &["--context-per-record"]].concat(),
+    ] {
+        let told = planned(&shell, &args);
+        let snippet = told["snippet"].as_str().unwrap();
+        assert!(page.contains(snippet.trim()), "{snippet}");
+    }
+}
+
 #[test]
 fn where_nothing_holds_it_says_what_has_to_give() {
     let shell = Shell::new();
@@ -230,7 +248,10 @@ fn an_export_that_is_broken_or_of_others_is_refused() {
     shell.write("text.json", b"no json");
     shell.write("list.json", b"[1, 2]");
     shell.write("packed.json.gz", &[0x1f, 0x8b, 8, 0]);
-    shell.write("deep.json", format!("{{\"a\":{}", "[".repeat(100_000)).as_bytes());
+    shell.write(
+        "deep.json",
+        format!("{{\"userIdentity\":{}", "[".repeat(100_000)).as_bytes(),
+    );
     shell.write("none.json", b"{\"Records\": []}");
     shell.write("empty.json", b"");
     for (file, code, said) in [

@@ -279,9 +279,9 @@ fn stay(workload: &Workload, cache: &Cache, shares: &[Share]) -> f64 {
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if filled(middle) < room {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     low
