@@ -88,6 +88,11 @@ impl LoadSettings {
         }
     }
 
+    /// Whether the same requests are to have the same course in each process.
+    pub(crate) const fn repeats(&self) -> bool {
+        self.seed.is_some()
+    }
+
     /// How a half speaks of its keys.
     pub(crate) const fn voice(&self, half: &'static str) -> Voice {
         Voice {
@@ -147,7 +152,8 @@ macro_rules! load_settings {
             self
         }
 
-        /// Sets the seed of all jitter, so that a test or a simulation repeats itself. Without one, each process has its own.
+        /// Sets the seed of all jitter, so that a test or a simulation repeats itself. Without one, each process has its own. What
+        /// goes for want of room repeats itself too, for which the threads take turns at one store: not for production.
         #[must_use]
         pub fn seed(mut self, seed: u64) -> Self {
             self.settings.seed = Some(seed);

@@ -2,7 +2,8 @@
 use std::hash::{BuildHasher as _, Hash};
 
 use quick_cache::{
-    DefaultHashBuilder, Equivalent, Lifecycle, Options, OptionsBuilder, UnitWeighter, sync::Cache,
+    DefaultHashBuilder, Equivalent, Lifecycle, Options, OptionsBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
 };
 
 use crate::watch::{miss::MissReason, record::Counter};
@@ -51,23 +52,36 @@ const LEAST_SHARD: usize = 4096;
 /// More than there are cores do not help.
 const MOST_SHARDS: usize = 64;
 
+/// Which shard a key is in is another in each process, and with it what has to go. What is to repeat itself has one.
 #[expect(clippy::expect_used, reason = "all that the options need is set")]
-fn options(capacity: usize, weight: u64) -> Options {
+fn options(capacity: usize, repeats: bool) -> Options {
+    let most = if repeats { 1 } else { MOST_SHARDS };
     let mut options = OptionsBuilder::new();
     options
         .estimated_items_capacity(capacity)
-        .weight_capacity(weight)
-        .shards((capacity / LEAST_SHARD).clamp(1, MOST_SHARDS));
+        .weight_capacity(u64::try_from(capacity).unwrap_or(u64::MAX))
+        .shards((capacity / LEAST_SHARD).clamp(1, most));
     options.build().expect("capacity and weight are set")
 }
 
+/// A bounded memory of what is no secret.
+pub(crate) fn memory<K: Eq + Hash, V: Clone>(capacity: usize, repeats: bool) -> Cache<K, V> {
+    Cache::with_options(
+        options(capacity, repeats),
+        UnitWeighter,
+        DefaultHashBuilder::default(),
+        DefaultLifecycle::default(),
+    )
+}
+
 impl<K: Clone + Eq + Hash, V: Clone + Kept> Store<K, V> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// Room for so many keys; whether what goes for want of it is to be the same in each process.
+    pub(crate) fn new(capacity: usize, repeats: bool) -> Self {
         let hasher = DefaultHashBuilder::default();
-        let weight = u64::try_from(capacity).unwrap_or(u64::MAX);
+        let options = options(capacity, repeats);
         Self {
-            live: Cache::with_options(options(capacity, weight), UnitWeighter, hasher.clone(), Collect),
-            gone: Cache::new(capacity),
+            live: Cache::with_options(options, UnitWeighter, hasher.clone(), Collect),
+            gone: memory(capacity, repeats),
             hasher,
             evicted: Counter::default(),
         }

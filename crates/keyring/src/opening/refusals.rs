@@ -6,7 +6,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use super::{entry::OpeningId, limits::OpeningLimits};
-use crate::{error::KeyringError, watch::record::Counter};
+use crate::{error::KeyringError, kept::store::memory, watch::record::Counter};
 
 /// By the digests of wrapped key and context.
 type Digests = ([u8; 32], [u8; 32]);
@@ -30,10 +30,11 @@ struct Refusal {
 }
 
 impl Refusals {
-    pub(crate) fn new(limits: &OpeningLimits) -> Self {
+    /// As many as the limits say; whether those that go are to be the same in each process.
+    pub(crate) fn new(limits: &OpeningLimits, repeats: bool) -> Self {
         Self {
-            refused: Cache::new(limits.max_refusals()),
-            failed: Cache::new(limits.max_refusals()),
+            refused: memory(limits.max_refusals(), repeats),
+            failed: memory(limits.max_refusals(), repeats),
             ttl: limits.refusal_ttl(),
             spared: Counter::default(),
         }

@@ -105,7 +105,7 @@ impl<M: SealingMaterial> Core<M> {
             material,
             uncached,
             limits,
-            store: Store::new(limits.max_contexts()),
+            store: Store::new(limits.max_contexts(), settings.repeats()),
             loads: Loads::new(Arc::new(Gate::new(gate))),
             locker: Locker::default(),
             counters: HalfCounters::default(),
