@@ -7,6 +7,7 @@ mod plan_fleet;
 mod records;
 #[cfg(feature = "report")]
 mod report;
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -26,6 +27,7 @@ pub(crate) use self::{
     key::{BindingArgs, ExpectedArgs, KeyArgs},
     plan_fleet::PlanArgs,
     records::{RecordsCommand, RecordsOpenArgs, RecordsSealArgs, RecordsShape},
+    simulate::SimulateArgs,
 };
 use crate::fake_kms::FakeKmsArgs;
 
@@ -89,6 +91,8 @@ pub(crate) enum Command {
     FakeKms(Box<FakeKmsArgs>),
     /// Say which way to seal fits a KMS quota, with its settings, calls and cost; also from metrics or CloudTrail.
     Plan(Box<PlanArgs>),
+    /// Play a fleet on one KMS quota under virtual time: what is throttled, how long it waits, what it costs.
+    Simulate(SimulateArgs),
     /// Post 69,659 real orders through a throttled KMS in seven ways, and compare.
     Demo(DemoArgs),
     /// Print a script that completes commands and options in a shell.

@@ -25,6 +25,8 @@ use crate::armor::ArmorError;
 pub(crate) enum Failure {
     #[error("{count} of the strategies that promise delivery lost, doubled or altered an order")]
     Demo { count: usize },
+    #[error(transparent)]
+    Simulation(#[from] datakey_sim::Error),
     #[error("{0}")]
     Usage(String),
     #[error("the encryption context is not valid: {0}")]
@@ -199,6 +201,7 @@ impl Failure {
             Self::ReportExists { .. } => 8,
             Self::ReaderGone => 141,
             Self::Armor(_) => 3,
+            Self::Simulation(error) => simulation_code(error),
             Self::KeyFile(error) => key_file_code(error),
             Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
             Self::State(StateError::Io { .. } | StateError::InUse { .. }) => 8,
@@ -241,6 +244,12 @@ impl Failure {
             Self::Open(OpenError::Keyring(KeyringError::NotRecognised { .. })) | Self::Under { .. } => {
                 Some("name with --key the key that it is under; `datakey inspect` shows it")
             }
+            Self::Simulation(datakey_sim::Error::UnknownScenario { .. }) => Some(
+                "name a file of one's own by its path, as in ./mine.toml; `datakey simulate --print bulk-post` shows what stands in one",
+            ),
+            Self::Simulation(datakey_sim::Error::Toml { .. }) => Some(
+                "`datakey simulate --print bulk-post` shows a scenario, and docs/simulate.md each of its fields",
+            ),
             Self::Stopped { .. } => Some("mend it, and go on with --resume"),
             other if other.exit_code() == 7 => Some("try again later, or for longer with --timeout"),
             _ => None,
@@ -301,6 +310,14 @@ fn key_file_code(error: &KeyFileError) -> u8 {
         | KeyFileError::NotAFile { .. }
         | KeyFileError::Io { .. } => 8,
         _ => 6,
+    }
+}
+
+const fn simulation_code(error: &datakey_sim::Error) -> u8 {
+    match error {
+        datakey_sim::Error::Read { .. } => 8,
+        datakey_sim::Error::Build { .. } | datakey_sim::Error::Unplayed { .. } => 1,
+        _ => 2,
     }
 }
 

@@ -32,6 +32,7 @@ mod rewrap;
 mod seal;
 mod session;
 mod settings;
+mod simulate;
 mod span;
 mod text;
 
@@ -91,6 +92,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Demo(args) => runtime()?.block_on(demo::run(args, cli.json)),
         Command::FakeKms(args) => runtime()?.block_on(fake_kms::run(args, cli.json)),
+        Command::Simulate(args) => simulate::run(args, cli.json),
         Command::Keygen(args) => keygen::run(args, cli.json),
         #[cfg(feature = "dynamodb")]
         Command::BranchKey { command } => runtime()?.block_on(branch_key::run(command, cli.json)),

@@ -1,13 +1,12 @@
 //! When there is something to seal.
 use std::{
     f64::consts::TAU,
-    fs,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, span::Span};
+use crate::{Error, file::text_of, span::Span};
 
 /// When posts come: batches of messages that are sealed together, at each host by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -181,10 +180,7 @@ impl Arrivals {
             return Ok(());
         };
         let path = folder.join(file);
-        let text = fs::read_to_string(&path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let text = text_of(&path)?;
         let numbered = (1..).zip(text.lines()).filter(|(_, line)| !is_passed_over(line));
         let read = numbered.map(|(line, text)| {
             let number = text.trim().parse::<f64>().ok();

@@ -13,7 +13,7 @@ const MOST_MESSAGES: f64 = 1e10;
 const MOST_LATE: f64 = 2e7;
 
 /// Steps of a time series.
-const MOST_STEPS: f64 = 100_000.0;
+pub(crate) const MOST_STEPS: f64 = 100_000.0;
 
 const DAY: Span = Span::from_secs(86_400);
 const MILLI: Span = Span::from_millis(1);

@@ -1,5 +1,8 @@
 //! Why a scenario cannot be played.
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -8,8 +11,15 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// The text is not TOML, or has fields that a scenario does not have.
-    #[error("the scenario cannot be read: {0}")]
-    Toml(#[source] Box<toml::de::Error>),
+    #[error("{}, line {line}: {what}", scenario_in(file.as_deref()))]
+    Toml {
+        /// The file, where it was read from one.
+        file: Option<PathBuf>,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        what: Box<str>,
+    },
     /// A value is out of its limits.
     #[error("{field} is {got}, and has to be {allowed}")]
     Value {
@@ -87,4 +97,11 @@ impl Error {
             allowed: allowed.into(),
         }
     }
+}
+
+fn scenario_in(file: Option<&Path>) -> String {
+    file.map_or_else(
+        || "the scenario".to_owned(),
+        |file| format!("the scenario {file:?}"),
+    )
 }

@@ -69,6 +69,7 @@ mod builtin;
 mod check;
 mod desk;
 mod error;
+mod file;
 mod host;
 mod material;
 mod outcome;

@@ -1,7 +1,7 @@
 //! Scenarios from text and from files.
-use std::{fs, path::Path};
+use std::path::Path;
 
-use crate::{Error, Scenario, check};
+use crate::{Error, Scenario, Span, check, file::text_of};
 
 impl Scenario {
     /// Reads a scenario, and checks it.
@@ -10,7 +10,7 @@ impl Scenario {
     /// [`Error::Toml`] for what is no scenario, [`Error::Value`] for one that is out of limits. A trace file is not read: see
     /// [`load`](Self::load).
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let scenario = Self::parse(text)?;
+        let scenario = Self::parse(text, None)?;
         scenario.check()?;
         Ok(scenario)
     }
@@ -20,11 +20,7 @@ impl Scenario {
     /// # Errors
     /// As [`from_toml`](Self::from_toml); [`Error::Read`] and [`Error::Trace`] of either file.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let mut scenario = Self::parse(&text)?;
+        let mut scenario = Self::parse(&text_of(path)?, Some(path))?;
         scenario
             .arrivals
             .read_trace(path.parent().unwrap_or(Path::new("")))?;
@@ -32,8 +28,16 @@ impl Scenario {
         Ok(scenario)
     }
 
-    fn parse(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| Error::Toml(Box::new(error)))
+    fn parse(text: &str, file: Option<&Path>) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| {
+            let begin = error.span().map_or(0, |span| span.start);
+            let before = text.get(..begin).unwrap_or_default();
+            Error::Toml {
+                file: file.map(Path::to_owned),
+                line: before.split('\n').count(),
+                what: error.message().into(),
+            }
+        })
     }
 
     /// Checks every value, as [`from_toml`](Self::from_toml) and [`run`](crate::run) do.
@@ -62,5 +66,25 @@ impl Scenario {
         self.strategies
             .retain(|own| names.iter().any(|name| own.name == name.as_ref()));
         Ok(self)
+    }
+    /// Has it last so long, with longer steps where its own would be too many.
+    ///
+    /// ```
+    /// use datakey_sim::{BuiltIn, Span};
+    ///
+    /// let month = Span::from_secs(30 * 86_400);
+    /// let scenario = BuiltIn::named("bulk-post")?.scenario()?.lasting(month);
+    /// assert_eq!((scenario.duration, scenario.step), (month, Span::from_secs(26)));
+    /// scenario.check()?;
+    /// # Ok::<(), datakey_sim::Error>(())
+    /// ```
+    #[must_use]
+    pub fn lasting(mut self, duration: Span) -> Self {
+        let least = duration.duration().div_f64(check::MOST_STEPS);
+        if self.step.duration() < least {
+            self.step = Span::from_secs(least.as_secs().saturating_add(1));
+        }
+        self.duration = duration;
+        self
     }
 }

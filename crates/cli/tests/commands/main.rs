@@ -26,6 +26,7 @@ mod report;
 mod rewrap;
 mod settings;
 mod shell;
+mod simulate;
 mod snapshots;
 mod terminal;
 #[cfg(feature = "tls")]

@@ -127,7 +127,7 @@ fn what_is_no_field_is_refused_and_the_fields_are_named() {
             "faults = [{ kind = 'flood', from = '0s', until = '1s' }]",
             "unknown variant `flood`, expected one of `dark`",
         ),
-        ("= 3", "TOML parse error"),
+        ("= 3", "the scenario, line 2: "),
     ] {
         let said = refusal_with(more);
         assert!(said.contains(words), "{more}: {said}");
@@ -168,6 +168,12 @@ fn a_trace_is_read_beside_its_scenario_and_a_bad_line_is_named() {
         Scenario::load(Path::new("nowhere.toml")),
         Err(Error::Read { .. })
     ));
+    fs::write(&path, "name = \"x\"\n\nhosts = 3").unwrap();
+    let said = Scenario::load(&path).unwrap_err().to_string();
+    assert!(
+        said.contains("it.toml\", line 3: unknown field `hosts`"),
+        "{said}"
+    );
     // Without the file, a trace without posts is nothing to play.
     let said = Scenario::from_toml(&text).unwrap_err().to_string();
     assert!(said.starts_with("the number of arrivals.posts is 0"), "{said}");
