@@ -98,7 +98,7 @@ fn keyring_sealing_published(bencher: Bencher<'_, '_>) {
     drop(block_on(keyring.key(&context, Usage::message(300))).expect("the provider answers"));
     let metrics = datakey_keyring::KeyringMetrics::new();
     metrics.watch_sealing(Some("orders"), &keyring);
-    let (publishing, going_on) = (Arc::new(()), metrics.clone());
+    let (publishing, going_on) = (Arc::new(()), metrics);
     let until_dropped = Arc::downgrade(&publishing);
     let publisher = thread::spawn(move || {
         while until_dropped.strong_count() > 0 {
