@@ -261,7 +261,10 @@ fn context(event: &Event) -> String {
 }
 
 /// Seconds since 1970 of a time as CloudTrail writes it, `2026-11-27T09:15:00Z`.
-#[expect(clippy::arithmetic_side_effects, reason = "the parts are within the ranges that are checked")]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the parts are within the ranges that are checked"
+)]
 fn seconds(time: &str) -> Option<i64> {
     let (date, rest) = time.strip_suffix('Z')?.split_once('T')?;
     let clock = rest.split('.').next()?;
