@@ -1,6 +1,7 @@
 //! `datakey plan`: which way to seal fits a quota, from what a service is to do or from what it was measured to.
 mod cloudtrail;
 mod event;
+mod measured;
 mod metrics;
 mod table;
 mod trail;
@@ -12,19 +13,10 @@ use datakey_sim::{
     plan::{Bounds, Candidate, Plan, Workload, plan},
     run as play,
 };
+use measured::Measured;
 use serde_json::{Map, Value, json};
 
 use crate::{args::PlanArgs, failure::Failure, print};
-
-/// What was measured, for programs and for people, and what of it a plan can start from.
-struct Measured {
-    name: &'static str,
-    value: Value,
-    text: String,
-    records_per_second: Option<f64>,
-    hosts: Option<u32>,
-    contexts: Option<u32>,
-}
 
 /// Tells what was measured, and the plan where it is known how much there is to seal.
 pub(crate) fn run(args: &PlanArgs, json: bool) -> Result<(), Failure> {

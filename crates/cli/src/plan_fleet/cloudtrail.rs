@@ -8,7 +8,7 @@ use std::{
 use serde::de::DeserializeSeed as _;
 use walkdir::WalkDir;
 
-use super::{Measured, event::Events, trail::Trail};
+use super::{event::Events, measured::Measured, trail::Trail};
 use crate::failure::Failure;
 
 /// Reads exports, one event after the other.

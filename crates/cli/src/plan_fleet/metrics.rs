@@ -9,7 +9,7 @@ use std::{
 use datakey_sim::Span;
 use serde_json::{Value, json};
 
-use super::Measured;
+use super::measured::Measured;
 use crate::{failure::Failure, text};
 
 /// A line longer than this is no metric.

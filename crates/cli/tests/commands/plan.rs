@@ -73,7 +73,7 @@ fn where_nothing_holds_it_says_what_has_to_give() {
         "--others-per-second",
         "9",
     ];
-    let told = String::from_utf8(shell.run(&args).ends(0).stdout).unwrap();
+    let told = String::from_utf8(shell.run(args).ends(0).stdout).unwrap();
     assert!(
         told.contains("Nothing holds") && told.contains("ask for a quota of 13 calls a second"),
         "{told}"
@@ -132,13 +132,13 @@ fn what_cannot_be_is_refused_by_its_name() {
         (&["--records-per-second", "1", "--skew", "inf"], "skew is inf"),
         (&["--hosts", "3"], "--records-per-second"),
     ] {
-        let run = shell.run(&[&["plan"], args].concat()).ends(2);
+        let run = shell.run([&["plan"], args].concat()).ends(2);
         assert!(run.stderr.contains(said), "{args:?}: {}", run.stderr);
     }
 }
 
 /// An event as CloudTrail records it.
-fn event(second: usize, name: &str, tenant: &str, more: Value) -> Value {
+fn event(second: usize, name: &str, tenant: &str, more: &Value) -> Value {
     let mut event = json!({
         "eventVersion": "1.11",
         "userIdentity": {
@@ -178,15 +178,15 @@ fn event(second: usize, name: &str, tenant: &str, more: Value) -> Value {
 fn trail() -> Vec<Value> {
     let mut events = Vec::new();
     for second in 0..480 {
-        events.push(event(second, "GenerateDataKey", "a", json!({})));
+        events.push(event(second, "GenerateDataKey", "a", &json!({})));
         if second % 2 == 0 {
-            events.push(event(second, "Decrypt", "b", json!({})));
+            events.push(event(second, "Decrypt", "b", &json!({})));
         }
     }
     let refused = json!({ "errorCode": "ThrottlingException", "errorMessage": "You have exceeded the rate" });
-    events.push(event(3, "GenerateDataKey", "a", refused));
+    events.push(event(3, "GenerateDataKey", "a", &refused));
     let another = json!({ "eventSource": "s3.amazonaws.com", "requestParameters": ["another", "shape"] });
-    events.push(event(3, "GetObject", "a", another));
+    events.push(event(3, "GetObject", "a", &another));
     events
 }
 
@@ -247,7 +247,7 @@ fn an_export_that_is_broken_or_of_others_is_refused() {
     shell.write("short.json", &whole.as_bytes()[..whole.len() / 2]);
     shell.write("text.json", b"no json");
     shell.write("list.json", b"[1, 2]");
-    shell.write("packed.json.gz", &[0x1f, 0x8b, 8, 0]);
+    shell.write("packed.json.gz", [0x1f, 0x8b, 8, 0]);
     shell.write(
         "deep.json",
         format!("{{\"userIdentity\":{}", "[".repeat(100_000)).as_bytes(),
@@ -264,7 +264,7 @@ fn an_export_that_is_broken_or_of_others_is_refused() {
         ("none.json", 2, "no event of KMS"),
         ("empty.json", 2, "no event of KMS"),
     ] {
-        let run = shell.run(&["plan", "--from-cloudtrail", file]).ends(code);
+        let run = shell.run(["plan", "--from-cloudtrail", file]).ends(code);
         assert!(run.stderr.contains(said), "{file}: {}", run.stderr);
     }
 }
@@ -298,7 +298,7 @@ fn metrics_say_what_was_avoided_and_with_a_time_make_a_plan() {
     assert_eq!(workload["contexts"]["count"], 12);
     let text = String::from_utf8(
         shell
-            .run(&["plan", "--from-metrics", "metrics.txt"])
+            .run(["plan", "--from-metrics", "metrics.txt"])
             .ends(0)
             .stdout,
     )
@@ -308,6 +308,6 @@ fn metrics_say_what_was_avoided_and_with_a_time_make_a_plan() {
         "{text}"
     );
     shell.write("other.txt", b"up 1\n");
-    let run = shell.run(&["plan", "--from-metrics", "other.txt"]).ends(2);
+    let run = shell.run(["plan", "--from-metrics", "other.txt"]).ends(2);
     assert!(run.stderr.contains("datakey_keyring_hits"), "{}", run.stderr);
 }
