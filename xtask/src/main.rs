@@ -206,7 +206,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("interop esdk", interop::ci_esdk),
         ("examples", examples::run),
         ("fuzz", fuzz::ci),
-        ("operate", operate::ci),
+        ("operate", operate::run),
         ("bench --check", bench::ci),
         ("test", tests_run::run),
     ] {

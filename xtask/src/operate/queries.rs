@@ -79,10 +79,8 @@ pub fn check(prometheus: &Prometheus, ledger: &Value) -> Result<()> {
             counted,
         )?;
     }
-    let out = prometheus.query(&with_variables(&panel("Regions out")?.text, ".*"))?;
-    if out != [1.0] {
-        bail!("one Region is out, and the dashboard says {out:?}");
-    }
+    let out = with_variables(&panel("Regions out")?.text, ".*");
+    until_equal(prometheus, &out, "Regions out", 1.0)?;
     for query in &queries {
         let asked = with_variables(&query.text, ".*");
         if prometheus.query(&asked)?.is_empty() {

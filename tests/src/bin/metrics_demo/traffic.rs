@@ -25,6 +25,9 @@ const SOFT_AGE: Duration = Duration::from_millis(500);
 const HARD_AGE: Duration = Duration::from_secs(600);
 /// After a throttle.
 const BACK_SOON: Duration = Duration::from_millis(100);
+/// How long a Region is dark at the least: a breaker opens when failures go on, and not at the first of them.
+const DARK: Duration = Duration::from_secs(8);
+
 /// Of whoever seals in both Regions.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -156,7 +159,7 @@ impl Traffic {
         let sealed = self.archive.seal(&self.context, b"order", Aad::EMPTY).await?;
         self.near.inject(FaultRule::new(Fault::DropConnection));
         let start = Instant::now();
-        while start.elapsed() < each {
+        while start.elapsed() < each.max(DARK) {
             self.archived.open(&self.context, &sealed, Aad::EMPTY).await?;
             let refused = self.archive.seal(&self.context, b"order", Aad::EMPTY).await;
             if refused.is_ok() {
