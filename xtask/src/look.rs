@@ -10,7 +10,43 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::cargo;
 
 /// The pages: each a name and the command that writes it, but for `--report`. The quota is one that a debug build exceeds.
-const PAGES: [(&str, &[&str]); 1] = [("demo", &["demo", "--quota", "100", "--every", "200"])];
+const PAGES: [(&str, &[&str]); 6] = [
+    ("demo", &["demo", "--quota", "100", "--every", "200"]),
+    ("bulk-post", &["simulate", "bulk-post"]),
+    (
+        "dark-region",
+        &["simulate", "dark-region", "--hosts", "10", "--hours", "0.3"],
+    ),
+    ("late-readers", &["simulate", "late-readers", "--hours", "0.2"]),
+    (
+        "plan",
+        &[
+            "plan",
+            "--records-per-second",
+            "900",
+            "--hosts",
+            "40",
+            "--readers",
+            "8",
+            "--quota",
+            "1100",
+            "--simulate",
+        ],
+    ),
+    (
+        "no-plan",
+        &[
+            "plan",
+            "--records-per-second",
+            "1000000",
+            "--hosts",
+            "1000",
+            "--quota",
+            "100",
+            "--context-per-record",
+        ],
+    ),
+];
 
 /// A phone's width and a desktop's, each with a height that takes the whole page.
 const WINDOWS: [(u32, u32); 2] = [(390, 7_000), (1_280, 3_600)];

@@ -3,23 +3,27 @@ mod cloudtrail;
 mod event;
 mod measured;
 mod metrics;
+#[cfg(feature = "report")]
+mod picture;
 mod table;
 mod trail;
 
 use std::time::Duration;
 
 use datakey_sim::{
-    Arrivals, Contexts, Fleet, Kms, Readers, Scenario, Span, Strategy,
+    Arrivals, Contexts, Fleet, Kms, Readers, Scenario, Simulation, Span, Strategy,
     plan::{Bounds, Candidate, Plan, Workload, plan},
     run as play,
 };
 use measured::Measured;
 use serde_json::{Map, Value, json};
 
-use crate::{args::PlanArgs, failure::Failure, print};
+use crate::{args::PlanArgs, demo::group, failure::Failure, print};
 
 /// Tells what was measured, and the plan where it is known how much there is to seal.
 pub(crate) fn run(args: &PlanArgs, json: bool) -> Result<(), Failure> {
+    #[cfg(feature = "report")]
+    args.report.check()?;
     let measured = measured(args)?;
     let (mut values, mut lines) = (Map::new(), Vec::new());
     let rate = args
@@ -29,25 +33,65 @@ pub(crate) fn run(args: &PlanArgs, json: bool) -> Result<(), Failure> {
         values.insert(found.name.to_owned(), found.value.clone());
         lines.push(found.text.clone());
     }
-    if let Some(records_per_second) = rate {
-        let plan = plan(
-            &workload(args, records_per_second, measured.as_ref()),
-            &bounds(args),
-        )
-        .map_err(refused)?;
-        let value = serde_json::to_value(&plan).map_err(|error| Failure::other("the plan", error))?;
-        lines.push(table::text(&plan));
+    let planned = match rate {
+        Some(records_per_second) => {
+            let workload = workload(args, records_per_second, measured.as_ref());
+            Some(plan(&workload, &bounds(args)).map_err(refused)?)
+        }
+        None => None,
+    };
+    let mut played = None;
+    if let Some(plan) = &planned {
+        let value = serde_json::to_value(plan).map_err(|error| Failure::other("the plan", error))?;
+        lines.push(table::text(plan));
         values.insert("plan".to_owned(), value);
         if let Some(one) = plan.recommended() {
             values.insert("snippet".to_owned(), one.snippet().into());
             if args.simulate {
-                let (value, text) = simulated(&plan, one)?;
+                let simulation = simulated(plan, one)?;
+                let (value, text) = beside(one, &simulation);
                 values.insert("simulated".to_owned(), value);
                 lines.push(text);
+                played = Some(simulation);
             }
         }
     }
-    print::result(json, &Value::Object(values), &lines.join("\n\n"))
+    print::result(json, &Value::Object(values), &lines.join("\n\n"))?;
+    let pictured = planned.as_ref().map(|plan| (plan, played.as_ref()));
+    report(args, json, pictured, measured.as_ref())
+}
+
+/// Writes the page where one is wanted.
+#[cfg(feature = "report")]
+fn report(
+    args: &PlanArgs,
+    json: bool,
+    pictured: Option<(&Plan, Option<&Simulation>)>,
+    measured: Option<&Measured>,
+) -> Result<(), Failure> {
+    let measured = measured.map(|found| found.text.as_str());
+    match pictured {
+        Some((plan, played)) => args.report.write(json, || picture::of(plan, played, measured)),
+        None if args.report.report.is_some() => Err(Failure::Usage(
+            "--report shows a plan, which takes a rate: say --records-per-second, or --over beside --from-metrics"
+                .to_owned(),
+        )),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(feature = "report"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "builds with reports may fail to write one"
+)]
+const fn report(
+    _: &PlanArgs,
+    _: bool,
+    _: Option<(&Plan, Option<&Simulation>)>,
+    _: Option<&Measured>,
+) -> Result<(), Failure> {
+    Ok(())
 }
 
 fn measured(args: &PlanArgs) -> Result<Option<Measured>, Failure> {
@@ -79,6 +123,7 @@ fn workload(args: &PlanArgs, records_per_second: f64, measured: Option<&Measured
             skew: args.skew,
             one_per_message: args.context_per_record,
         },
+        branch_keys: args.branch_keys,
         readers: args.readers,
         opened_within: args.opened_within,
     }
@@ -106,19 +151,21 @@ const PLAYED: Span = Span::from_secs(600);
 const MOST_PLAYED: f64 = 20_000_000.0;
 
 /// Plays the recommended way.
-fn simulated(plan: &Plan, one: &Candidate) -> Result<(Value, String), Failure> {
-    let workload = &plan.workload;
-    let messages = workload.records_per_second * PLAYED.seconds();
+fn simulated(plan: &Plan, one: &Candidate) -> Result<Simulation, Failure> {
+    let messages = plan.workload.records_per_second * PLAYED.seconds();
     if messages > MOST_PLAYED {
         let most = MOST_PLAYED / PLAYED.seconds();
         return Err(Failure::Usage(format!(
             "--simulate plays up to {most:.0} records a second; `datakey plan` without it predicts by arithmetic"
         )));
     }
-    let scenario = scenario(plan, one);
-    let simulation = play(&scenario).map_err(refused)?;
+    play(&scenario(plan, one)).map_err(refused)
+}
+
+/// What was counted, beside what was predicted.
+fn beside(one: &Candidate, simulation: &Simulation) -> (Value, String) {
     let Some(outcome) = simulation.outcomes.first() else {
-        return Ok((Value::Null, String::new()));
+        return (Value::Null, String::new());
     };
     let predicted = one.prediction.calls_within(PLAYED.seconds());
     let value = json!({
@@ -126,10 +173,21 @@ fn simulated(plan: &Plan, one: &Candidate) -> Result<(Value, String), Failure> {
         "throttled_calls": outcome.kms.throttled,
     });
     let text = format!(
-        "Played for {PLAYED}, with the start of all hosts: KMS answered {} calls, of {predicted:.0} predicted, and refused {}.",
-        outcome.kms.answered, outcome.kms.throttled
+        "Played for {PLAYED}, with the start of all hosts: KMS answered {} calls, where {} were predicted, and refused {}.",
+        group(outcome.kms.answered),
+        group(whole(predicted)),
+        group(outcome.kms.throttled)
     );
-    Ok((value, text))
+    (value, text)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of calls, and a cast saturates"
+)]
+fn whole(number: f64) -> u64 {
+    number.round() as u64
 }
 
 fn scenario(plan: &Plan, one: &Candidate) -> Scenario {

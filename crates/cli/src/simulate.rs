@@ -1,5 +1,7 @@
 //! `datakey simulate`: plays fleets under virtual time, and tells what came of each strategy.
 
+#[cfg(feature = "report")]
+pub(crate) mod picture;
 mod table;
 
 use std::{collections::BTreeMap, path::Path, sync::Mutex, time::Duration};
@@ -18,6 +20,8 @@ pub(crate) fn run(args: &SimulateArgs, json: bool) -> Result<(), Failure> {
     if let Some(name) = &args.print {
         return show(BuiltIn::named(name)?, json);
     }
+    #[cfg(feature = "report")]
+    report_can_be_written(args)?;
     // All are read before one is played, which may take minutes.
     let scenarios = args.scenarios.iter().map(|name| scenario(name, args));
     let scenarios: Vec<Scenario> = scenarios.collect::<Result<_, _>>()?;
@@ -30,9 +34,24 @@ pub(crate) fn run(args: &SimulateArgs, json: bool) -> Result<(), Failure> {
         played.push(simulation);
     }
     if json {
-        return print::result(true, &value(&played)?, "");
+        print::result(true, &value(&played)?, "")?;
+    }
+    #[cfg(feature = "report")]
+    if let [only] = &played[..] {
+        args.report.write(json, || picture::of(only))?;
     }
     Ok(())
+}
+
+/// Whether there will be one simulation to tell of, and a place for it.
+#[cfg(feature = "report")]
+fn report_can_be_written(args: &SimulateArgs) -> Result<(), Failure> {
+    if args.report.report.is_some() && args.scenarios.len() != 1 {
+        return Err(Failure::Usage(
+            "--report takes one scenario: play each by itself, with a report of its own".to_owned(),
+        ));
+    }
+    args.report.check()
 }
 
 /// One simulation as it is, several in a list.

@@ -117,6 +117,25 @@ pub enum FaultKind {
     Denied,
 }
 
+impl FaultKind {
+    /// What it is, in a few words.
+    ///
+    /// ```
+    /// assert_eq!(datakey_sim::FaultKind::Dark.as_str(), "no answer");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dark => "no answer",
+            Self::Unreachable => "connections closed",
+            Self::Errors => "KMSInternalException",
+            Self::Throttling => "ThrottlingException",
+            Self::Slow => "slow answers",
+            Self::Denied => "AccessDeniedException",
+        }
+    }
+}
+
 impl Fault {
     /// The rule of the emulator, whose clock began with the simulation.
     pub(crate) fn rule(&self) -> datakey_fake_kms::FaultRule {

@@ -2,6 +2,20 @@
 use crate::{Flow, Outcome};
 
 impl Outcome {
+    /// Whether nothing was given up, and no more than one message in a thousand still waited at the end, by either half.
+    ///
+    /// ```
+    /// use datakey_sim::{BuiltIn, run};
+    ///
+    /// let bulk = BuiltIn::named("bulk-post")?.scenario()?.only(&["data key caching"])?;
+    /// assert!(run(&bulk)?.outcomes[0].is_well());
+    /// # Ok::<(), datakey_sim::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn is_well(&self) -> bool {
+        is_well(&self.sealing) && is_well(&self.opening)
+    }
+
     /// What came of it in one or two sentences, for whoever reads no tables.
     ///
     /// ```
@@ -53,7 +67,7 @@ impl Outcome {
 }
 
 /// Whether all that came was done, but for what came last.
-fn is_well(flow: &Flow) -> bool {
+const fn is_well(flow: &Flow) -> bool {
     flow.failed == 0 && flow.waiting.saturating_mul(1_000) <= flow.offered
 }
 
@@ -72,7 +86,7 @@ fn half(flow: &Flow, done: &str) -> String {
     if flow.failed > 0 {
         parts.push(format!("{:.1} percent were given up", share(flow.failed)));
     }
-    if !is_well(flow) && flow.waiting > 0 {
+    if !is_well(flow) && share(flow.waiting) >= 0.05 {
         parts.push(format!(
             "{:.1} percent still waited at the end",
             share(flow.waiting)
@@ -80,10 +94,13 @@ fn half(flow: &Flow, done: &str) -> String {
     }
     let latency = &flow.latency;
     if flow.done > 0 {
-        parts.push(if latency.max_seconds < 1.0 {
+        let (most, longest) = (latency.p99_seconds, latency.max_seconds);
+        parts.push(if longest < 1.0 {
             "none waited for a second".to_owned()
+        } else if most < 0.1 {
+            format!("99 in a hundred waited less than 0.1 s and the longest {longest:.1} s")
         } else {
-            format!("one in a hundred waited {:.1} s or more", latency.p99_seconds)
+            format!("one in a hundred waited {most:.1} s or more")
         });
     }
     parts.join(", ")

@@ -26,6 +26,9 @@ pub(crate) struct PlanArgs {
     /// Each record has an encryption context of its own, as one with an order id in it has.
     #[arg(long)]
     pub(crate) context_per_record: bool,
+    /// Branch keys that the contexts share where data keys are wrapped locally, such as one for each tenant.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) branch_keys: u32,
     /// Records that come together.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) batch: u32,
@@ -71,4 +74,7 @@ pub(crate) struct PlanArgs {
     /// Say what CloudTrail recorded: exports in JSON, files or folders, `-` is standard input.
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "from_metrics")]
     pub(crate) from_cloudtrail: Vec<PathBuf>,
+    #[cfg(feature = "report")]
+    #[command(flatten)]
+    pub(crate) report: super::ReportArgs,
 }

@@ -2,7 +2,10 @@
 use clap::Args;
 
 /// What says what is played, and has no meaning beside `--list` and `--print`.
+#[cfg(not(feature = "report"))]
 const OF_A_PLAY: [&str; 6] = ["scenarios", "seed", "strategies", "hours", "hosts", "quota"];
+#[cfg(feature = "report")]
+const OF_A_PLAY: [&str; 7] = ["scenarios", "seed", "strategies", "hours", "hosts", "quota", "report"];
 
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
@@ -30,4 +33,7 @@ pub(crate) struct SimulateArgs {
     /// Have KMS answer so many calls a second, and refuse the rest.
     #[arg(long, value_name = "CALLS")]
     pub(crate) quota: Option<u64>,
+    #[cfg(feature = "report")]
+    #[command(flatten)]
+    pub(crate) report: super::ReportArgs,
 }

@@ -135,6 +135,10 @@ impl Report {
         table.column_iter_mut().for_each(|column| {
             column.set_padding((1, 0));
         });
+        // A space before the border, too.
+        if let Some(last) = table.column_iter_mut().last() {
+            last.set_padding((1, 1));
+        }
         table
     }
 
@@ -149,13 +153,23 @@ impl Report {
                 .to_owned();
         }
         let calls = cached.kms_calls.sealing.saturating_add(cached.kms_calls.opening);
+        let refused = match cached.kms_calls.throttled {
+            0 => "no throttling".to_owned(),
+            calls => format!("{} refused", group(calls)),
+        };
+        let beside = match naive.lost {
+            0 => format!(
+                "made {} calls for {} orders",
+                group(naive.kms_calls.sealing.saturating_add(naive.kms_calls.opening)),
+                group(naive.orders)
+            ),
+            lost => format!("lost {} of {}", group(lost), group(naive.orders)),
+        };
         format!(
-            "Cache data keys: the keyring delivered all {} orders with {calls} KMS calls and no throttling, where one \
-             call per order lost {} of {}; keep the retry under it for the few calls that remain, and post records \
-             messages where a batch is opened as a whole.",
+            "Cache data keys: the keyring delivered all {} orders with {calls} KMS calls and {refused}, where one call per \
+             order {beside}; keep the retry under it for the few calls that remain, and post records messages where a batch \
+             is opened as a whole.",
             group(cached.orders),
-            group(naive.lost),
-            group(naive.orders),
         )
     }
 }

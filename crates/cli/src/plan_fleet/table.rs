@@ -30,7 +30,7 @@ fn table(plan: &Plan) -> String {
         "way",
         "GenerateDataKey/s",
         "Decrypt/s",
-        "free",
+        "of quota",
         "USD a month",
         "records a key",
         "seconds a key",
@@ -54,7 +54,7 @@ fn row(one: &Candidate) -> [Cell; 8] {
         Cell::new(one.way.as_str()),
         Cell::new(format!("{about}{}", rate(told.generate_data_key))),
         Cell::new(format!("{about}{}", rate(told.decrypt))),
-        Cell::new(format!("{:.0}%", one.headroom * 100.0)),
+        Cell::new(format!("{:.0}%", (1.0 - one.headroom) * 100.0)),
         Cell::new(format!("{:.2}", one.usd_per_month)),
         Cell::new(format!("{:.0}", told.messages_per_key)),
         Cell::new(format!("{:.0}", told.seconds_per_key)),
@@ -75,10 +75,7 @@ fn rate(per_second: f64) -> String {
 /// What a rate does not say.
 fn remarks(plan: &Plan, one: &Candidate) -> String {
     let (first, quota) = (one.prediction.first_second, plan.quota_per_second as f64);
-    let mut text = format!(
-        "Where all hosts start in the same second, they make {} calls in it",
-        rate(first)
-    );
+    let mut text = format!("Where all hosts start in the same second, they make {first:.0} calls in it");
     if first + plan.bounds.others_per_second > quota {
         let free = (quota - plan.bounds.others_per_second).max(1.0);
         text = format!(

@@ -78,7 +78,9 @@ fn section(page: &mut String, section: &Section) -> Result<(), NotDrawn> {
         match block {
             Block::Panels(shown) => panels(page, shown)?,
             Block::Table(shown) => table(page, shown),
-            Block::Facts(shown) => facts(page, shown),
+            Block::Facts(shown) => facts(page, shown, "facts"),
+            Block::Words(shown) => facts(page, shown, "words"),
+            Block::Code(shown) => code(page, shown),
         }
     }
     page.push_str("</section>\n");
@@ -190,11 +192,16 @@ fn table(page: &mut String, table: &Table) {
     page.push_str("</tbody>\n</table>\n");
 }
 
-fn facts(page: &mut String, facts: &[(String, String)]) {
-    page.push_str("<dl>\n");
+fn facts(page: &mut String, facts: &[(String, String)], kind: &str) {
+    let _strings_take_all = writeln!(page, "<dl class=\"{kind}\">");
     for (name, value) in facts {
         let (name, value) = (escape(name), escape(value));
         let _strings_take_all = writeln!(page, "<div><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div>");
     }
     page.push_str("</dl>\n");
+}
+
+fn code(page: &mut String, text: &str) {
+    let lines: Vec<_> = text.lines().map(escape).collect();
+    let _strings_take_all = writeln!(page, "<pre>{}</pre>", lines.join("\n"));
 }

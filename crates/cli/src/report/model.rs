@@ -37,6 +37,10 @@ pub(crate) enum Block {
     Table(Table),
     /// Names and what they are.
     Facts(Vec<(String, String)>),
+    /// Names and sentences about them, below each other.
+    Words(Vec<(String, String)>),
+    /// Text that keeps its lines, to copy.
+    Code(String),
 }
 
 /// Small pictures beside each other, or below each other where there is no room.

@@ -65,6 +65,10 @@ fn table(outcomes: &[Outcome], has_readers: bool) -> Table {
     table.column_iter_mut().for_each(|column| {
         column.set_padding((1, 0));
     });
+    // A space before the border, too.
+    if let Some(last) = table.column_iter_mut().last() {
+        last.set_padding((1, 1));
+    }
     table
 }
 

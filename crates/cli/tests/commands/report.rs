@@ -110,3 +110,119 @@ fn a_report_needs_a_file_of_its_own() {
         "there is nothing to replace"
     );
 }
+
+const HOUSE: &str = r#"
+name = "a <house>"
+teaches = "Three hosts & one quota."
+duration = "40s"
+step = "10s"
+fleet = { hosts = 3 }
+arrivals = { kind = "steady", posts_per_second = 2.0, messages_per_post = 2 }
+readers = { hosts = 2 }
+kms = { quota_per_second = 20 }
+faults = [{ kind = "errors", from = "10s", until = "20s", share = 0.5 }]
+neighbours = [{ calls_per_second = 5.0 }]
+restarts = [{ at = "30s" }]
+
+[[strategies]]
+name = "no <retry>"
+parts = [{ retry = { kind = "none" } }]
+
+[[strategies]]
+name = "caching"
+parts = [{ cache = {} }]
+"#;
+
+#[test]
+fn a_simulation_leaves_a_page_that_says_who_kept_up_with_the_figures_that_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, place) = (folder.path().join("house.toml"), folder.path().join("house.html"));
+    fs::write(&scenario, HOUSE).unwrap();
+    let output = datakey(&["simulate", scenario.to_str().unwrap(), "--json"], &place);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let page = fs::read_to_string(&place).unwrap();
+    let (cells, sealed) = (cells(&page), &told["outcomes"][1]["sealing"]);
+    assert_eq!(cells.len(), 28, "14 figures of each of two strategies: {cells:?}");
+    assert_eq!(cells[14], sealed["offered"].to_string());
+    assert_eq!(cells[15], sealed["done"].to_string());
+    assert_eq!(cells[20], told["outcomes"][1]["kms"]["throttled"].to_string());
+    for said in [
+        "<bdi>a &lt;house&gt;</bdi>",
+        "Three hosts &amp; one quota.",
+        "Did all that came: caching. Did not: no &lt;retry&gt;.",
+        "neighbours, answered",
+        "failed otherwise",
+        "KMSInternalException from 10s to 20s, for 50\u{a0}% of the calls",
+        "of all hosts at 30s, all at once",
+        "5 calls a second from 0s to 40s",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+}
+
+#[test]
+fn a_report_takes_one_scenario_and_nothing_is_played_for_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("two.html");
+    let output = datakey(&["simulate", "order-id", "rollout"], &place);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--report takes one scenario"), "{said}");
+    assert!(output.stdout.is_empty() && !place.exists());
+    let output = datakey(&["simulate", "--list"], &place);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn a_plan_leaves_a_page_with_its_verdict_its_code_and_what_was_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("plan.html");
+    let quota = [
+        "plan",
+        "--records-per-second",
+        "50",
+        "--quota",
+        "60",
+        "--readers",
+        "2",
+    ];
+    let output = datakey(&[&quota[..], &["--simulate", "--json"]].concat(), &place);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let page = fs::read_to_string(&place).unwrap();
+    let first = told["plan"]["why"].as_str().unwrap().lines().next().unwrap();
+    assert!(page.contains(&first.replace('"', "&quot;")), "{first}: {page}");
+    let code = told["snippet"].as_str().unwrap().lines().nth(3).unwrap();
+    assert!(
+        page.contains(code) && page.contains("What came, and what was done with it"),
+        "{code}"
+    );
+    assert_eq!(cells(&page).len(), 45, "nine figures of five ways");
+    let none = folder.path().join("none.html");
+    let output = datakey(
+        &[&quota[..3], &["--quota", "1", "--context-per-record"]].concat(),
+        &none,
+    );
+    assert!(output.status.success(), "{output:?}");
+    let page = fs::read_to_string(&none).unwrap();
+    assert!(
+        page.contains("class=\"verdict good\"") && page.contains("branch keys"),
+        "branch keys hold even there: {page}"
+    );
+}
+
+#[test]
+fn a_plan_without_a_rate_has_no_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (metrics, place) = (folder.path().join("metrics.txt"), folder.path().join("plan.html"));
+    fs::write(
+        &metrics,
+        "datakey_keyring_requests_total{half=\"sealing\",outcome=\"hit\"} 90\n",
+    )
+    .unwrap();
+    let output = datakey(&["plan", "--from-metrics", metrics.to_str().unwrap()], &place);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(!place.exists(), "{said}");
+}

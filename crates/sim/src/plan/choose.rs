@@ -176,13 +176,19 @@ fn judge(way: Way, part: Part, workload: &Workload, bounds: &Bounds) -> Result<C
     let headroom = 1.0 - (calls + bounds.others_per_second) / quota;
     let mut fails = Vec::new();
     if headroom < bounds.headroom {
-        fails.push(format!(
-            "its {} and the {} of others leave {:.0} percent of {quota} free, not {:.0}",
-            said(calls),
-            said(bounds.others_per_second),
-            headroom * 100.0,
-            bounds.headroom * 100.0,
-        ));
+        let both = match bounds.others_per_second {
+            none if none <= 0.0 => format!("its {}", said(calls)),
+            others => format!("its {} and the {} of others", said(calls), said(others)),
+        };
+        fails.push(if headroom < 0.0 {
+            format!("{both} are {:.1} times the quota of {quota}", 1.0 - headroom)
+        } else {
+            format!(
+                "{both} leave {:.0} percent of {quota} free, not {:.0}",
+                headroom * 100.0,
+                bounds.headroom * 100.0,
+            )
+        });
     }
     fails.extend(useless(way, workload, bounds));
     Ok(Candidate {
@@ -217,10 +223,10 @@ fn useless(way: Way, workload: &Workload, bounds: &Bounds) -> Option<String> {
 
 /// A rate in words.
 fn said(per_second: f64) -> String {
-    let digits = if per_second >= 10.0 || per_second == 0.0 {
-        0
-    } else {
-        2
+    let digits = match per_second {
+        rate if rate >= 10.0 || rate == 0.0 => 0,
+        rate if rate >= 0.1 => 2,
+        _ => 4,
     };
     format!("{per_second:.digits$} calls a second")
 }
@@ -232,13 +238,13 @@ fn why(candidates: &[Candidate], chosen: Option<usize>, bounds: &Bounds) -> Stri
         .collect();
     let said = match chosen.and_then(|place| candidates.get(place)) {
         Some(one) => format!(
-            "{} is the simplest that holds: {} leave {:.0} percent of {} free.",
+            "The way \"{}\" is the simplest that holds: {} leave {:.0} percent of {} free.",
             one.way.as_str(),
             said(one.prediction.calls_per_second()),
             one.headroom * 100.0,
             bounds.quota(),
         ),
-        None => format!("nothing holds. {}", gives(candidates, bounds)),
+        None => format!("Nothing holds. {}", gives(candidates, bounds)),
     };
     [vec![said], reasons].concat().join("\n")
 }

@@ -68,7 +68,12 @@ fn room(count: u64, default: usize) -> u64 {
         .saturating_mul(1_024)
 }
 
-/// One branch key: whoever needs more of them, as one for each tenant, counts them as encryption contexts do.
-pub(super) fn branch_keys(_: &Workload) -> BranchKeys {
-    BranchKeys::default()
+/// As many branch keys as there are, and room for all of them.
+pub(super) fn branch_keys(workload: &Workload) -> BranchKeys {
+    let default = BranchKeys::default();
+    BranchKeys {
+        count: workload.branch_keys,
+        keys: default.keys.max(workload.branch_keys.into()),
+        ..default
+    }
 }

@@ -89,14 +89,24 @@ fn settings(cache: Option<&Cache>) -> (&'static str, String, String) {
 fn under_branch_keys(keys: &BranchKeys, cache: Option<&Cache>) -> String {
     let (imports, sealing, opening) = settings(cache);
     let (open, close) = ("{", "}");
+    let choose = if keys.count == 1 {
+        "|_context| \"orders\".parse().ok()"
+    } else {
+        "|context| context.get(\"tenant\")?.parse().ok()"
+    };
+    let room = if keys.keys == BranchKeys::default().keys {
+        String::new()
+    } else {
+        format!(".with_max_keys({})", keys.keys)
+    };
     format!(
         "use std::time::Duration;\nuse datakey::{open}\n    Opener, Sealer, branch_keys::{open}BranchKeyLimits, BranchKeys, ReadingStore{close}, \
          {imports}provider::OpeningProvider,\n{close};\n\n\
          /// The store is a `DynamoDbStore`, and `kms` a `KmsProvider` with `opening_key`.\n\
          fn service(\n    store: impl ReadingStore + 'static,\n    kms: impl OpeningProvider + 'static,\n\
          ) -> Result<(Sealer, Opener), Box<dyn std::error::Error>> {open}\n    \
-         let keys = BranchKeys::builder(store, kms)\n        .choose(|_context| \"orders\".parse().ok())\n        \
-         .limits(BranchKeyLimits::default().with_ages({}, {}))\n        .build()?;\n    \
+         let keys = BranchKeys::builder(store, kms)\n        .choose({choose})\n        \
+         .limits(BranchKeyLimits::default().with_ages({}, {}){room})\n        .build()?;\n    \
          // Retries are beneath, around the table and KMS each.\n    \
          let sealer = Sealer::builder(keys.clone())\n        .without_retry()\n{sealing}        .build()?;\n    \
          let opener = Opener::builder(keys)\n        .without_retry()\n{opening}        .build()?;\n    \

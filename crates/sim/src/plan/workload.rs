@@ -26,6 +26,8 @@ pub struct Workload {
     pub hosts: u32,
     /// Encryption contexts, from 1 to 1,000,000, their skew, and whether each record has its own.
     pub contexts: Contexts,
+    /// Branch keys that the contexts share where data keys are wrapped locally, as one for each tenant, from 1 to 10,000. Default: 1.
+    pub branch_keys: u32,
     /// Hosts that open, from 0 to 100,000; each batch goes to one of them, drawn at random. Default: 0.
     pub readers: u32,
     /// The longest time after which a batch is opened; the time is drawn evenly from at once on. Default: at once.
@@ -40,6 +42,7 @@ impl Default for Workload {
             record_bytes: 300,
             hosts: 10,
             contexts: Contexts::default(),
+            branch_keys: 1,
             readers: 0,
             opened_within: Span::ZERO,
         }
@@ -65,6 +68,7 @@ impl Workload {
             ("record_bytes", self.record_bytes, 0, 1 << 40),
             ("hosts", self.hosts.into(), 1, 100_000),
             ("contexts", self.contexts.count.into(), 1, 1_000_000),
+            ("branch_keys", self.branch_keys.into(), 1, 10_000),
             ("readers", self.readers.into(), 0, 100_000),
         ];
         for (name, value, least, most) in whole {
