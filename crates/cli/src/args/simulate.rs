@@ -5,7 +5,15 @@ use clap::Args;
 #[cfg(not(feature = "report"))]
 const OF_A_PLAY: [&str; 6] = ["scenarios", "seed", "strategies", "hours", "hosts", "quota"];
 #[cfg(feature = "report")]
-const OF_A_PLAY: [&str; 7] = ["scenarios", "seed", "strategies", "hours", "hosts", "quota", "report"];
+const OF_A_PLAY: [&str; 7] = [
+    "scenarios",
+    "seed",
+    "strategies",
+    "hours",
+    "hosts",
+    "quota",
+    "report",
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {

@@ -16,9 +16,13 @@ use crate::{
 pub(super) fn of(plan: &Plan, simulation: Option<&Simulation>, measured: Option<&str>) -> Page {
     let mut sections = vec![calls(plan)];
     if let Some(simulation) = simulation {
-        sections.push(over_time::calls(simulation));
-        sections.extend(over_time::messages(simulation));
-        sections.push(over_time::keys(simulation));
+        let mut played = vec![over_time::calls(simulation)];
+        played.extend(over_time::messages(simulation));
+        played.push(over_time::keys(simulation));
+        for section in &mut played {
+            section.title = format!("Played: {}", section.title);
+        }
+        sections.extend(played);
     }
     sections.extend([side_by_side(plan), figures(plan), why(plan)]);
     sections.extend(code(plan));
@@ -82,7 +86,7 @@ fn calls(plan: &Plan) -> Section {
         )
     };
     Section {
-        title: "What KMS is asked, against its quota".to_owned(),
+        title: "What KMS would be asked, against its quota".to_owned(),
         lead: format!(
             "Predicted calls a second of the whole fleet once it runs. A full bar is the quota of {} calls a second; {} of it may be used, as {} is to stay free and others make {} calls a second. \
              What does not hold is orange.",
@@ -200,76 +204,72 @@ fn code(plan: &Plan) -> Option<Section> {
 }
 
 fn planned_for(plan: &Plan) -> Section {
-    let (workload, bounds) = (&plan.workload, &plan.bounds);
+    let facts = asked(plan).into_iter().chain(allowed(plan));
+    Section {
+        title: "What was planned for".to_owned(),
+        lead: String::new(),
+        blocks: vec![Block::Facts(
+            facts.map(|(name, value)| (name.to_owned(), value)).collect(),
+        )],
+    }
+}
+
+fn asked(plan: &Plan) -> Vec<(&'static str, String)> {
+    let workload = &plan.workload;
     let contexts = if workload.contexts.one_per_message {
         "one for each record".to_owned()
     } else {
-        format!(
-            "{}, with a skew of {}",
-            whole(workload.contexts.count.into()),
-            workload.contexts.skew
-        )
+        let (count, skew) = (whole(workload.contexts.count.into()), workload.contexts.skew);
+        format!("{count}, with a skew of {skew}")
     };
-    let facts = [
-        (
-            "Records",
-            format!(
-                "{} a second of {} bytes, {} at a time",
-                amount(workload.records_per_second),
-                whole(workload.record_bytes),
-                whole(workload.batch.into())
-            ),
+    let readers = match workload.readers {
+        0 => "none".to_owned(),
+        readers => format!(
+            "{}, which open within {}",
+            whole(readers.into()),
+            workload.opened_within
         ),
+    };
+    let records = format!(
+        "{} a second of {} bytes, {} at a time",
+        amount(workload.records_per_second),
+        whole(workload.record_bytes),
+        whole(workload.batch.into())
+    );
+    vec![
+        ("Records", records),
         ("Hosts", format!("{} that seal", whole(workload.hosts.into()))),
-        (
-            "Readers",
-            match workload.readers {
-                0 => "none".to_owned(),
-                readers => format!(
-                    "{}, which open within {}",
-                    whole(readers.into()),
-                    workload.opened_within
-                ),
-            },
-        ),
+        ("Readers", readers),
         ("Encryption contexts", contexts),
         ("Branch keys", whole(workload.branch_keys.into())),
+    ]
+}
+
+fn allowed(plan: &Plan) -> Vec<(&'static str, String)> {
+    let bounds = &plan.bounds;
+    let given = match bounds.quota_per_second {
+        None => format!(", as AWS gives in {}", bounds.region),
+        Some(_) => String::new(),
+    };
+    let exposure = format!(
+        "{} records, {} bytes",
+        whole(bounds.max_messages),
+        whole(bounds.max_bytes)
+    );
+    let oldest = bounds.max_age.map_or_else(
+        || "15 minutes, or an hour where that does not suffice".to_owned(),
+        |age| age.to_string(),
+    );
+    vec![
         (
             "Quota",
-            format!(
-                "{} calls a second{}",
-                whole(plan.quota_per_second),
-                match bounds.quota_per_second {
-                    None => format!(", as AWS gives in {}", bounds.region),
-                    Some(_) => String::new(),
-                }
-            ),
+            format!("{} calls a second{given}", whole(plan.quota_per_second)),
         ),
         (
             "Calls of others",
             format!("{} a second", amount(bounds.others_per_second)),
         ),
-        (
-            "Most under a data key",
-            format!(
-                "{} records, {} bytes",
-                whole(bounds.max_messages),
-                whole(bounds.max_bytes)
-            ),
-        ),
-        (
-            "Oldest data key",
-            bounds.max_age.map_or_else(
-                || "15 minutes, or an hour where that does not suffice".to_owned(),
-                |age| age.to_string(),
-            ),
-        ),
-    ];
-    Section {
-        title: "What was planned for".to_owned(),
-        lead: String::new(),
-        blocks: vec![Block::Facts(
-            facts.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-        )],
-    }
+        ("Most under a data key", exposure),
+        ("Oldest data key", oldest),
+    ]
 }

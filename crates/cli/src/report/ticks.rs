@@ -50,7 +50,13 @@ pub(crate) fn time(mark: f64, end: f64) -> String {
     if mark == 0.0 {
         return "0".to_owned();
     }
-    format!("{} {name}", numbers::amount(mark / unit))
+    let told = numbers::amount(mark / unit);
+    let told = if told.contains('.') {
+        told.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &told
+    };
+    format!("{told} {name}")
 }
 
 /// A mark of an axis of amounts, short.
@@ -85,6 +91,7 @@ mod tests {
     #[test]
     fn marks_of_time_have_one_unit() {
         assert_eq!([0.0, 5.0].map(|mark| time(mark, 22.0)), ["0", "5 s"]);
+        assert_eq!([30.0, 90.0].map(|mark| time(mark, 180.0)), ["0.5 min", "1.5 min"]);
         assert_eq!(time(21_600.0, 86_400.0), "6 h");
         assert_eq!(time(0.5, 0.9), "500 ms");
         assert_eq!([1_000.0, 2.5e6].map(short), ["1,000", "2.50M"]);

@@ -2,9 +2,9 @@
 pub(crate) mod over_time;
 mod side_by_side;
 
-use datakey_sim::{Arrivals, Outcome, Simulation};
+use datakey_sim::{Arrivals, Outcome, Scenario, Simulation};
 
-use crate::report::{Block, Report as Page, Section, Table, Tone, dollars, seconds, whole};
+use crate::report::{Block, Report as Page, Section, Table, Tone, dollars, seconds, share, whole};
 
 /// What a simulation came to.
 pub(super) fn of(simulation: &Simulation) -> Page {
@@ -150,25 +150,47 @@ fn figures_of(outcome: &Outcome) -> Vec<String> {
 }
 
 fn played(simulation: &Simulation) -> Section {
+    let facts = fleet(simulation).into_iter().chain(events(&simulation.scenario));
+    Section {
+        title: "What was played".to_owned(),
+        lead: "A fleet under virtual time, with the retries, the keyring and the branch keys of datakey themselves, against the emulator's quota. \
+               Each strategy has a KMS of its own and the same messages."
+            .to_owned(),
+        blocks: vec![Block::Facts(
+            facts.map(|(name, value)| (name.to_owned(), value)).collect(),
+        )],
+    }
+}
+
+/// The fleet, what comes to it, and its KMS.
+fn fleet(simulation: &Simulation) -> Vec<(&'static str, String)> {
     let scenario = &simulation.scenario;
-    let fleet = &scenario.fleet;
-    let mut facts = vec![
+    let Scenario { fleet, price, .. } = scenario;
+    let hosts = format!(
+        "{} that seal, each with {} requests for a key at once and room for {} that wait",
+        whole(fleet.hosts.into()),
+        whole(fleet.callers.into()),
+        whole(fleet.backlog.into())
+    );
+    let readers = match &scenario.readers {
+        Some(readers) => format!(
+            "{} hosts, which open {} to {} after it was sealed",
+            whole(readers.hosts.into()),
+            readers.delay_from,
+            readers.latest()
+        ),
+        None => "none".to_owned(),
+    };
+    vec![
         (
             "Virtual time",
             format!("{}, of which each step is {}", scenario.duration, scenario.step),
         ),
         ("Seed", scenario.seed.to_string()),
-        (
-            "Hosts",
-            format!(
-                "{} that seal, each with {} requests for a key at once and room for {} that wait",
-                whole(fleet.hosts.into()),
-                whole(fleet.callers.into()),
-                whole(fleet.backlog.into())
-            ),
-        ),
+        ("Hosts", hosts),
         ("Messages", messages(simulation)),
         ("Encryption contexts", contexts(simulation)),
+        ("Readers", readers),
         (
             "KMS",
             format!(
@@ -181,61 +203,40 @@ fn played(simulation: &Simulation) -> Section {
             "Price",
             format!(
                 "{} USD for 10,000 calls that are answered, {} USD a month for each of {} keys",
-                scenario.price.usd_per_10_000_calls,
-                scenario.price.usd_per_key_month,
-                whole(scenario.price.keys.into())
+                price.usd_per_10_000_calls,
+                price.usd_per_key_month,
+                whole(price.keys.into())
             ),
         ),
-    ];
-    if let Some(readers) = &scenario.readers {
-        let hosts = whole(readers.hosts.into());
-        facts.push((
-            "Readers",
-            format!(
-                "{hosts} hosts, which open {} to {} after it was sealed",
-                readers.delay_from,
-                readers.latest()
-            ),
-        ));
-    }
-    for neighbour in &scenario.neighbours {
+    ]
+}
+
+/// What others do, what goes wrong, and who is restarted.
+fn events(scenario: &Scenario) -> Vec<(&'static str, String)> {
+    let neighbours = scenario.neighbours.iter().map(|neighbour| {
         let until = neighbour.until.unwrap_or(scenario.duration);
-        facts.push((
+        let (rate, from) = (neighbour.calls_per_second, neighbour.from);
+        (
             "Neighbour",
-            format!(
-                "{} calls a second from {} to {until}",
-                neighbour.calls_per_second, neighbour.from
-            ),
-        ));
-    }
-    for fault in &scenario.faults {
-        facts.push((
-            "Fault",
-            format!(
-                "{} from {} to {}, for {} of the calls",
-                fault.kind.as_str(),
-                fault.from,
-                fault.until,
-                crate::report::share(fault.share, 1.0)
-            ),
-        ));
-    }
-    for restart in &scenario.restarts {
+            format!("{rate} calls a second from {from} to {until}"),
+        )
+    });
+    let faults = scenario.faults.iter().map(|fault| {
+        let (kind, part) = (fault.kind.as_str(), share(fault.share, 1.0));
+        let told = format!(
+            "{kind} from {} to {}, for {part} of the calls",
+            fault.from, fault.until
+        );
+        ("Fault", told)
+    });
+    let restarts = scenario.restarts.iter().map(|restart| {
         let over = match restart.over {
             none if none.is_zero() => "all at once".to_owned(),
             over => format!("one after the other within {over}"),
         };
-        facts.push(("Restart", format!("of all hosts at {}, {over}", restart.at)));
-    }
-    Section {
-        title: "What was played".to_owned(),
-        lead: "A fleet under virtual time, with the retries, the keyring and the branch keys of datakey themselves, against the emulator's quota. \
-               Each strategy has a KMS of its own and the same messages."
-            .to_owned(),
-        blocks: vec![Block::Facts(
-            facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        )],
-    }
+        ("Restart", format!("of all hosts at {}, {over}", restart.at))
+    });
+    neighbours.chain(faults).chain(restarts).collect()
 }
 
 fn messages(simulation: &Simulation) -> String {
