@@ -73,6 +73,8 @@ fn report(name: &str, strategies: usize, values: &[Option<f64>]) -> Report {
                     rows: vec![vec![name.to_owned(), name.to_owned()]; strategies],
                 }),
                 Block::Facts(vec![(name.to_owned(), name.to_owned())]),
+                Block::Words(vec![(name.to_owned(), name.to_owned())]),
+                Block::Code(format!("{name}\n{name}")),
             ],
         }],
     }
