@@ -53,6 +53,11 @@ fn with_variables(query: &str, quota: &str) -> String {
         .replace("$limit", "10000")
 }
 
+/// The same of counts, where it is of counts by the second.
+fn without_rates(query: &str) -> String {
+    query.replace("rate(", "(").replace("[1m]", "")
+}
+
 /// Asks every query, and compares with the ledger what it counts.
 pub fn check(prometheus: &Prometheus, ledger: &Value) -> Result<()> {
     let queries = of_dashboard()?;
@@ -78,6 +83,20 @@ pub fn check(prometheus: &Prometheus, ledger: &Value) -> Result<()> {
             title,
             counted,
         )?;
+    }
+    // What panels show by the second, as counts since the start.
+    for (title, counted) in [
+        ("Calls by outcome", "calls"),
+        ("Calls beside the quota", "calls"),
+        ("Failures by quota", "failed"),
+    ] {
+        let since_start = without_rates(&with_variables(&panel(title)?.text, COUNTED));
+        let counted = ledger
+            .get(counted)
+            .and_then(Value::as_f64)
+            .filter(|counted| *counted > 0.0);
+        let counted = counted.with_context(|| format!("the demo's ledger has nothing for {title:?}"))?;
+        until_equal(prometheus, &format!("sum({since_start})"), title, counted)?;
     }
     let out = with_variables(&panel("Regions out")?.text, ".*");
     until_equal(prometheus, &out, "Regions out", 1.0)?;

@@ -6,7 +6,7 @@ use std::{
 
 use datakey::{
     Aad, Both, EncryptionContext, Opener, OpenerBuilder, Publisher, Sealer, SealerBuilder,
-    fake_kms::{FakeKms, FakeKmsProvider, Fault, FaultRule, KmsErrorCode, Quota},
+    fake_kms::{FakeKms, FakeKmsProvider, Fault, FaultRule, KmsErrorCode, Ledger, Quota},
     keyring::SealingLimits,
     retry::{Backoff, Policy},
 };
@@ -48,6 +48,14 @@ pub struct Traffic {
 
 fn one_key(fake: &FakeKms) -> Result<FakeKmsProvider, Failed> {
     Ok(fake.provider(&fake.create_key()?))
+}
+
+/// Calls that were neither answered nor throttled.
+fn failed(ledger: &Ledger) -> u64 {
+    ledger
+        .calls()
+        .saturating_sub(ledger.successes())
+        .saturating_sub(ledger.throttled())
 }
 
 impl Traffic {
@@ -108,6 +116,7 @@ impl Traffic {
             "requests": self.requests.load(SeqCst),
             "calls": small.calls() + cached.calls(),
             "throttled": small.throttled() + cached.throttled(),
+            "failed": failed(&small) + failed(&cached),
             // A request without a cache is a call, whatever its retries: none is avoided.
             "avoided": self.requests.load(SeqCst).saturating_sub(uncached.sum::<u64>() + cached.calls()),
         })
