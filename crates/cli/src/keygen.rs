@@ -1,7 +1,7 @@
 //! `datakey keygen`: a key file for use without a KMS.
-use std::path::Path;
+use std::{fs, path::Path};
 
-use datakey::local::{KeyFile, LocalKeys};
+use datakey::local::{KeyFile, KeyFileError, LocalKeys};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -20,11 +20,11 @@ pub(crate) fn run(args: &KeygenArgs, json: bool) -> Result<(), Failure> {
     if output::is_stdout(&args.output) {
         return to_stdout(&keys, json);
     }
-    let file = KeyFile::create(&args.output, keys)?;
-    let key_id = file.keys().active_key_id();
-    let mut values = told(file.keys());
-    text::path_in(&mut values, "key_file", file.path());
-    let path = text::path(file.path());
+    to_file(&keys, &args.output)?;
+    let key_id = keys.active_key_id();
+    let mut values = told(&keys);
+    text::path_in(&mut values, "key_file", &args.output);
+    let path = text::path(&args.output);
     let told = format!("{path}: key {key_id}; keep it secret and keep a copy");
     print::done(json, &values.into(), &told)
 }
@@ -35,6 +35,26 @@ fn told(keys: &LocalKeys) -> Map<String, Value> {
     values.insert("key_id".to_owned(), keys.active_key_id().into());
     values.insert("keys".to_owned(), names.into());
     values
+}
+
+/// Writes it without a name until it is whole, where the system has such files: nothing is left of a command that is killed. A name that
+/// is taken, by a dangling link too, stays as it is.
+fn to_file(keys: &LocalKeys, place: &Path) -> Result<(), Failure> {
+    let is_taken = |path: &Path| KeyFileError::Exists {
+        path: path.to_owned(),
+    };
+    if fs::symlink_metadata(place).is_ok() {
+        return Err(is_taken(place).into());
+    }
+    let write = || {
+        let mut output = Output::start(place, How::plain(false))?;
+        KeyFile::write_to(keys, &mut output).map_err(|error| Failure::write(place, error))?;
+        output.commit(place)
+    };
+    write().map_err(|failure| match failure {
+        Failure::OutputExists { path } => is_taken(&path).into(),
+        other => other,
+    })
 }
 
 /// Writes the text of the key file; what was made is told beside it.

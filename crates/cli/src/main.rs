@@ -89,27 +89,41 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             .build()
             .map_err(|source| Failure::other("the runtime cannot be started", source))
     };
+    // Whoever writes a file has what it began removed when a signal ends it.
+    let cleaning = || {
+        let runtime = runtime()?;
+        interrupt::clean_up_on_signal(runtime.handle());
+        Ok::<Runtime, Failure>(runtime)
+    };
     match &cli.command {
-        Command::Demo(args) => runtime()?.block_on(demo::run(args, cli.json)),
+        Command::Demo(args) => cleaning()?.block_on(demo::run(args, cli.json)),
         Command::FakeKms(args) => runtime()?.block_on(fake_kms::run(args, cli.json)),
-        Command::Simulate(args) => simulate::run(args, cli.json),
-        Command::Keygen(args) => keygen::run(args, cli.json),
+        Command::Simulate(args) => {
+            let _cleans = cleaning()?;
+            simulate::run(args, cli.json)
+        }
+        Command::Keygen(args) => {
+            let _cleans = cleaning()?;
+            keygen::run(args, cli.json)
+        }
         #[cfg(feature = "dynamodb")]
         Command::BranchKey { command } => runtime()?.block_on(branch_key::run(command, cli.json)),
         Command::Inspect(args) => inspect::run(args, cli.json),
-        Command::Plan(args) => plan_fleet::run(args, cli.json),
+        Command::Plan(args) => {
+            let _cleans = cleaning()?;
+            plan_fleet::run(args, cli.json)
+        }
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
         command => {
             let settings = Settings::read(cli.config.as_ref())?;
-            with_keys(command, &runtime()?, settings, cli.json)
+            with_keys(command, &cleaning()?, settings, cli.json)
         }
     }
 }
 
 /// The commands that use keys.
 fn with_keys(command: &Command, runtime: &Runtime, settings: Settings, json: bool) -> Result<(), Failure> {
-    interrupt::clean_up_on_signal(runtime.handle());
     let session = Session::new(runtime.handle().clone(), settings, json);
     match command {
         Command::Seal(args) if args.lines => records::seal_lines(args, &session),

@@ -24,6 +24,29 @@ fn a_key_file_is_its_owners_only_and_never_overwritten() {
     assert!(message.contains("never overwritten"), "{message}");
     assert_eq!(shell.read("key"), text);
     assert_eq!(shell.names(), ["key"]);
+    std::os::unix::fs::symlink("nowhere", shell.path("dangling")).unwrap();
+    shell.run(["keygen", "dangling"]).ends(8);
+    assert_eq!(
+        shell.names(),
+        ["dangling", "key"],
+        "nothing is made behind a link"
+    );
+}
+
+#[test]
+fn a_key_file_that_cannot_be_written_whole_leaves_nothing() {
+    for named in ["0", "1"] {
+        let shell = Shell::new();
+        let script = format!("ulimit -f 0; DATAKEY_NAMED_DRAFTS={named} exec \"$0\" keygen key");
+        let program = env!("CARGO_BIN_EXE_datakey");
+        let status = std::process::Command::new("bash")
+            .args(["-c", &script, program])
+            .current_dir(shell.path("."))
+            .status()
+            .unwrap();
+        assert!(!status.success());
+        assert_eq!(shell.names(), [""; 0], "named drafts: {named}");
+    }
 }
 
 #[test]
