@@ -44,6 +44,18 @@ use crate::{
 /// # Ok(()) }
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
 /// ```
+///
+/// # What its role needs
+///
+/// With AWS: `kms:GenerateDataKeyWithoutPlaintext`, `kms:ReEncryptFrom` and `kms:ReEncryptTo` on the KMS key; `dynamodb:GetItem`,
+/// `dynamodb:PutItem` and `dynamodb:Query` on the table. It needs no `kms:Decrypt`, and should not have it: with it, whoever takes over
+/// the tool could open what is sealed.
+///
+/// # Failure and repetition
+///
+/// Retries are made here, under the [policies](Self::retry) of KMS and of the store. What is reported is final for those, so a caller
+/// that tries again does so minutes later, not in a loop. Each write is conditional on what was read, so that two callers who rotate at
+/// once do not lose one another's version, and a write whose answer was lost is found when it is looked for.
 pub struct BranchKeyAdmin<S, K> {
     store: RetryingStore<S>,
     kms: Retry<K>,
@@ -77,6 +89,23 @@ where
     }
 
     /// Sets how KMS calls and those of the store are tried again.
+    ///
+    /// By default each has [`Policy::default`]: up to 60 seconds for a call, retries included. An interactive tool would rather say at once
+    /// that it is throttled:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_branch_keys::{BranchKeyAdmin, MemoryStore};
+    /// use datakey_retry::Policy;
+    /// # use datakey_local::LocalKeys;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// # let key = kms.active_key_id().to_owned();
+    /// let soon = Policy::default().with_deadline(Duration::from_secs(5));
+    /// let admin = BranchKeyAdmin::new(MemoryStore::new("branch-keys"), kms, &key).retry(soon.clone(), soon);
+    /// assert!(format!("{admin:?}").contains("local:orders")); // shows the KMS key, and no secret
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn retry(self, kms: Policy, store: Policy) -> Self
     where
@@ -100,6 +129,28 @@ where
     ///
     /// With an id of one's own it may be called again, by whomever, and at once: one call makes it, and the others are answered
     /// [`Created::Already`], if they asked for the same.
+    ///
+    /// Nothing is there before the write, and all three items after it: the version, the active item and the beacon key are one
+    /// transaction. A call that is dropped, or fails without an answer, is made again with the same [`NewBranchKey`]; it finds what the
+    /// first one wrote and reports it. Without an id of one's own it cannot: the second call draws another id, and the first branch key
+    /// stays in the table unused.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{AdminError, BranchKeyAdmin, Created, MemoryStore, NewBranchKey};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// # let key = kms.active_key_id().to_owned();
+    /// let admin = BranchKeyAdmin::new(MemoryStore::new("branch-keys"), kms, &key);
+    /// let new = NewBranchKey::with_id("tenant-acme".parse()?).context([("tenant", "acme")]);
+    /// assert!(matches!(admin.create(&new).await?, Created::Made(_)));
+    /// assert!(matches!(admin.create(&new).await?, Created::Already(_))); // a deployment that runs twice
+    ///
+    /// let other = NewBranchKey::with_id("tenant-acme".parse()?).context([("tenant", "umbrella")]);
+    /// assert!(matches!(admin.create(&other).await, Err(AdminError::Exists { .. })));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`AdminError::Exists`] when there is one of this id with another custom context or under another KMS key;
@@ -158,6 +209,9 @@ where
     /// Hosts notice when they look for the branch key anew, at its soft age. When two rotate at once, one of them makes a version
     /// and the other is answered [`Rotated::ByAnother`].
     ///
+    /// Rotating does not wrap any data key anew and makes no message unreadable. It bounds how much is sealed under one branch key, and how
+    /// much whoever learns that key can read; it does not take back what they can read already.
+    ///
     /// # Errors
     /// [`AdminError::Missing`] when there is no such branch key; [`AdminError::OtherKmsKey`] when it is under another KMS key than
     /// this was built with; [`AdminError::Provider`], of the class not authentic when the table was tampered with.
@@ -167,6 +221,25 @@ where
 
     /// As [`rotate`](Self::rotate), if this is the active version still; otherwise [`Rotated::ByAnother`]. For a job that may run
     /// twice.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeyAdmin, MemoryStore, NewBranchKey, Rotated};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// # let key = kms.active_key_id().to_owned();
+    /// let admin = BranchKeyAdmin::new(MemoryStore::new("branch-keys"), kms, &key);
+    /// let first = admin.create(&NewBranchKey::new()).await?.into_description();
+    ///
+    /// // The monthly job looks first, and was started on two hosts.
+    /// let made = admin.rotate_from(&first.id, first.version).await?;
+    /// let late = admin.rotate_from(&first.id, first.version).await?;
+    /// assert!(matches!(made, Rotated::Made(_)));
+    /// assert!(matches!(late, Rotated::ByAnother(_)));
+    /// assert_eq!(late.description(), made.description()); // one new version, not two
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`rotate`](Self::rotate).
@@ -255,6 +328,30 @@ where
 
     /// Describes all versions, the oldest first, as the store has them.
     ///
+    /// They are in the order of their creation times, which are those of the hosts that made them: for people to read. Which version
+    /// seals is for [`active`](Self::active) to say, not for the last of the list.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use datakey_branch_keys::{BranchKeyAdmin, MemoryStore, NewBranchKey};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// # let key = kms.active_key_id().to_owned();
+    /// let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    /// let admin = BranchKeyAdmin::new(MemoryStore::new("branch-keys"), kms, &key).clock(move || start);
+    /// let id = admin.create(&NewBranchKey::new()).await?.into_description().id;
+    /// let admin = admin.clock(move || start + Duration::from_secs(30 * 86_400));
+    /// let rotated = admin.rotate(&id).await?.into_description();
+    ///
+    /// let versions = admin.versions(&id).await?;
+    /// let times: Vec<&str> = versions.iter().map(|version| &*version.create_time).collect();
+    /// assert_eq!(times, ["2026-01-01T00:00:00.000000Z", "2026-01-31T00:00:00.000000Z"]);
+    /// assert_eq!(admin.active(&id).await?, rotated);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`AdminError::Missing`] when there is none, [`AdminError::Provider`].
     pub async fn versions(&self, id: &BranchKeyId) -> Result<Vec<Description>, AdminError> {
@@ -272,6 +369,35 @@ where
     }
 
     /// Has KMS say that an item is what it wrapped: that nothing of it was changed in the table.
+    ///
+    /// Describing reads the table alone, and believes it. Whoever is to act on a description, and anybody who restored a table, asks KMS
+    /// as well:
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeyAdmin, Item, ItemKind, MemoryStore, NewBranchKey};
+    /// use datakey_provider::ErrorClass;
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// # let key = kms.active_key_id().to_owned();
+    /// let store = MemoryStore::new("branch-keys");
+    /// let admin = BranchKeyAdmin::new(store.clone(), kms, &key);
+    /// let id = admin.create(&NewBranchKey::new()).await?.into_description().id;
+    /// admin.verify(&id, ItemKind::Active).await?;
+    ///
+    /// // Somebody who may write to the table has the key look younger than it is.
+    /// let item = store.dump().into_iter().find(|item| item.kind() == ItemKind::Active).expect("there is one");
+    /// let texts = item.texts().map(|(name, text)| {
+    ///     let text = if name == "create-time" { "2099-01-01T00:00:00.000000Z" } else { text };
+    ///     (name.into(), text.into())
+    /// });
+    /// store.restore(Item::new(texts.collect::<Vec<_>>(), item.enc())?);
+    /// assert_eq!(&*admin.active(&id).await?.create_time, "2099-01-01T00:00:00.000000Z"); // believed
+    /// let tampered = admin.verify(&id, ItemKind::Active).await.unwrap_err();
+    /// assert_eq!(tampered.class(), Some(ErrorClass::NotAuthentic));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`AdminError::Missing`]; [`AdminError::Provider`], of the class not authentic when it was changed.

@@ -5,6 +5,33 @@ use thiserror::Error;
 use crate::{BranchKeyId, ItemError};
 
 /// Why a branch key was not created, rotated or described. Nothing was written then, unless the store failed without an answer.
+///
+/// | variant | whose fault | what to do |
+/// |---|---|---|
+/// | [`Provider`](Self::Provider) | that of KMS, the store, or the way to them | look at its class: a denial is for whoever keeps the policies, a throttle passes |
+/// | [`Item`](Self::Item) | of whatever else writes to the table | look at the item; nothing of this crate wrote it |
+/// | [`Exists`](Self::Exists), [`IdNeedsContext`](Self::IdNeedsContext), [`Context`](Self::Context), [`EmptyValue`](Self::EmptyValue) | the caller's | ask for something else |
+/// | [`Missing`](Self::Missing), [`OtherKmsKey`](Self::OtherKmsKey) | the configuration's | correct id, table or KMS key |
+/// | [`Incomplete`](Self::Incomplete) | of whoever removed items | restore the table from a backup |
+/// | [`Conflict`](Self::Conflict), [`Randomness`](Self::Randomness) | nobody's | call again |
+///
+/// ```
+/// use datakey_branch_keys::{AdminError, BranchKeyAdmin, MemoryStore};
+/// # use datakey_local::LocalKeys;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let kms = LocalKeys::generate("orders")?;
+/// # let key = kms.active_key_id().to_owned();
+/// let admin = BranchKeyAdmin::new(MemoryStore::new("branch-keys"), kms, &key);
+/// let error = admin.rotate(&"tenant-acme".parse()?).await.unwrap_err();
+/// assert!(matches!(error, AdminError::Missing { .. }));
+/// assert!(!error.is_retryable()); // an alert, and not another attempt
+/// assert_eq!(
+///     error.to_string(),
+///     "there is no branch key tenant-acme in the table; create it, or correct id and table",
+/// );
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum AdminError {

@@ -11,6 +11,24 @@ use crate::{OpeningBranchKeys, SealingBranchKeys};
 /// Branch keys for a process that seals and opens: a `KeyProvider`. Cheap to clone; clones share what is kept.
 ///
 /// [`SealingBranchKeys`] and [`OpeningBranchKeys`] are its halves.
+///
+/// It goes where any provider goes: under a keyring of data keys, beside others in a [`Several`](datakey_provider::Several), into a
+/// `Sealer`. Two things are different from a provider that calls a service each time. It has its retries, so that a
+/// [`Retry`](datakey_retry::Retry) around it would multiply attempts; one that is there all the same sees its [scope](Scope::BENEATH), and
+/// leaves calls alone. And a data key is cheap: a caller who wants one for each message needs no cache above.
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeys, MemoryStore};
+/// use datakey_provider::{Scope, SealingProvider as _};
+/// # use datakey_local::LocalKeys;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let kms = LocalKeys::generate("orders")?;
+/// let keys = BranchKeys::builder(MemoryStore::new("branch-keys"), kms).branch_key("orders".parse()?).build()?;
+/// let mut scopes = vec![];
+/// keys.sealing_scopes(&mut |scope| scopes.push(scope));
+/// assert_eq!(scopes, [Scope::BENEATH]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct BranchKeys {
     sealing: SealingBranchKeys,
@@ -35,6 +53,20 @@ impl BranchKeys {
     }
 
     /// Drops all branch keys for good, and stops all loads. Concerns all clones.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeys, MemoryStore};
+    /// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, SealingProvider as _};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// let keys = BranchKeys::builder(MemoryStore::new("branch-keys"), kms).branch_key("orders".parse()?).build()?;
+    /// keys.shutdown();
+    /// let late = keys.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await.unwrap_err();
+    /// assert_eq!(late.class(), ErrorClass::ShutDown);
+    /// # Ok(()) }
+    /// ```
     pub fn shutdown(&self) {
         self.sealing.shutdown();
         self.opening.shutdown();

@@ -19,6 +19,18 @@ use crate::{
 };
 
 /// Why branch keys cannot be used with these settings.
+///
+/// Both are settled when a service starts, and neither passes by itself: a service that meets one should not come up.
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeys, BuildError, MemoryStore};
+/// # use datakey_local::LocalKeys;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let kms = LocalKeys::generate("orders")?;
+/// let unsaid = BranchKeys::builder(MemoryStore::new("branch-keys"), kms).build();
+/// assert!(matches!(unsaid, Err(BuildError::NoBranchKey)));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -40,6 +52,9 @@ type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// | ages and numbers | [`BranchKeyLimits`] | [`limits`](Self::limits) |
 /// | retries of KMS calls | [`Policy::default`] | [`retry`](Self::retry), [`without_retry`](Self::without_retry) |
 /// | retries of reads of the store | [`Policy::default`] | [`store_retry`](Self::store_retry), [`without_retry`](Self::without_retry) |
+///
+/// Nothing is read and no call is made by building; the first request loads. Where that is to be known at once,
+/// [warm](SealingBranchKeys::warm) what is built before the service takes requests.
 pub struct BranchKeysBuilder<S, K> {
     store: S,
     kms: K,
@@ -83,6 +98,25 @@ where
     K: OpeningProvider + 'static,
 {
     /// Has one branch key used for all encryption contexts.
+    ///
+    /// For a service with one kind of data. A reader built so opens what is under this branch key and nothing else: a wrapped key that
+    /// names another has no [rank](datakey_provider::OpeningProvider::rank) here, and is refused before the table is read.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeys, MemoryStore};
+    /// use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider as _, WrappedKey};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// let keys = BranchKeys::builder(MemoryStore::new("branch-keys"), kms).branch_key("orders".parse()?).build()?;
+    /// let foreign = WrappedKey::new("branch-key:payroll", vec![0; 92])?;
+    /// assert_eq!(keys.rank(&foreign), None);
+    /// let refused = keys.decrypt(&EncryptionContext::empty(), &foreign).await.unwrap_err();
+    /// assert_eq!(refused.class(), ErrorClass::InvalidRequest);
+    /// assert!(!refused.was_sent()); // no read of the table, no call of KMS
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn branch_key(mut self, id: BranchKeyId) -> Self {
         self.choice = Some(Choice::Fixed(id));
@@ -113,6 +147,18 @@ where
     }
 
     /// Sets how long and how many branch keys are kept.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_branch_keys::{BranchKeyLimits, BranchKeys, BuildError, MemoryStore};
+    /// # use datakey_local::LocalKeys;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// let backwards = BranchKeyLimits::default().with_ages(Duration::from_secs(7200), Duration::from_secs(3600));
+    /// let built = BranchKeys::builder(MemoryStore::new("branch-keys"), kms).branch_key("orders".parse()?).limits(backwards).build();
+    /// assert!(matches!(built, Err(BuildError::Limits(_)))); // the soft age is over the hard age
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn limits(mut self, limits: BranchKeyLimits) -> Self {
         self.limits = limits;
@@ -136,6 +182,40 @@ where
     }
 
     /// Tries nothing again: for a store and a KMS provider that have their retries already.
+    ///
+    /// A failure of the store or of KMS is then the caller's at once, and the branch key that is kept goes on serving within its hard age.
+    ///
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+    /// use datakey_branch_keys::{BranchKeyId, BranchKeys, Item, ItemKind, ReadingStore};
+    /// use datakey_provider::*;
+    /// # use datakey_local::LocalKeys;
+    ///
+    /// /// Throttles each read, and counts them.
+    /// struct Throttles(Arc<AtomicU32>);
+    ///
+    /// #[async_trait]
+    /// impl ReadingStore for Throttles {
+    ///     async fn get(&self, _: &BranchKeyId, _: ItemKind) -> Result<Option<Item>, ProviderError> {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///         Err(ProviderError::new(ErrorClass::Throttled, Operation::GetItem))
+    ///     }
+    ///
+    ///     fn logical_name(&self) -> &str {
+    ///         "branch-keys"
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// let reads = Arc::new(AtomicU32::new(0));
+    /// let keys = BranchKeys::builder(Throttles(reads.clone()), kms).branch_key("orders".parse()?).without_retry().build()?;
+    /// let refused = keys.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await.unwrap_err();
+    /// assert_eq!(refused.class(), ErrorClass::Throttled);
+    /// assert_eq!(reads.load(Ordering::Relaxed), 1);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn without_retry(mut self) -> Self {
         self.policies = None;
@@ -158,6 +238,9 @@ where
 
     /// Sets the wall clock by which it is found out that the process slept, as for
     /// [keyrings](datakey_keyring::SealingKeyringBuilder::wall_clock).
+    ///
+    /// Sealing and opening ask tokio's clock for ages. That clock stands still while a machine is suspended, and this one does not; what it
+    /// gains is added to the ages of branch keys. Set back, it changes nothing.
     #[must_use]
     pub fn wall_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.wall_clock = Some(Arc::new(clock));
@@ -187,6 +270,25 @@ where
     /// Builds both halves. What one of them loads opens in the other too, and what one learns of a KMS key that may not be used any
     /// more, both know.
     ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeyAdmin, BranchKeys, MemoryStore, NewBranchKey};
+    /// use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider as _, SealingProvider as _};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (kms, store) = (LocalKeys::generate("orders")?, MemoryStore::new("branch-keys"));
+    /// # let admin = BranchKeyAdmin::new(store.clone(), kms.clone(), kms.active_key_id());
+    /// # let id = admin.create(&NewBranchKey::new()).await?.into_description().id;
+    /// let keys = BranchKeys::builder(store, kms).branch_key(id).build()?;
+    /// let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// let made = keys.generate_data_key(&context, DataKeyLength::Bytes32).await?;
+    /// keys.decrypt(&context, made.wrapped_keys().first()).await?;
+    /// // What sealing loaded opens too: the table was read once, and KMS called once.
+    /// assert_eq!(keys.sealing().stats().calls_made, 1);
+    /// assert_eq!(keys.opening().stats().calls_made, 0);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`BuildError`].
     pub fn build(self) -> Result<BranchKeys, BuildError> {
@@ -208,6 +310,31 @@ where
     }
 
     /// Builds the half that opens.
+    ///
+    /// The role of a reader is `dynamodb:GetItem` and `kms:Decrypt`, as that of a writer is: what keeps a reader from sealing is that its
+    /// program has nothing to seal with.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeyAdmin, BranchKeys, MemoryStore, NewBranchKey};
+    /// use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider as _, SealingProvider as _};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (kms, store) = (LocalKeys::generate("orders")?, MemoryStore::new("branch-keys"));
+    /// # let admin = BranchKeyAdmin::new(store.clone(), kms.clone(), kms.active_key_id());
+    /// # let id = admin.create(&NewBranchKey::new()).await?.into_description().id;
+    /// let shop = BranchKeys::builder(store.clone(), kms.clone()).branch_key(id.clone()).build_sealing()?;
+    /// let accounting = BranchKeys::builder(store, kms).branch_key(id).build_opening()?;
+    ///
+    /// let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// for _order in 0..100 {
+    ///     let made = shop.generate_data_key(&context, DataKeyLength::Bytes32).await?;
+    ///     accounting.decrypt(&context, made.wrapped_keys().first()).await?;
+    /// }
+    /// // A hundred data keys, and one Decrypt in each process.
+    /// assert_eq!((shop.stats().calls_made, accounting.stats().calls_made), (1, 1));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`BuildError`].

@@ -20,6 +20,27 @@ pub(crate) enum Choice {
 }
 
 /// No branch key is for this encryption context: the source of a [`ProviderError`].
+///
+/// The request is refused before anything is read. Most often an encryption context lacks the pair that the function looks for, which no
+/// retry mends:
+///
+/// ```
+/// use std::error::Error as _;
+/// use datakey_branch_keys::{BranchKeys, MemoryStore, NoBranchKey};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, SealingProvider as _};
+/// # use datakey_local::LocalKeys;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let kms = LocalKeys::generate("orders")?;
+/// let keys = BranchKeys::builder(MemoryStore::new("branch-keys"), kms)
+///     .choose(|context| format!("tenant-{}", context.get("tenant")?).parse().ok())
+///     .build()?;
+/// let nameless = EncryptionContext::new([("purpose", "orders")])?;
+/// let refused = keys.generate_data_key(&nameless, DataKeyLength::Bytes32).await.unwrap_err();
+/// assert_eq!(refused.class(), ErrorClass::InvalidRequest);
+/// assert!(refused.source().is_some_and(|source| source.is::<NoBranchKey>()));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("no branch key is for this encryption context, as the function says that chooses")]
 pub struct NoBranchKey;

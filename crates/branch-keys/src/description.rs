@@ -13,6 +13,16 @@ use crate::{AdminError, BranchKeyId, BranchKeyVersion, Item, ItemError, ItemKind
 /// # let _ = (for_a_tenant, nameless);
 /// # Ok::<(), datakey_branch_keys::BranchKeyIdError>(())
 /// ```
+///
+/// # Which id
+///
+/// A name of one's own (`tenant-acme`) is found by a function of the encryption context, and creating it may be repeated. It stands in each
+/// message, in the clear. A random id says nothing to whoever reads messages, and has to be written down somewhere.
+///
+/// # The custom context
+///
+/// It is what makes one name in one table differ from the same name elsewhere, and what a KMS key policy can grant by. All versions of a
+/// branch key have the same; it is given once and cannot be changed.
 #[derive(Debug, Clone, Default)]
 pub struct NewBranchKey {
     id: Option<BranchKeyId>,
@@ -30,6 +40,19 @@ impl NewBranchKey {
     }
 
     /// With an id of one's own, which needs a custom context too.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{AdminError, BranchKeyAdmin, MemoryStore, NewBranchKey};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kms = LocalKeys::generate("orders")?;
+    /// # let key = kms.active_key_id().to_owned();
+    /// let admin = BranchKeyAdmin::new(MemoryStore::new("branch-keys"), kms, &key);
+    /// let bare = NewBranchKey::with_id("tenant-acme".parse()?);
+    /// assert!(matches!(admin.create(&bare).await, Err(AdminError::IdNeedsContext)));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_id(id: BranchKeyId) -> Self {
         Self {
@@ -108,6 +131,9 @@ impl Description {
 }
 
 /// What creating came to.
+///
+/// Both are successes. Whoever only needs the branch key takes [`description`](Self::description); a log that is to say what a
+/// deployment changed tells them apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It was made by this call.
@@ -135,6 +161,8 @@ impl Created {
 }
 
 /// What rotating came to.
+///
+/// A scheduled job takes both for done: the branch key has a version that is newer than the one that the job saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotated {
     /// This version was made by this call, and sealed from then on; another may have followed it since.

@@ -38,6 +38,14 @@ struct Inner {
 }
 
 /// Why a text is not a branch key id.
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeyId, BranchKeyIdError, MAX_BRANCH_KEY_ID_LEN};
+///
+/// let long = "x".repeat(MAX_BRANCH_KEY_ID_LEN + 1);
+/// assert_eq!(BranchKeyId::new(&long), Err(BranchKeyIdError::TooLong(2049)));
+/// assert_eq!(BranchKeyId::new("two\nlines"), Err(BranchKeyIdError::Character)); // ids stand in logs
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BranchKeyIdError {
@@ -181,6 +189,15 @@ impl fmt::Debug for BranchKeyId {
 pub struct BranchKeyVersion(Uuid);
 
 /// A text is not the name of a version.
+///
+/// A UUID in capitals is none either: in the table there is one spelling of each, and another would find nothing.
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeyVersion, NotAVersion};
+///
+/// let capitals = "0B4D5A6E-8F0E-4A54-9D8E-0B1F2C3D4E5F".parse::<BranchKeyVersion>();
+/// assert_eq!(capitals, Err(NotAVersion));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a version is a UUID in lower case, with dashes")]
 pub struct NotAVersion;

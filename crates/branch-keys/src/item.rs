@@ -23,6 +23,17 @@ const BEACON: &str = "beacon:ACTIVE";
 const HIERARCHY_VERSION_1: &str = "1";
 
 /// Which of the items of a branch key: the sort key of the table.
+///
+/// Its text is the sort key, as an operator sees it in the table's console:
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeyVersion, ItemKind};
+///
+/// let version: BranchKeyVersion = "0b4d5a6e-8f0e-4a54-9d8e-0b1f2c3d4e5f".parse()?;
+/// assert_eq!(ItemKind::Active.to_string(), "branch:ACTIVE");
+/// assert_eq!(ItemKind::Version(version).to_string(), "branch:version:0b4d5a6e-8f0e-4a54-9d8e-0b1f2c3d4e5f");
+/// # Ok::<(), datakey_branch_keys::NotAVersion>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ItemKind {
@@ -70,6 +81,9 @@ impl ItemKind {
 /// KMS binds all of it but `enc`, and the logical name of the table, to the key; so nothing of it can be changed unnoticed.
 ///
 /// Source: "Branch Key Store" in the specification of the AWS Encryption SDK, 0.9.0.
+///
+/// Only whoever writes a [`Store`](crate::Store) of their own has to do with it: it is what goes in, and what comes out again. `Debug`
+/// shows the texts and the length of the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Item {
     id: BranchKeyId,
@@ -79,6 +93,17 @@ pub struct Item {
 }
 
 /// Why what a store has is not an item of a branch key.
+///
+/// Each names the attribute or text that is wrong, and none of them shows the wrapped key. They are defects of what is in the table,
+/// so nothing is tried again; an item of hierarchy version 2 is no defect, and asks for a release that reads it.
+///
+/// ```
+/// use datakey_branch_keys::{Item, ItemError};
+///
+/// let texts = [("branch-key-id", "orders"), ("type", "branch:ACTIVE"), ("hierarchy-version", "2")];
+/// let read = Item::new(texts.map(|(name, text)| (name.into(), text.into())), [0; 184]);
+/// assert_eq!(read, Err(ItemError::HierarchyVersion("2".into())));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ItemError {
@@ -269,6 +294,26 @@ impl Item {
     }
 
     /// The encryption context that KMS binds to the key, in a table of this logical name.
+    ///
+    /// These are the pairs that stand in CloudTrail for each `Decrypt` of a branch key, and that a key policy can ask for.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeyAdmin, ItemKind, MemoryStore, NewBranchKey};
+    /// # use datakey_local::LocalKeys;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (kms, store) = (LocalKeys::generate("orders")?, MemoryStore::new("branch-keys"));
+    /// # let admin = BranchKeyAdmin::new(store.clone(), kms.clone(), kms.active_key_id());
+    /// let new = NewBranchKey::with_id("tenant-acme".parse()?).context([("tenant", "acme")]);
+    /// admin.create(&new).await?;
+    /// let active = store.dump().into_iter().find(|item| item.kind() == ItemKind::Active).expect("just made");
+    /// let bound = active.context("branch-keys")?;
+    /// assert_eq!(bound.get("tablename"), Some("branch-keys"));
+    /// assert_eq!(bound.get("aws-crypto-ec:tenant"), Some("acme"));
+    /// assert_eq!(bound.get("kms-arn"), Some("local:orders"));
+    /// assert_eq!(bound.get("enc"), None); // the key itself is what they are bound to
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ItemError::Context`] where the attributes make none.

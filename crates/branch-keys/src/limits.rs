@@ -25,6 +25,16 @@ pub const DEFAULT_MAX_KEYS: usize = 1000;
 /// assert_eq!(limits.soft_age(), Duration::from_secs(900));
 /// assert_eq!(limits.max_keys(), 1000);
 /// ```
+///
+/// # How to choose them
+///
+/// The soft age is what a rotation, or a KMS key that was disabled, takes to be noticed. It is also what the table and KMS are asked by:
+/// hosts times branch keys, divided by it, is calls a second. The hard age is how long the fleet works without table or KMS; it is no risk
+/// to messages, only to the promise that a key which may no longer be used is not. Ages are counted from when the branch key was read, by a
+/// clock that goes on while the machine sleeps.
+///
+/// The number bounds memory: a branch key that is kept takes three kilobytes at the most. With more tenants than that in use at once, each
+/// request may be a load, and the statistics say `evicted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BranchKeyLimits {
     soft_age: Duration,

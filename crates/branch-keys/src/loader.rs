@@ -17,6 +17,32 @@ use crate::{
 };
 
 /// Why there is no branch key: the source of a [`ProviderError`].
+///
+/// | variant | class of the error | verdict |
+/// |---|---|---|
+/// | [`Missing`](Self::Missing), of the active item | unavailable key | on this branch key alone, and not on the KMS key |
+/// | [`Missing`](Self::Missing), of a version | not authentic: nothing but the message says that there was one | on the message |
+/// | [`ForeignKey`](Self::ForeignKey) | invalid request | on this branch key |
+/// | [`Length`](Self::Length) | not authentic | on this branch key |
+/// | [`Form`](Self::Form) | not authentic; invalid request where the key id is no branch key's either | on the message |
+/// | [`OtherBranchKey`](Self::OtherBranchKey) | invalid request, before anything is read | none |
+///
+/// ```
+/// use std::error::Error as _;
+/// use datakey_branch_keys::{BranchKeyFault, BranchKeys, ItemKind, MemoryStore};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, SealingProvider as _, Verdict};
+/// # use datakey_local::LocalKeys;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let kms = LocalKeys::generate("orders")?;
+/// let keys = BranchKeys::builder(MemoryStore::new("branch-keys"), kms).branch_key("orders".parse()?).build()?;
+/// let error = keys.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await.unwrap_err();
+/// assert_eq!(error.class(), ErrorClass::UnavailableKey);
+/// assert_eq!(error.verdict(), Some(Verdict::Message)); // other branch keys under the KMS key go on serving
+/// let fault = error.source().and_then(|source| source.downcast_ref::<BranchKeyFault>());
+/// assert!(matches!(fault, Some(BranchKeyFault::Missing { kind: ItemKind::Active, .. })));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BranchKeyFault {

@@ -23,6 +23,42 @@ const OPERATION: Operation = Operation::Decrypt;
 ///
 /// It is an [`OpeningProvider`]: the version that the wrapped key names is looked for, whether or not it is the active one, and only
 /// when it is not kept is the store read and KMS called. It cannot seal, and it cannot create or rotate branch keys.
+///
+/// # What it refuses, and when
+///
+/// In this order, and nothing is read before the last two:
+///
+/// 1. A key id that is no branch key's, or another one than the [fixed](crate::BranchKeysBuilder::branch_key) one: invalid request.
+/// 2. An encryption context for which [no branch key](crate::NoBranchKey) is, or another one than the message names: invalid request.
+/// 3. A blob that is not of the form of a branch key's: not authentic.
+/// 4. A version that the table does not have, or of which KMS says that it was changed: not authentic, and remembered for half a minute, so
+///    that a message that comes again and again costs no calls.
+/// 5. A data key that does not open under that version with this encryption context: not authentic. It costs no call where the version
+///    is kept.
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeyAdmin, BranchKeys, MemoryStore, NewBranchKey};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, SealingProvider as _, WrappedKey};
+/// # use datakey_local::LocalKeys;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (kms, store) = (LocalKeys::generate("orders")?, MemoryStore::new("branch-keys"));
+/// # let admin = BranchKeyAdmin::new(store.clone(), kms.clone(), kms.active_key_id());
+/// # let id = admin.create(&NewBranchKey::new()).await?.into_description().id;
+/// let keys = BranchKeys::builder(store, kms).branch_key(id).build()?;
+/// let context = EncryptionContext::new([("tenant", "acme")])?;
+/// let made = keys.generate_data_key(&context, DataKeyLength::Bytes32).await?;
+/// let wrapped = made.wrapped_keys().first();
+///
+/// let other = EncryptionContext::new([("tenant", "umbrella")])?;
+/// let refused = keys.decrypt(&other, wrapped).await.unwrap_err();
+/// assert_eq!(refused.class(), ErrorClass::NotAuthentic);
+/// let mut blob = wrapped.blob().to_vec();
+/// *blob.last_mut().expect("92 bytes") ^= 1;
+/// let altered = WrappedKey::new(wrapped.key_id(), blob)?;
+/// assert_eq!(keys.decrypt(&context, &altered).await.unwrap_err().class(), ErrorClass::NotAuthentic);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct OpeningBranchKeys {
     keyring: OpeningKeyring<Keyed>,

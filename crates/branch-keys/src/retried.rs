@@ -8,6 +8,21 @@ use crate::{BranchKeyId, Item, ItemKind, ReadingStore, Store, Written};
 ///
 /// The policy's budget, rate and breaker know the store by its [quota](ReadingStore::quota), so that what is throttled or down
 /// there is nothing to KMS, and the other way round.
+///
+/// [`BranchKeys`](crate::BranchKeys) and [`BranchKeyAdmin`](crate::BranchKeyAdmin) put it around the store that they are given. It is for
+/// those who read the store themselves, such as a job that compares tables.
+///
+/// ```
+/// use datakey_branch_keys::{ItemKind, MemoryStore, ReadingStore as _, RetryingStore};
+/// use datakey_retry::Policy;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = RetryingStore::new(MemoryStore::new("branch-keys"), Policy::default());
+/// assert_eq!(store.policy().quota(), Some("branch-keys")); // its own budget and rate, whoever else has the policy
+/// assert!(store.get(&"orders".parse()?, ItemKind::Active).await?.is_none()); // an answer, and not tried again
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RetryingStore<S> {
     inner: S,

@@ -14,6 +14,46 @@ use crate::{BranchKeyId, BranchKeyVersion, Item, ItemKind};
 /// # Contract
 /// - It answers what was written last before the call began, and nothing older: a strongly consistent read.
 /// - One call is one attempt; retrying is the layer above. Dropping the returned future is harmless.
+///
+/// # Implementing it
+///
+/// Any table will do that reads its own writes. An item is read by two texts, [`BranchKeyId::as_str`] and the text of [`ItemKind`], and is
+/// made again from texts and bytes by [`Item::new`], which checks it. Nothing of it is secret, and nothing that the store does to it
+/// stays unnoticed: KMS refuses an item of which anything was changed.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use datakey_branch_keys::{BranchKeyId, Item, ItemKind, ReadingStore};
+/// use datakey_provider::{ErrorClass, Operation, ProviderError, async_trait};
+///
+/// /// What a reader without a network was given when it was deployed.
+/// struct Snapshot(HashMap<(String, String), (Vec<(String, String)>, Vec<u8>)>);
+///
+/// #[async_trait]
+/// impl ReadingStore for Snapshot {
+///     async fn get(&self, id: &BranchKeyId, kind: ItemKind) -> Result<Option<Item>, ProviderError> {
+///         let Some((texts, enc)) = self.0.get(&(id.as_str().into(), kind.to_string())) else {
+///             return Ok(None);
+///         };
+///         let texts = texts.iter().map(|(name, text)| (name.as_str().into(), text.as_str().into()));
+///         Item::new(texts, enc.as_slice()).map(Some).map_err(|error| {
+///             let unusable = ProviderError::new(ErrorClass::InvalidRequest, Operation::GetItem);
+///             unusable.with_key_id(id.key_id()).with_source(error)
+///         })
+///     }
+///
+///     fn logical_name(&self) -> &str {
+///         "branch-keys" // that of the table it was taken from, whatever this one is called
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let empty = Snapshot(HashMap::new());
+/// assert!(empty.get(&"orders".parse()?, ItemKind::Active).await?.is_none());
+/// assert_eq!(empty.quota(), "branch-keys");
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait ReadingStore: Send + Sync {
     /// Reads an item; `None` where there is none.
@@ -34,6 +74,23 @@ pub trait ReadingStore: Send + Sync {
 }
 
 /// Whether something was written.
+///
+/// A conflict is an answer and no failure: nothing is tried again for it, and whoever reads it looks at what the store has.
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeyAdmin, MemoryStore, NewBranchKey, Store as _, Written};
+/// # use datakey_local::LocalKeys;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (kms, store) = (LocalKeys::generate("orders")?, MemoryStore::new("branch-keys"));
+/// # let admin = BranchKeyAdmin::new(store.clone(), kms.clone(), kms.active_key_id());
+/// admin.create(&NewBranchKey::new()).await?;
+/// let backup = store.dump();
+/// assert_eq!(store.put_if_absent(&backup).await?, Written::Conflict); // they are there
+/// let elsewhere = MemoryStore::new("branch-keys");
+/// assert_eq!(elsewhere.put_if_absent(&backup).await?, Written::Done);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum Written {
@@ -48,6 +105,15 @@ pub enum Written {
 /// # Contract
 /// - Each write is atomic: nobody sees, and no crash leaves, a part of it.
 /// - A write that fails without an answer may have been made. Whoever makes it again finds its own items, and a conflict.
+///
+/// # Implementing it
+///
+/// Both writes want a transaction over items of one partition, or a lock around all of them. An implementation that writes the version
+/// and then the active item, without one, can leave an active item whose version is missing; the next rotation
+/// [puts it back](crate::BranchKeyAdmin::rotate), and until then what was sealed under it does not open.
+///
+/// Where the answer to a write was lost, the layer above sends it again. It finds its own items in the way, answers
+/// [`Written::Conflict`], and the control plane looks at what is there before it reports anything.
 #[async_trait]
 pub trait Store: ReadingStore {
     /// Writes items of a branch key, those of a new one or one that is missing, if the store has none of them.
@@ -60,6 +126,8 @@ pub trait Store: ReadingStore {
     ///
     /// # Errors
     /// A classified [`ProviderError`].
+    ///
+    /// It is compare-and-swap: of two callers that read the same active item, one writes.
     async fn swap(
         &self,
         version: &Item,
@@ -120,6 +188,32 @@ forward!(&S, Box<S>, Arc<S>);
 /// A store in memory, for tests and for one process. Cloning shares it.
 ///
 /// What it holds is lost with the process, and with it whatever was sealed under its branch keys.
+///
+/// Reads and writes are made under one lock, which is held for no await, so that each of them is atomic for all threads. Nothing here
+/// throttles or fails; for a store that does, put one of your own in front of it.
+///
+/// A table restored under another name goes on working under the logical name that it had, and under no other:
+///
+/// ```
+/// use datakey_branch_keys::{BranchKeyAdmin, BranchKeys, MemoryStore, NewBranchKey};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, SealingProvider as _};
+/// # use datakey_local::LocalKeys;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (kms, store) = (LocalKeys::generate("orders")?, MemoryStore::new("branch-keys"));
+/// # let admin = BranchKeyAdmin::new(store.clone(), kms.clone(), kms.active_key_id());
+/// # let id = admin.create(&NewBranchKey::new()).await?.into_description().id;
+/// let context = EncryptionContext::empty();
+/// for (name, opens) in [("branch-keys", true), ("branch-keys-restored", false)] {
+///     let restored = MemoryStore::new(name);
+///     store.dump().into_iter().for_each(|item| restored.restore(item));
+///     let keys = BranchKeys::builder(restored, kms.clone()).branch_key(id.clone()).build()?;
+///     let made = keys.generate_data_key(&context, DataKeyLength::Bytes32).await;
+///     assert_eq!(made.is_ok(), opens);
+///     assert!(opens || made.is_err_and(|error| error.class() == ErrorClass::NotAuthentic));
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct MemoryStore {
     name: Arc<str>,

@@ -11,6 +11,29 @@ use thiserror::Error;
 use crate::{FormatName, Unsupported};
 
 /// Why something was not sealed. No output was left behind.
+///
+/// | variant | what to do |
+/// |---|---|
+/// | [`Keyring`](Self::Keyring) | look at its [class](Self::class): an outage or a throttle was retried already, and lasts |
+/// | [`ShutDown`](Self::ShutDown) | the process ends; hand the message to another one |
+/// | [`Envelope`](Self::Envelope) and `Esdk` | a limit of the format, or the machine is at fault |
+/// | [`Unsupported`](Self::Unsupported) | seal in the native format, or without what it has no place for |
+///
+/// ```
+/// # #[cfg(feature = "fake-kms")] {
+/// use datakey::{Aad, EncryptionContext, ErrorClass, Sealer, fake_kms::{FakeKms, FaultRule, KmsErrorCode}};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let sealer = Sealer::new(fake.provider(&fake.create_key()?));
+/// fake.inject(FaultRule::new(KmsErrorCode::AccessDenied));
+/// let error = sealer.seal(&EncryptionContext::empty(), b"one order", Aad::EMPTY).await.unwrap_err();
+/// assert_eq!((error.class(), error.is_retryable()), (Some(ErrorClass::Denied), false));
+/// assert_eq!(fake.ledger().calls(), 1); // not tried again: a policy must change
+/// # Ok(()) }
+/// # }
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum SealError {
@@ -72,6 +95,28 @@ impl From<KeyringError> for SealError {
 ///
 /// Whatever the format of the message, [`NotAuthentic`](Self::NotAuthentic), [`Context`](Self::Context) and
 /// [`Keyring`](Self::Keyring) say the same.
+///
+/// ```
+/// # #[cfg(feature = "fake-kms")] {
+/// use datakey::{Aad, EncryptionContext, OpenError, both, fake_kms::FakeKms};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let (sealer, opener) = both(fake.provider(&fake.create_key()?));
+/// let acme = EncryptionContext::new([("tenant", "acme")])?;
+/// let message = sealer.seal(&acme, b"one order", Aad::EMPTY).await?;
+///
+/// // Another tenant's reader: refused by what the header says, before anybody is asked for a key.
+/// let umbrella = EncryptionContext::new([("tenant", "umbrella")])?;
+/// assert!(matches!(opener.open(&umbrella, &message, Aad::EMPTY).await, Err(OpenError::Context(_))));
+/// // One bit on the way.
+/// let mut altered = message.clone();
+/// *altered.last_mut().expect("a message is not empty") ^= 1;
+/// assert!(matches!(opener.open(&acme, &altered, Aad::EMPTY).await, Err(OpenError::NotAuthentic)));
+/// # Ok(()) }
+/// # }
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -143,6 +143,24 @@ impl Opener {
     /// plaintext. Of a message of the AWS Encryption SDK, the pairs that belong to the format are not answered, and one with pairs
     /// that it does not store does not open.
     ///
+    /// For a tool that sorts messages by whom they are for:
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake-kms")] {
+    /// use datakey::{Aad, EncryptionContext, both, fake_kms::FakeKms};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeKms::new();
+    /// let (sealer, opener) = both(fake.provider(&fake.create_key()?));
+    /// let acme = EncryptionContext::new([("tenant", "acme")])?;
+    /// let message = sealer.seal(&acme, b"one order", Aad::EMPTY).await?;
+    /// let (context, plaintext) = opener.danger_open_any_context(&message, Aad::EMPTY).await?;
+    /// assert_eq!((context.get("tenant"), &plaintext[..]), (Some("acme"), &b"one order"[..]));
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn danger_open_any_context(

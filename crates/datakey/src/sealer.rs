@@ -87,6 +87,23 @@ impl Sealer {
     ///
     /// # Errors
     /// As [`seal`](Self::seal).
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake-kms")] {
+    /// use datakey::{Aad, EncryptionContext, Sealer, fake_kms::FakeKms};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeKms::new();
+    /// let sealer = Sealer::new(fake.provider(&fake.create_key()?));
+    /// let (context, mut out) = (EncryptionContext::empty(), Vec::new());
+    /// assert!(sealer.try_seal_into(&context, b"one", Aad::EMPTY, &mut out).is_none()); // still cold
+    /// sealer.keyring().warm([&context]).await;
+    /// // From here on a hot loop need not be async.
+    /// sealer.try_seal_into(&context, b"one", Aad::EMPTY, &mut out).expect("a key is at hand")?;
+    /// # Ok(()) }
+    /// # }
+    /// ```
     pub fn try_seal_into(
         &self,
         context: &EncryptionContext,
@@ -104,6 +121,23 @@ impl Sealer {
     /// Seals many messages, each of which opens on its own, under one data key reserved for all of them at once.
     ///
     /// For a batch that is opened as a whole, [`seal_records`](Self::seal_records) is smaller and faster.
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake-kms")] {
+    /// use datakey::{Aad, EncryptionContext, both, fake_kms::FakeKms};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeKms::new();
+    /// let (sealer, opener) = both(fake.provider(&fake.create_key()?));
+    /// let context = EncryptionContext::new([("purpose", "orders")])?;
+    /// let orders = [(&b"2 CDs"[..], Aad::from("order 17")), (&b"1 book"[..], Aad::from("order 18"))];
+    /// let sealed = sealer.seal_many(&context, &orders).await?;
+    /// // Each goes its own way, and opens by itself.
+    /// assert_eq!(opener.open(&context, &sealed[1], Aad::from("order 18")).await?, b"1 book");
+    /// # Ok(()) }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`seal`](Self::seal); then none of them is sealed. No messages need no data key and are no error.

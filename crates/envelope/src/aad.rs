@@ -22,6 +22,41 @@ const EMPTY_DIGEST: [u8; 32] = [
 /// assert_eq!(Aad::new(b""), Aad::EMPTY);
 /// assert_eq!(Aad::from("order 17").as_bytes(), b"order 17");
 /// ```
+///
+/// # What belongs here
+///
+/// What tells one message from another and is known to whoever opens it: an order's number, the name of the file, the queue it came from. A
+/// message that was put in another's place is then refused, though both are authentic. It costs nothing, whatever its length, and no
+/// message grows by it.
+///
+/// What is the same for many messages (the tenant, the purpose) belongs into the encryption context, which the key service sees and can
+/// decide by. An order's number there would make a data key for each order.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_envelope::{Params, SealingKey};
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+/// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+/// use datakey_envelope::{Aad, Message, OpenError};
+///
+/// // Two orders of one customer, in two rows of a table.
+/// let seal = |row: &str, order: &[u8]| {
+///     let mut sealed = Vec::new();
+///     sealing.seal(order, Aad::from(row), &mut sealed).map(|()| sealed)
+/// };
+/// let (cheap, dear) = (seal("row 1", b"1 USD")?, seal("row 2", b"999 USD")?);
+/// // Whoever may write to the table swaps them.
+/// let mut out = Vec::new();
+/// let swapped = opening.open(&Message::decode(&dear)?, Aad::from("row 1"), &mut out);
+/// assert_eq!(swapped, Err(OpenError::NotAuthentic));
+/// # let _ = cheap;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Aad<'a>(&'a [u8]);
 

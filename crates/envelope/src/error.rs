@@ -13,6 +13,10 @@ use crate::{Kind, LimitError, Rule};
 ///
 /// assert_eq!(Header::decode(b"\xdaKEY").unwrap_err(), FormatError::Truncated { missing: 60 });
 /// ```
+///
+/// A stream reads on for [`Truncated`](Self::Truncated), and gives up for [`Malformed`](Self::Malformed), which says which rule of the
+/// format is broken and what can be done: an unknown version or suite wants a newer release, and everything else was altered or is no
+/// message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -49,6 +53,36 @@ impl FormatError {
 /// ```
 /// # use datakey_envelope::OpenError;
 /// assert!(OpenError::NotAuthentic.to_string().contains("not authentic"));
+/// ```
+///
+/// | variant | what to do |
+/// |---|---|
+/// | [`Format`](Self::Format) | read on if it is truncated; otherwise as its rule advises |
+/// | [`NotAuthentic`](Self::NotAuthentic) | do not use it: it was altered, or the data key, the encryption context or the associated data is another |
+/// | [`Limit`](Self::Limit) | the data key is of another format |
+/// | [`OtherKind`](Self::OtherKind) | take the call for records, or that for byte streams |
+/// | [`OutOfRange`](Self::OutOfRange), [`NotAsPlanned`](Self::NotAsPlanned), [`BufferTooShort`](Self::BufferTooShort) | correct the call; nothing is wrong with the message |
+///
+/// Which of the parts that a message commits to is another is not said, as none can be told from the others.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_envelope::{Params, SealingKey};
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+/// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+/// use datakey_envelope::{Aad, Kind, Message, OpenError};
+///
+/// let mut batch = Vec::new();
+/// sealing.seal_records(["order 1", "order 2"], Aad::EMPTY, &mut batch)?;
+/// let message = Message::decode(&batch)?;
+/// let refused = opening.open(&message, Aad::EMPTY, &mut Vec::new());
+/// assert_eq!(refused, Err(OpenError::OtherKind { expected: Kind::Bytes, found: Kind::Records }));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -103,6 +137,29 @@ pub enum OpenError {
 /// # use datakey_envelope::SealError;
 /// let error = SealError::RecordTooLong { len: 100, limit: 64 };
 /// assert!(error.to_string().contains("100 bytes"));
+/// ```
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_envelope::{Params, SealingKey};
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+/// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+/// use datakey_envelope::{Aad, FrameLen, SealError};
+///
+/// let params = Params::new().with_record_limit(FrameLen::from_exponent(6)?);
+/// let small = SealingKey::new(&data_key, &wrapped, &context, &params)?;
+/// let mut batch = Vec::new();
+/// let mut records = small.record_sealer(Aad::EMPTY, &mut batch)?;
+/// let refused = records.push_record(&[0; 65], &mut batch);
+/// assert!(matches!(refused, Err(SealError::RecordTooLong { len: 65, limit: 64 })));
+/// records.push_record(&[0; 64], &mut batch)?; // the batch goes on without it
+/// records.finish(&mut batch)?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -8,6 +8,8 @@ pub const MAGIC: [u8; 4] = [0xDA, b'K', b'E', b'Y'];
 pub const VERSION: u8 = 1;
 
 /// The length of a salt, in bytes.
+///
+/// Random salts of this length may be drawn 2^48 times under one data key, with odds of 2^-97 that any two are alike.
 pub const SALT_LEN: usize = 24;
 
 /// Magic, version, suite, kind, exponent, salt, commitment.

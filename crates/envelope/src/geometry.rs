@@ -12,6 +12,25 @@ pub const MAX_MESSAGE_LEN: u64 = 1 << 43;
 pub const MAX_RECORDS: u32 = 1 << 24;
 
 /// What a record takes besides its plaintext: its length before it, its tag after it, its length again in the table.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_envelope::{Params, SealingKey};
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+/// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+/// use datakey_envelope::{Aad, RECORD_OVERHEAD};
+///
+/// let mut batch = Vec::new();
+/// sealing.seal_records(["order 1", "order 2", "order 3"], Aad::EMPTY, &mut batch)?;
+/// let empty = sealing.sealed_records_len(0, 0).expect("no records are not too many");
+/// assert_eq!(batch.len(), empty + 3 * (RECORD_OVERHEAD + 7)); // a header once, and 24 bytes for each
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const RECORD_OVERHEAD: usize = 24;
 
 /// What a records message takes besides its header and its records: the marker, the tag, the count.

@@ -116,6 +116,28 @@ impl<'a> Header<'a> {
     }
 
     /// Whether the message claims this encryption context, by comparison of the encodings.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// use datakey_envelope::{Aad, Header};
+    ///
+    /// let mut sealed = Vec::new();
+    /// sealing.seal(b"one order", Aad::EMPTY, &mut sealed)?;
+    /// let header = Header::decode(&sealed)?;
+    /// // What a cache of opening keys asks first: no pair is taken out, and nothing allocated.
+    /// assert!(header.has_context(&context));
+    /// assert!(!header.has_context(&EncryptionContext::empty()));
+    /// assert_eq!(header.context_pairs().collect::<Vec<_>>(), [("tenant", "acme")]);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_context(&self, context: &EncryptionContext) -> bool {
         // Not left to the comparison of bytes: that of two slices that are empty reads under an empty mask where no memory
@@ -175,6 +197,26 @@ impl<'a> Header<'a> {
 
     /// The length of the plaintext, told from the length of the whole message; `None` for records, whose lengths
     /// stand at their end. A claim until the message opens.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// use datakey_envelope::{Aad, Header};
+    ///
+    /// let mut object = Vec::new();
+    /// sealing.seal(&[7; 100_000], Aad::EMPTY, &mut object)?;
+    /// // From the first kilobyte of a stored object and its length, as a listing tells it.
+    /// let header = Header::decode(&object[..1024])?;
+    /// assert_eq!(header.plain_len(object.len() as u64)?, Some(100_000));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`FormatError`] when no byte stream with this header has that length.

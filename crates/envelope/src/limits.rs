@@ -31,6 +31,9 @@ pub const MAX_DATA_KEY_MESSAGES: u64 = 1 << 48;
 pub const MAX_DATA_KEY_BYTES: u64 = 1 << 56;
 
 /// Why something cannot be used with this format: a limit of `docs/format.md`. Nothing was sealed or opened.
+///
+/// They are limits of the format, and the same for every writer and reader. What a key service takes may be less: KMS has 8,192 bytes for
+/// all keys and values of an encryption context together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LimitError {
@@ -92,6 +95,15 @@ pub fn check_context(context: &EncryptionContext) -> Result<(), LimitError> {
 }
 
 /// Whether the format has a place for wrapped keys.
+///
+/// ```
+/// use datakey_envelope::{LimitError, MAX_KEY_ID_LEN, check_wrapped_keys};
+/// use datakey_provider::WrappedKey;
+///
+/// let long = WrappedKey::new("x".repeat(MAX_KEY_ID_LEN + 1), *b"opaque")?;
+/// assert_eq!(check_wrapped_keys(&long.into()), Err(LimitError::KeyId(256)));
+/// # Ok::<(), datakey_provider::WrappedKeyError>(())
+/// ```
 ///
 /// # Errors
 /// [`LimitError`] names the first limit that they are over.

@@ -150,6 +150,30 @@ impl OpeningKey {
     /// nothing. [`Header::plain_len`] tells the length before. For large messages it is faster than appending to a
     /// vector, whose new bytes have to be zeroed first.
     ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// use datakey_envelope::{Aad, Message, OpenError};
+    ///
+    /// let mut sealed = Vec::new();
+    /// sealing.seal(b"one order", Aad::EMPTY, &mut sealed)?;
+    /// let message = Message::decode(&sealed)?;
+    /// let mut short = [0; 4];
+    /// let refused = opening.open_into(&message, Aad::EMPTY, &mut short);
+    /// assert_eq!(refused, Err(OpenError::BufferTooShort { needed: 9 }));
+    /// let mut room = [0; 64];
+    /// let len = opening.open_into(&message, Aad::EMPTY, &mut room)?;
+    /// assert_eq!(&room[..len], b"one order");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`]; [`OpenError::BufferTooShort`] tells the length, and everything that is found wrong while frames
     /// are opened wipes `out`.
@@ -211,6 +235,26 @@ impl OpeningKey {
     ///
     /// For whoever has the data keys of several wrapped keys, or gave a message other wrapped keys and wants to know that
     /// they hold its data key.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// use datakey_envelope::{Aad, Header, OpenError};
+    ///
+    /// let mut sealed = Vec::new();
+    /// sealing.seal(b"one order", Aad::from("order 17"), &mut sealed)?;
+    /// let header = Header::decode(&sealed)?;
+    /// assert_eq!(opening.check_header(&header, Aad::from("order 17")), Ok(()));
+    /// assert_eq!(opening.check_header(&header, Aad::from("order 18")), Err(OpenError::NotAuthentic));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`OpenError::NotAuthentic`] when they are not.

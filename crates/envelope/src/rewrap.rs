@@ -10,6 +10,32 @@ use thiserror::Error;
 use crate::{Header, LimitError, Message, fixed::Fixed, header::encode_shared, limits::check_wrapped_keys};
 
 /// Why a message does not get other wrapped keys. Nothing was written.
+///
+/// The message is as it was: what was appended before the error was found is taken back.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_envelope::{Params, SealingKey};
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+/// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+/// use datakey_envelope::{Aad, Message, RewrapError};
+///
+/// let mut sealed = Vec::new();
+/// sealing.seal(b"one order", Aad::EMPTY, &mut sealed)?;
+/// let message = Message::decode(&sealed)?;
+/// let elsewhere = EncryptionContext::new([("tenant", "umbrella")])?;
+/// let mut out = Vec::new();
+/// // Wrapped keys that are bound to another context would be of no use in this message.
+/// assert!(message.rewrapped(&elsewhere, &wrapped, &mut out).is_err());
+/// assert!(out.is_empty());
+/// # let _ = |error: RewrapError| error;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RewrapError {

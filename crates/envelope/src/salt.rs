@@ -34,6 +34,27 @@ impl Salt {
     /// A salt of given bytes: for test vectors, and for systems with a random source of their own.
     ///
     /// The bytes must come from a cryptographic random source and be used once. What happens otherwise stands above.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// use datakey_envelope::{Aad, Salt};
+    ///
+    /// // A test vector. In production this salt would have to be drawn anew for each message.
+    /// let vector = || Salt::danger_from_bytes([1; datakey_envelope::SALT_LEN]);
+    /// let (mut one, mut other) = (Vec::new(), Vec::new());
+    /// sealing.seal_with_salt(vector(), b"one order", Aad::EMPTY, &mut one)?;
+    /// sealing.seal_with_salt(vector(), b"one order", Aad::EMPTY, &mut other)?;
+    /// assert_eq!(one, other);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn danger_from_bytes(bytes: [u8; SALT_LEN]) -> Self {
         Self(bytes)

@@ -118,6 +118,23 @@ impl SealingKey {
 
     /// The length of a sealed message of `plain_len` bytes; `None` where that is more than
     /// [`MAX_MESSAGE_LEN`](crate::MAX_MESSAGE_LEN) allows or memory can hold.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// // What a message takes beside its plaintext: a header, and 16 bytes for each frame of 64 KiB.
+    /// assert_eq!(sealing.sealed_len(0), Some(sealing.header_len() + 16));
+    /// assert_eq!(sealing.sealed_len(65_536), Some(sealing.header_len() + 65_536 + 16));
+    /// assert_eq!(sealing.sealed_len(65_537), Some(sealing.header_len() + 65_537 + 32));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sealed_len(&self, plain_len: usize) -> Option<usize> {
         let body = geometry::body_len(u64::try_from(plain_len).ok()?, self.params.frame_len())?;

@@ -19,6 +19,17 @@ const RESERVED: &str = "aws-crypto-";
 /// Whether a caller's encryption context has a place in a message, whatever its suite: to be asked before a data key is made for it.
 /// [`Params::check_context`](crate::Params::check_context) asks it of one suite.
 ///
+/// ```
+/// use datakey_esdk::{LimitError, check_context};
+/// use datakey_provider::EncryptionContext;
+///
+/// let reserved = EncryptionContext::new([("aws-crypto-purpose", "orders")])?;
+/// assert_eq!(check_context(&reserved), Err(LimitError::ReservedKey));
+/// let longer = "x".repeat(65_535);
+/// assert!(matches!(check_context(&EncryptionContext::new([("note", &longer)])?), Err(LimitError::ContextLength(_))));
+/// # Ok::<(), datakey_provider::ContextError>(())
+/// ```
+///
 /// # Errors
 /// [`LimitError`] for a key that belongs to the format, or more than the format has room for.
 pub fn check_context(context: &EncryptionContext) -> Result<(), LimitError> {
@@ -145,6 +156,8 @@ pub(crate) fn decode<'a>(cursor: &mut Cursor<'a>) -> Result<ContextPairs<'a>, Fo
 }
 
 /// The pairs of a header's encryption context, in the order in which they stand there.
+///
+/// They are claims until the message opens, and then what its writer said.
 #[derive(Clone)]
 pub struct ContextPairs<'a>(Cursor<'a>);
 

@@ -31,6 +31,29 @@ const SCHEME: &str = "esdk:";
 /// | raw AES | key namespace | key name, tag length in bits, IV length, IV | ciphertext and tag |
 /// | raw RSA | key namespace | key name | ciphertext |
 /// | hierarchical | `aws-kms-hierarchy` | branch key id | salt, IV, version, ciphertext, tag |
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+/// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+/// # let mut sealed = Vec::new();
+/// # sealing.seal(b"one order", &mut sealed)?;
+/// use datakey_esdk::{EncryptedDataKey, Header};
+///
+/// let header = Header::decode(&sealed)?;
+/// let key = header.encrypted_data_keys().next().expect("a message has one at least");
+/// assert_eq!(key.provider_id(), datakey_esdk::AWS_KMS);
+/// assert_eq!(key.kms_key_arn(), Some("arn:aws:kms:eu-central-1:111122223333:key/1"));
+/// assert_eq!(key.ciphertext(), b"opaque"); // what KMS is given
+/// let wrapped = key.to_wrapped_key().expect("it names a key");
+/// assert_eq!(EncryptedDataKey::of(&wrapped)?.provider_info(), key.provider_info()); // there and back
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EncryptedDataKey<'a> {
     provider_id: &'a str,
@@ -107,6 +130,16 @@ impl<'a> EncryptedDataKey<'a> {
     }
 
     /// The encrypted data key that a wrapped key is: the reverse of [`to_wrapped_key`](Self::to_wrapped_key).
+    ///
+    /// ```
+    /// use datakey_esdk::{EncryptedDataKey, LimitError};
+    /// use datakey_provider::WrappedKey;
+    ///
+    /// // One of `datakey-local`: other AWS Encryption SDKs would not know what to do with it.
+    /// let local = WrappedKey::new("local:dev", b"opaque".to_vec())?;
+    /// assert_eq!(EncryptedDataKey::of(&local).unwrap_err(), LimitError::KeyId);
+    /// # Ok::<(), datakey_provider::WrappedKeyError>(())
+    /// ```
     ///
     /// # Errors
     /// [`LimitError::KeyId`] for a blob that does not begin with its provider info, and for ids that are neither a key ARN of AWS KMS

@@ -9,6 +9,9 @@ use crate::{CommitmentPolicy, Suite};
 /// What a message breaks, seen without a key.
 ///
 /// The names in the texts are those of the message format specification of the AWS Encryption SDK.
+///
+/// A number of them is a hint of where a message comes from: [`Version`](Self::Version) is most often a message of another format, and
+/// [`Trailing`](Self::Trailing) two messages in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -86,6 +89,8 @@ impl fmt::Display for Fault {
 /// assert_eq!(error, FormatError::Malformed { fault: Fault::Version });
 /// assert!(matches!(Header::decode(b"\x02\x04"), Err(FormatError::Truncated { .. })));
 /// ```
+///
+/// Only [`Truncated`](Self::Truncated) may be mended by more bytes, so a reader of a socket reads on for it and gives up for all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -112,6 +117,41 @@ pub enum FormatError {
 }
 
 /// Why a message does not open. Nothing of it was released, unless it was opened as a stream.
+///
+/// | variant | what to do |
+/// |---|---|
+/// | [`Format`](Self::Format) | read on if it is truncated; else it is no message, or was altered where nothing is secret |
+/// | [`Policy`](Self::Policy) | decide: older messages want `RequireEncryptAllowDecrypt` for as long as there are any |
+/// | [`DataKeyLength`](Self::DataKeyLength), [`Commitment`](Self::Commitment) | try the message's next encrypted data key |
+/// | [`NotAuthentic`](Self::NotAuthentic), [`Signature`](Self::Signature) | do not use it; look at where it came from, and at the encryption context |
+/// | [`PublicKey`](Self::PublicKey) | as before; the writer broke the format |
+/// | [`SignedStream`](Self::SignedStream) | open it as a whole |
+/// | [`FrameTooLong`](Self::FrameTooLong), [`BufferTooShort`](Self::BufferTooShort) | raise the limit, give a longer buffer |
+///
+/// None of them passes by itself, and none holds plaintext or a key.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+/// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+/// # let mut sealed = Vec::new();
+/// # sealing.seal(b"one order", &mut sealed)?;
+/// use datakey_esdk::{Message, OpenError, OpenParams, OpeningKey};
+///
+/// let last = sealed.last_mut().expect("a message is not empty");
+/// *last ^= 1; // one bit, somewhere between writer and reader
+/// let message = Message::decode(&sealed)?; // the structure is that of a message still
+/// let mut out = Vec::new();
+/// let refused = OpeningKey::new(&data_key, &context).open(&message, &OpenParams::new(), &mut out);
+/// assert!(matches!(refused, Err(OpenError::NotAuthentic)));
+/// assert!(out.is_empty());
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -202,6 +242,31 @@ impl fmt::Display for PublicKeyProblem {
 }
 
 /// Why something cannot be used with this format. Nothing was sealed.
+///
+/// They are found when a [`SealingKey`](crate::SealingKey) is prepared, or asked for beforehand by
+/// [`Params::check_context`](crate::Params::check_context), so that no data key is made for what cannot be sealed.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+/// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+/// # let mut sealed = Vec::new();
+/// # sealing.seal(b"one order", &mut sealed)?;
+/// use datakey_esdk::{LimitError, Params, SealingKey, Suite};
+///
+/// let short = DataKey::init(DataKeyLength::Bytes16, |bytes| bytes.fill(7));
+/// let refused = SealingKey::new(&short, &wrapped, &context, None, &params);
+/// assert!(matches!(refused, Err(LimitError::DataKeyLength { found: DataKeyLength::Bytes16, .. })));
+/// // The default suite signs, and was given nothing to sign with.
+/// let unsigned = SealingKey::new(&data_key, &wrapped, &context, None, &Params::new());
+/// assert!(matches!(unsigned, Err(LimitError::SigningKey { .. })));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LimitError {
@@ -254,6 +319,9 @@ pub enum LimitError {
 }
 
 /// Why something is not sealed. Nothing was written.
+///
+/// Only [`Random`](Self::Random) may pass by itself. After [`Cipher`](Self::Cipher) and [`Abandoned`](Self::Abandoned) a stream is over,
+/// and what it wrote so far is no message.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {

@@ -36,6 +36,28 @@ pub fn is_esdk_message(bytes: &[u8]) -> bool {
 }
 
 /// How the content of a message is divided.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+/// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+/// # let mut sealed = Vec::new();
+/// # sealing.seal(b"one order", &mut sealed)?;
+/// use datakey_esdk::{Content, Header};
+///
+/// let header = Header::decode(&sealed)?;
+/// match header.content() {
+///     Content::Framed { frame_len } => assert_eq!(frame_len, 4096), // what a stream of it keeps in memory
+///     Content::NonFramed => unreachable!("it is read, and not written"),
+///     _ => unreachable!("there is no other"),
+/// }
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Content {
     /// In frames of so many bytes, but for the last.
@@ -60,6 +82,9 @@ pub enum Content {
 ///     Err(other) => println!("{other}"),
 /// }
 /// ```
+///
+/// It borrows, so that looking at a header copies and allocates nothing; what is to outlive the bytes is taken out as an object, by
+/// [`context`](Self::context) and [`wrapped_keys`](Self::wrapped_keys).
 #[derive(Clone)]
 pub struct Header<'a> {
     suite: Suite,
@@ -86,6 +111,28 @@ impl<'a> Header<'a> {
 
     /// As [`decode`](Self::decode), for a reader that allows so many encrypted data keys and no more. Their number is looked at
     /// before any of them is.
+    ///
+    /// A header may claim 65,535 encrypted data keys, each of which a careless reader would have a key service look at. A reader knows how
+    /// many its writers make:
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{FormatError, Header};
+    ///
+    /// assert!(Header::decode_within(&sealed, 1).is_ok());
+    /// let refused = Header::decode_within(&sealed, 0);
+    /// assert!(matches!(refused, Err(FormatError::TooManyDataKeys { found: 1, limit: 0 })));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As `decode`, and [`FormatError::TooManyDataKeys`].
@@ -205,6 +252,31 @@ impl<'a> Header<'a> {
     ///
     /// Source: "required encryption context" in the specification of the AWS Encryption SDK.
     ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::Header;
+    ///
+    /// let header = Header::decode(&sealed)?;
+    /// // A part of what is stored is enough, and what is unwrapped with is the whole.
+    /// let stored = header.context_expecting(&EncryptionContext::new([("tenant", "acme")])?)?;
+    /// assert_eq!(stored, context);
+    /// // Another tenant's message is refused before anybody is asked for its key.
+    /// assert!(header.context_expecting(&EncryptionContext::new([("tenant", "umbrella")])?).is_err());
+    /// // What the message does not store is taken for required, and fails when the message is opened.
+    /// let more = header.context_expecting(&EncryptionContext::new([("tenant", "acme"), ("region", "eu")])?)?;
+    /// assert_eq!(more.get("region"), Some("eu"));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ContextMismatch`] for a pair that the message stores with another value, or where it stores pairs and none is expected.
     pub fn context_expecting(
@@ -260,6 +332,29 @@ impl<'a> Header<'a> {
     }
 
     /// As [`check`](Self::check), for a reader who opens the message as a stream.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+    /// # let params = datakey_esdk::Params::new();
+    /// # let own = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let signing = datakey_esdk::SigningKey::generate(params.suite())?;
+    /// # let context = datakey_esdk::context_with_public_key(&own, signing.as_ref())?;
+    /// # let data_key = DataKey::init(params.suite().data_key_length(), |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, signing, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Header, OpenError, OpenParams};
+    ///
+    /// let header = Header::decode(&sealed)?;
+    /// assert!(header.check(&OpenParams::new()).is_ok()); // as a whole it opens
+    /// let refused = header.check_stream(&OpenParams::new());
+    /// assert!(matches!(refused, Err(OpenError::SignedStream(_))));
+    /// assert!(header.check_stream(&OpenParams::new().danger_release_before_signature()).is_ok());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As `check`, and [`OpenError::SignedStream`] for a signed message unless

@@ -73,6 +73,33 @@
 //! | `raw-rsa` | off | the raw RSA keyring, with the RSA of AWS-LC; whichever ciphers are on |
 //!
 //! Without a cipher the crate still decodes headers, for tools that inspect or route messages.
+//!
+//! # The order of things
+//!
+//! For sealing: choose [`Params`]; for a suite that signs, make a [`SigningKey`] and put its public half into the encryption context
+//! ([`context_with_public_key`]); have a provider make a data key *under that context*; prepare it as a [`SealingKey`]; seal any number of
+//! messages. A signing key lives as long as its data key, so that with a cache one signature key serves the messages of five minutes.
+//!
+//! For opening: decode the [`Header`]; [check](Header::check) what can be checked without a key, so that a message which would be refused
+//! anyway costs no call; state what is expected of the context ([`Header::context_expecting`]) and unwrap one of the [wrapped
+//! keys](Header::wrapped_keys) with what that answers; prepare it as an [`OpeningKey`]; open.
+//!
+//! Where a message has several encrypted data keys, the one that a provider unwraps first need not be the message's own: somebody who may
+//! write to where messages are kept can put another there. Suites that commit answer [`OpenError::Commitment`] then, and the next one is to
+//! be tried.
+//!
+//! # Which suite
+//!
+//! | for | suite |
+//! |---|---|
+//! | many messages a second that only your services read | `Aes256GcmHkdfSha512CommitKey`: commits, and does not sign |
+//! | readers that must not be able to make messages | `Aes256GcmHkdfSha512CommitKeyEcdsaP384`, the default. A signature takes longer than all the rest of a small message |
+//! | readers that know no commitment | `Aes256GcmHkdfSha256`, with [`CommitmentPolicy::ForbidEncryptAllowDecrypt`] |
+//!
+//! # Memory
+//!
+//! Data keys and what is derived from them are on the heap, once, and wiped when dropped. Buffers of plaintext that this crate makes
+//! itself, which are those of streams, are wiped too; what is appended to a caller's buffer is the caller's.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -5,6 +5,29 @@ use core::fmt;
 ///
 /// Each message needs its own; two messages of one data key with the same id would use the same key and the same IVs. So it
 /// cannot be cloned, and sealing takes it by value.
+///
+/// For whoever has no operating system's random numbers, and for test vectors, which repeat byte for byte:
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+/// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+/// # let mut sealed = Vec::new();
+/// # sealing.seal(b"one order", &mut sealed)?;
+/// use datakey_esdk::MessageId;
+///
+/// let vector = || MessageId::from_random_bytes([7; 32]); // in a test, and nowhere else
+/// let (mut one, mut other) = (Vec::new(), Vec::new());
+/// sealing.seal_with_id(vector(), b"one order", &mut one)?;
+/// sealing.seal_with_id(vector(), b"one order", &mut other)?;
+/// assert_eq!(one, other);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct MessageId([u8; 32]);
 
 impl MessageId {

@@ -23,6 +23,31 @@ use frames::FrameOpener;
 pub use stream::StreamOpener;
 
 /// A message whose header is decoded: the header, and the body after it.
+///
+/// For messages that are in memory as a whole. One that arrives in portions is decoded as a [`Header`] and opened by a [`StreamOpener`].
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+/// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+/// # let context = EncryptionContext::new([("tenant", "acme")])?;
+/// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+/// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+/// # let mut sealed = Vec::new();
+/// # sealing.seal(b"one order", &mut sealed)?;
+/// use datakey_esdk::{FormatError, Message};
+///
+/// let message = Message::decode(&sealed)?;
+/// assert_eq!(message.plain_len()?, 9); // to make room; a claim still
+/// assert_eq!(message.header().len() + message.body().len(), sealed.len());
+///
+/// // A download that broke off says how much is missing at the least.
+/// let cut = Message::decode(&sealed[..sealed.len() - 1])?;
+/// assert_eq!(cut.plain_len(), Err(FormatError::Truncated { missing: 1 }));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Message<'a> {
     header: Header<'a>,
@@ -128,6 +153,35 @@ impl OpeningKey {
 
     /// Opens a whole message and appends its plaintext to `out`: all of it, once everything is verified, or nothing.
     ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Message, OpenError, OpenParams, OpeningKey};
+    ///
+    /// let (message, params) = (Message::decode(&sealed)?, OpenParams::new());
+    /// let mut opened = b"kept: ".to_vec();
+    /// let other = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(8));
+    /// let refused = OpeningKey::new(&other, &context).open(&message, &params, &mut opened);
+    /// assert!(matches!(refused, Err(OpenError::Commitment))); // another data key: try the message's next one
+    ///
+    /// let elsewhere = EncryptionContext::new([("tenant", "umbrella")])?;
+    /// let refused = OpeningKey::new(&data_key, &elsewhere).open(&message, &params, &mut opened);
+    /// assert!(matches!(refused, Err(OpenError::NotAuthentic)));
+    ///
+    /// assert_eq!(opened, b"kept: "); // nothing of either came out
+    /// OpeningKey::new(&data_key, &context).open(&message, &params, &mut opened)?;
+    /// assert_eq!(opened, b"kept: one order");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`]; `out` is then as before.
     pub fn open(
@@ -155,6 +209,29 @@ impl OpeningKey {
     /// Opens a whole message into the front of `out`, and returns the length of its plaintext, which is
     /// [`Message::plain_len`].
     ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Message, OpenError, OpenParams, OpeningKey};
+    ///
+    /// let (message, opening) = (Message::decode(&sealed)?, OpeningKey::new(&data_key, &context));
+    /// let mut short = [0; 4];
+    /// let refused = opening.open_into(&message, &OpenParams::new(), &mut short);
+    /// assert!(matches!(refused, Err(OpenError::BufferTooShort { needed: 9 })));
+    /// let mut room = [0; 64]; // a buffer of one's own, without any allocation
+    /// let len = opening.open_into(&message, &OpenParams::new(), &mut room)?;
+    /// assert_eq!(&room[..len], b"one order");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`]; what is found before anything is written, such as [`OpenError::BufferTooShort`], leaves `out` as it
     /// was, and a failure after that wipes it.
@@ -179,6 +256,30 @@ impl OpeningKey {
 
     /// Whether a message is sealed under this data key, with this encryption context, as far as its header tells: by its
     /// commitment and its header's tag. Nothing is said about its body.
+    ///
+    /// This is what a cache of data keys asks to find the one of several that is the message's, before a body that may be long is read.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Header, OpenParams, OpeningKey};
+    ///
+    /// let header = Header::decode(&sealed)?;
+    /// let keys = [8, 7].map(|byte| DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(byte)));
+    /// let own = keys.iter().position(|key| {
+    ///     OpeningKey::new(key, &context).check_header(&header, &OpenParams::new()).is_ok()
+    /// });
+    /// assert_eq!(own, Some(1));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`OpenError`].

@@ -72,6 +72,9 @@ impl Params {
     }
 
     /// Sets the frame length, in bytes of plaintext.
+    ///
+    /// Longer frames are fewer bytes beside the plaintext: at 4,096 bytes it is 0.8 percent. A stream keeps one frame in memory on either
+    /// side, and releases nothing before the frame is whole. A message has at most 2^32 - 1 of them.
     #[must_use]
     pub const fn with_frame_len(mut self, frame_len: NonZeroU32) -> Self {
         self.frame_len = frame_len;
@@ -86,6 +89,37 @@ impl Params {
     }
 
     /// Names the keys of the encryption context that are authenticated and not stored: whoever opens must state their pairs.
+    ///
+    /// For what both sides know and nobody else is to read: the header is in the clear.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Message, OpenParams, OpeningKey, SealingKey};
+    ///
+    /// let context = EncryptionContext::new([("tenant", "acme"), ("customer", "4711")])?;
+    /// let params = params.with_required_context_keys(["customer"]);
+    /// let sealing = SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// let mut sealed = Vec::new();
+    /// sealing.seal(b"one order", &mut sealed)?;
+    ///
+    /// let message = Message::decode(&sealed)?;
+    /// assert!(message.header().context_pairs().all(|(key, _)| key != "customer"));
+    /// let mut opened = Vec::new();
+    /// let without = OpeningKey::new(&data_key, &message.header().context()?);
+    /// assert!(without.open(&message, &OpenParams::new(), &mut opened).is_err());
+    /// OpeningKey::new(&data_key, &context).open(&message, &OpenParams::new(), &mut opened)?;
+    /// assert_eq!(opened, b"one order");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_required_context_keys<K: Into<Box<str>>>(
         mut self,
@@ -133,6 +167,16 @@ impl Params {
 
     /// Whether messages for this encryption context, the caller's own, can be sealed in this way: to be asked before a data key
     /// is made for them.
+    ///
+    /// ```
+    /// use datakey_esdk::{LimitError, Params};
+    /// use datakey_provider::EncryptionContext;
+    ///
+    /// let params = Params::new().with_required_context_keys(["customer"]);
+    /// let without = EncryptionContext::new([("tenant", "acme")])?;
+    /// assert_eq!(params.check_context(&without), Err(LimitError::RequiredKey)); // said before a call is made
+    /// # Ok::<(), datakey_provider::ContextError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`check`](Self::check) and [`check_context`](crate::check_context), and [`LimitError::RequiredKey`] for a context
@@ -198,6 +242,28 @@ impl OpenParams {
     }
 
     /// Sets the commitment policy.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// use datakey_esdk::{CommitmentPolicy, Header, OpenError, OpenParams, Params, SealingKey, Suite};
+    ///
+    /// // Written years ago, when there was no commitment.
+    /// let old = Params::new()
+    ///     .with_suite(Suite::Aes256GcmHkdfSha256)
+    ///     .with_commitment_policy(CommitmentPolicy::ForbidEncryptAllowDecrypt);
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &EncryptionContext::empty(), None, &old)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// let header = Header::decode(&sealed)?;
+    /// assert!(matches!(header.check(&OpenParams::new()), Err(OpenError::Policy { .. })));
+    /// let lenient = OpenParams::new().with_commitment_policy(CommitmentPolicy::RequireEncryptAllowDecrypt);
+    /// assert!(header.check(&lenient).is_ok()); // a reader in the middle of a migration
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn with_commitment_policy(mut self, policy: CommitmentPolicy) -> Self {
         self.policy = policy;
@@ -222,6 +288,30 @@ impl OpenParams {
 
     /// Sets how many bytes of a message a stream keeps in memory at the most: a frame, or content that is not framed. What it keeps
     /// grows with what arrives.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Header, OpenError, OpenParams, OpeningKey};
+    ///
+    /// // 4,096 bytes of a frame and what stands beside them are more than this device has.
+    /// let small = OpenParams::new().with_max_stream_buffer(1024);
+    /// let header = Header::decode(&sealed)?;
+    /// let mut opener = OpeningKey::new(&data_key, &context).stream_opener(&header, &small)?;
+    /// let mut frame = 1_u32.to_be_bytes().to_vec(); // a frame that is not the last
+    /// frame.extend([0; 2048]);
+    /// let refused = opener.push(&frame, &mut Vec::new());
+    /// assert!(matches!(refused, Err(OpenError::FrameTooLong { limit: 1024, .. })));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn with_max_stream_buffer(mut self, bytes: u64) -> Self {
         self.max_stream_buffer = bytes;
@@ -231,6 +321,31 @@ impl OpenParams {
     /// Lets streams open signed messages. Their plaintext is then released frame by frame, each of them authentic, and all but the
     /// last frame before the signature is verified: whoever holds the data key could have made them. Nothing may be done for good
     /// until the stream is finished.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, EncryptionContext, WrappedKey};
+    /// # let params = datakey_esdk::Params::new();
+    /// # let own = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let signing = datakey_esdk::SigningKey::generate(params.suite())?;
+    /// # let context = datakey_esdk::context_with_public_key(&own, signing.as_ref())?;
+    /// # let data_key = DataKey::init(params.suite().data_key_length(), |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, signing, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Header, OpenParams, OpeningKey};
+    ///
+    /// let header = Header::decode(&sealed)?;
+    /// let params = OpenParams::new().danger_release_before_signature();
+    /// let mut opener = OpeningKey::new(&data_key, &context).stream_opener(&header, &params)?;
+    /// let mut opened = Vec::new();
+    /// opener.push(&sealed[header.len()..], &mut opened)?;
+    /// opener.finish()?; // only now is it known who made it
+    /// assert_eq!(opened, b"one order");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn danger_release_before_signature(mut self) -> Self {
         self.release_before_signature = true;

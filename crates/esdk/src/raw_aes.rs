@@ -39,6 +39,31 @@ const LENGTHS: [u8; 8] = [0, 0, 0, 128, 0, 0, 0, 12];
 /// ```
 ///
 /// Source: "Raw AES keyring" in the specification of the AWS Encryption SDK.
+///
+/// # Several keys
+///
+/// A reader that knows keys by several names is [`Several`](datakey_provider::Several) of them. One whose namespace fits and whose name
+/// does not is refused as not authentic, and one of another namespace as a request for somebody else:
+///
+/// ```
+/// use datakey_esdk::RawAesKey;
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider as _, SealingProvider as _, Several};
+/// # use std::{future::Future as _, pin::pin, task::{Context, Poll, Waker}};
+/// # fn now<T>(call: impl Future<Output = T>) -> T {
+/// #     let Poll::Ready(done) = pin!(call).poll(&mut Context::from_waker(Waker::noop())) else { panic!("nothing here waits") };
+/// #     done
+/// # }
+/// let (old, new) = (RawAesKey::new("shop", "2026", &[7; 32])?, RawAesKey::new("shop", "2027", &[8; 32])?);
+/// let context = EncryptionContext::empty();
+/// let made = now(old.generate_data_key(&context, DataKeyLength::Bytes32))?;
+/// let wrapped = made.wrapped_keys().first();
+/// assert_eq!(now(new.decrypt(&context, wrapped)).unwrap_err().class(), ErrorClass::NotAuthentic);
+/// let bank = RawAesKey::new("bank", "2026", &[7; 32])?;
+/// assert_eq!(now(bank.decrypt(&context, wrapped)).unwrap_err().class(), ErrorClass::InvalidRequest);
+/// let either = Several::new([new, old])?;
+/// assert!(now(either.decrypt(&context, wrapped)).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RawAesKey {
     names: Names,
     key: Zeroizing<Vec<u8>>,

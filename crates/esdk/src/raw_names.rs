@@ -10,6 +10,16 @@ use crate::{AWS_KMS, EncryptedDataKey};
 const MAX_NAME_LEN: usize = 60_000;
 
 /// Why something is not a raw key.
+///
+/// ```
+/// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+/// use datakey_esdk::{RawAesKey, RawKeyError};
+///
+/// assert_eq!(RawAesKey::new("shop", "2026", &[7; 31]).unwrap_err(), RawKeyError::Length(31));
+/// // A namespace that every AWS KMS keyring would take for its own.
+/// assert_eq!(RawAesKey::new("aws-kms", "2026", &[7; 32]).unwrap_err(), RawKeyError::Namespace);
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RawKeyError {

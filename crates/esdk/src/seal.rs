@@ -80,6 +80,12 @@ pub fn context_with_public_key(
 /// # }
 /// # Ok::<(), datakey_esdk::SealError>(())
 /// ```
+///
+/// # What it does not count
+///
+/// How many messages were sealed, and for how long: limits of age and use are those of the cache in front of it. A key that is shared by
+/// threads takes no lock and changes nothing, so that one that is cloned into a child process seals there as well; each message has an id
+/// of its own, drawn anew.
 pub struct SealingKey {
     params: Params,
     data_key: DataKey,
@@ -174,6 +180,27 @@ impl SealingKey {
 
     /// The most that a sealed message of `plain_len` bytes has; a message that is not signed has exactly as many, a signed one may
     /// have some bytes less. `None` where it would have too many frames, or more bytes than memory can hold.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// // A buffer on the stack, for a message that goes out at once.
+    /// let mut room = [0; 1024];
+    /// let most = sealing.max_sealed_len(9).expect("nine bytes are not too many");
+    /// assert!(most <= room.len());
+    /// let len = sealing.seal_into(b"one order", &mut room)?;
+    /// assert_eq!(len, most); // exact, as this suite does not sign
+    /// assert_eq!(sealing.header_len(), datakey_esdk::Header::decode(&room[..len])?.len());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_sealed_len(&self, plain_len: usize) -> Option<usize> {
         let frame_len = usize::try_from(self.params.frame_len().get()).ok()?;

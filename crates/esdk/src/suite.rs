@@ -155,6 +155,14 @@ impl Suite {
 
     /// Whether each message has a key of its own, derived from the data key. Without that a data key must not be used
     /// for two messages, and is not worth caching.
+    ///
+    /// ```
+    /// use datakey_esdk::Suite;
+    ///
+    /// let sealed_with: Vec<Suite> = Suite::ALL.into_iter().filter(|suite| suite.derives_keys()).collect();
+    /// assert_eq!(sealed_with.len(), 8);
+    /// assert!(sealed_with.iter().all(|suite| !suite.as_str().contains("NO_KDF")));
+    /// ```
     #[must_use]
     pub const fn derives_keys(self) -> bool {
         !matches!(self.derivation(), Derivation::Identity)

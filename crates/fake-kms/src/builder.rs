@@ -48,6 +48,13 @@ pub struct FakeKmsBuilder {
 }
 
 /// Why settings do not make a fake.
+///
+/// ```
+/// use datakey_fake_kms::{BuildError, FakeKms};
+///
+/// let written_out = FakeKms::builder().account("1111-2222-3333").build();
+/// assert!(matches!(written_out, Err(BuildError::Account(_)))); // as the console shows it, and no API takes it
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -81,6 +88,20 @@ impl FakeKmsBuilder {
 
     /// The request quotas that KMS gives a new account, in each Region its own: one that all cryptographic operations
     /// share, and one for each other operation. See [`Quota::of_kms`].
+    ///
+    /// ```
+    /// use datakey_fake_kms::FakeKms;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::builder().region("eu-west-1").kms_quotas().build()?;
+    /// let key = fake.create_key()?; // by the test's own hand, which counts against nothing
+    /// for _ in 0..100 {
+    ///     fake.describe_key(&key).await?; // far below 2,000 a second
+    /// }
+    /// assert_eq!(fake.ledger().throttled(), 0);
+    /// # Ok(()) }
+    /// ```
     pub fn kms_quotas(mut self) -> Self {
         self.kms_quotas = true;
         self
@@ -93,12 +114,48 @@ impl FakeKmsBuilder {
     }
 
     /// The seed of latencies and of fault rules with a probability; keys are never seeded. Default: 0.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, FaultRule, KmsErrorCode};
+    ///
+    /// /// Which of twenty calls fail, where each does with a chance of one in four.
+    /// async fn fails(seed: u64) -> Vec<bool> {
+    ///     let fake = FakeKms::builder().seed(seed).build().expect("the defaults");
+    ///     fake.inject(FaultRule::new(KmsErrorCode::Internal).with_probability(0.25));
+    ///     let mut all = Vec::new();
+    ///     for _ in 0..20 {
+    ///         all.push(fake.generate_random(8).await.is_err());
+    ///     }
+    ///     all
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(fails(7).await, fails(7).await); // print the seed of a test that failed, and run it again
+    /// assert_ne!(fails(7).await, fails(8).await);
+    /// # Ok(()) }
+    /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
     /// How many calls the ledger keeps in full; 0 keeps the counters only. Default: [`DEFAULT_LEDGER_CAPACITY`].
+    ///
+    /// ```
+    /// use datakey_fake_kms::FakeKms;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::builder().ledger_capacity(2).build()?;
+    /// for len in 1..=5 {
+    ///     fake.generate_random(len).await?;
+    /// }
+    /// let kept: Vec<u64> = fake.ledger().entries().iter().map(|call| call.sequence).collect();
+    /// assert_eq!(kept, [3, 4]); // the last two, in full
+    /// assert_eq!(fake.ledger().calls(), 5); // and all of them, counted
+    /// # Ok(()) }
+    /// ```
     pub fn ledger_capacity(mut self, calls: usize) -> Self {
         self.ledger_capacity = calls;
         self

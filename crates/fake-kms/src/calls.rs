@@ -118,6 +118,22 @@ impl FakeKms {
 
     /// `GenerateDataKey`: `len` random bytes, in plaintext and wrapped under a key.
     ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsContext, KmsErrorCode};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let key = fake.create_key()?;
+    /// fake.create_alias("alias/orders", &key)?;
+    /// let made = fake.generate_data_key("alias/orders", &KmsContext::default(), 32).await?;
+    /// assert_eq!(made.key_arn, key); // an answer names the key, however it was asked for
+    /// assert_eq!(made.plaintext.expose_secret().len(), 32);
+    /// let long = fake.generate_data_key(&key, &KmsContext::default(), 1025).await.unwrap_err();
+    /// assert_eq!(long.code(), Some(KmsErrorCode::Validation));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`CallError`]; `ValidationException` unless `len` is 1 to 1,024.
     pub async fn generate_data_key(
@@ -206,6 +222,22 @@ impl FakeKms {
     }
 
     /// `ReEncrypt`: from a key (pinned, when given) and context to another key and context.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsContext};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let (old, new) = (fake.create_key()?, fake.create_key()?);
+    /// let (from, to) = (KmsContext::new([("tenant", "acme")])?, KmsContext::new([("tenant", "umbrella")])?);
+    /// let made = fake.encrypt(&old, &from, b"hello").await?;
+    /// let moved = fake.re_encrypt(&made.ciphertext, (Some(&old), &from), (&new, &to)).await?;
+    /// let opened = fake.decrypt(Some(&new), &to, &moved.made.ciphertext).await?;
+    /// assert_eq!(opened.plaintext.expose_secret(), b"hello");
+    /// assert!(fake.decrypt(Some(&new), &from, &moved.made.ciphertext).await.is_err()); // the old context is gone with the old key
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`decrypt`](Self::decrypt) and [`encrypt`](Self::encrypt).

@@ -6,6 +6,14 @@ use datakey_provider::EncryptionContext;
 use crate::{KmsError, KmsErrorCode};
 
 /// The most bytes that the keys and values of an encryption context have together.
+///
+/// ```
+/// use datakey_fake_kms::{KmsContext, MAX_KMS_CONTEXT_LEN};
+///
+/// let longest = "x".repeat(MAX_KMS_CONTEXT_LEN - 4);
+/// assert!(KmsContext::new([("note", longest.clone())]).is_ok()); // four bytes of key, and these
+/// assert!(KmsContext::new([("note", longest + "x")]).is_err());
+/// ```
 pub const MAX_KMS_CONTEXT_LEN: usize = 8192;
 
 /// An encryption context as KMS takes it: string pairs, equal when all pairs are equal. Cheap to clone.

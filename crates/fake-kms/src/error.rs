@@ -156,6 +156,23 @@ impl fmt::Display for KmsErrorCode {
 }
 
 /// An error that KMS answers: code, message, and the wait that it asks for. Cheap to clone, never holds plaintext.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_fake_kms::{FakeKms, FaultRule, KmsError, KmsErrorCode};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, SealingProvider as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let asks_to_wait = KmsError::new(KmsErrorCode::Throttling).with_retry_after(Duration::from_millis(250));
+/// fake.inject(FaultRule::new(datakey_fake_kms::Fault::Error(asks_to_wait)).times(1));
+///
+/// let provider = fake.provider(&fake.create_key()?);
+/// let refused = provider.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await.unwrap_err();
+/// assert_eq!(refused.delay(), Some(Duration::from_millis(250))); // as a layer above is told
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsError {
     code: KmsErrorCode,
@@ -270,6 +287,26 @@ impl From<KmsErrorCode> for KmsError {
 }
 
 /// How a call fails for whoever made it: by an answer, or without a usable one.
+///
+/// ```
+/// use datakey_fake_kms::{CallError, FakeKms, Fault, FaultRule};
+/// use datakey_provider::ErrorClass;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// for (fault, class) in [
+///     (Fault::DropConnection, ErrorClass::Transient),
+///     (Fault::CutBody, ErrorClass::Transient),
+///     (Fault::proxy_page(502), ErrorClass::Transient),
+/// ] {
+///     fake.inject(FaultRule::new(fault).times(1));
+///     let failed = fake.generate_random(8).await.unwrap_err();
+///     assert_eq!(failed.class(), class);
+///     assert_eq!(failed.code(), None); // nothing that KMS would have said
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CallError {

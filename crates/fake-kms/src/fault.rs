@@ -9,6 +9,17 @@ use crate::{KmsError, KmsErrorCode, KmsOperation};
 ///
 /// Where nothing else is said, the call is not carried out. In process, where there is no connection, each comes as the
 /// [`CallError`](crate::CallError) that is closest to it.
+///
+/// | fault | is the call carried out | what a client makes of it |
+/// |---|---|---|
+/// | [`Error`](Self::Error) | no | the class of the code |
+/// | [`Hang`](Self::Hang) | no | its attempt timeout |
+/// | [`DropConnection`](Self::DropConnection), [`ResetConnection`](Self::ResetConnection) | no | a failure that may pass |
+/// | [`Garbage`](Self::Garbage), [`Answer`](Self::Answer) | no | an answer that cannot be read, by its status |
+/// | [`CutBody`](Self::CutBody) | yes | a failure that may pass, for a call that was made |
+/// | [`SlowBody`](Self::SlowBody), [`Delay`](Self::Delay) | yes | an answer, later |
+///
+/// All of them stand in the ledger with how they ended, and count against the quota.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -115,6 +126,20 @@ impl FaultRule {
     }
 
     /// Only calls that name a key, by whatever id or alias; a `Decrypt` that names none, by its ciphertext.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, FaultRule, KmsContext, KmsErrorCode};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let (mine, theirs) = (fake.create_key()?, fake.create_key()?);
+    /// // One key store is down, and the account is well.
+    /// fake.inject(FaultRule::new(KmsErrorCode::InvalidState).for_key(&*theirs));
+    /// assert!(fake.encrypt(&theirs, &KmsContext::default(), b"x").await.is_err());
+    /// assert!(fake.encrypt(&mine, &KmsContext::default(), b"x").await.is_ok());
+    /// # Ok(()) }
+    /// ```
     pub fn for_key(mut self, key_id: impl Into<Box<str>>) -> Self {
         self.key = Some(key_id.into());
         self

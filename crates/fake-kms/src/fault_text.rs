@@ -36,6 +36,16 @@ enum Part {
 /// | `after=2`, `times=3` | not the first so many; no more than so many |
 /// | `from=10s`, `until=20s` | calls within a window since the start |
 /// | `probability=0.1` | each with a chance |
+///
+/// ```
+/// use datakey_fake_kms::FaultRule;
+///
+/// let rule: FaultRule = "error=ThrottlingException,on=Decrypt,times=3".parse()?;
+/// # let _ = rule;
+/// let typo = "error=ThrotlingException".parse::<FaultRule>().unwrap_err();
+/// assert!(typo.to_string().contains("ThrotlingException")); // it says which part is not right
+/// # Ok::<(), datakey_fake_kms::ParseError>(())
+/// ```
 impl FromStr for FaultRule {
     type Err = ParseError;
 

@@ -62,6 +62,18 @@ impl Latency {
 
     /// What networks and services look like: half of the answers take less than the median, one in a hundred takes
     /// more than `p99`, a few take much more.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_fake_kms::{FakeKms, Latency};
+    ///
+    /// // What a client on another continent sees.
+    /// let far = Latency::log_normal(Duration::from_millis(180), Duration::from_millis(900));
+    /// let fake = FakeKms::builder().latency(far).seed(7).build()?;
+    /// # let _ = fake;
+    /// assert_eq!(far, "lognormal:180ms,900ms".parse()?); // the same on a command line
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn log_normal(median: Duration, p99: Duration) -> Self {
         Self(Kind::LogNormal {

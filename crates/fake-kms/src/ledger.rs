@@ -11,6 +11,21 @@ use std::{
 use crate::{CallError, KmsContext, KmsErrorCode, KmsOperation, asked::Call, locks::lock, times::Times};
 
 /// How a call ended.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, KmsErrorCode, KmsOperation, Outcome, Quota};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::builder().quota(Quota::token_bucket(1, 3)).build()?;
+/// for _ in 0..5 {
+///     let _answered_or_throttled = fake.generate_random(8).await;
+/// }
+/// let throttled = Outcome::Refused(KmsErrorCode::Throttling);
+/// assert_eq!(fake.ledger().count(KmsOperation::GenerateRandom, Outcome::Success), 3);
+/// assert_eq!(fake.ledger().ended(throttled), fake.ledger().throttled());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -238,6 +253,21 @@ impl Ledger {
     }
 
     /// Sets every counter to zero and forgets all calls; sequence numbers go on.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsContext, KmsOperation};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let key = fake.create_key()?;
+    /// fake.generate_data_key(&key, &KmsContext::default(), 32).await?; // what warms a service up
+    /// fake.ledger().clear();
+    /// fake.generate_data_key(&key, &KmsContext::default(), 32).await?; // what is counted
+    /// assert_eq!(fake.ledger().calls_of(KmsOperation::GenerateDataKey), 1);
+    /// assert_eq!(fake.ledger().entries()[0].sequence, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn clear(&self) {
         let mut recent = self.recent();
         recent.entries.clear();

@@ -79,6 +79,34 @@
 //! absence; condition keys are the encryption context, the caller's account and ARN, the Region, the kind of key and
 //! `kms:ViaService`. It refuses policies with others, as with policy variables, actions that KMS does not have, principals with
 //! wildcards, and `Allow` with `NotPrincipal`: what it would decide wrongly is not to pass a test.
+//!
+//! # Testing with it
+//!
+//! **A cache.** Count calls: `fake.ledger().calls_of(KmsOperation::GenerateDataKey)`. A thousand messages and one call is what a cache is
+//! for, and the only thing that shows it.
+//!
+//! **Retries.** Give it a [`Quota`], start more callers than it allows on a paused clock, and look at who failed. With a [`FaultRule`] fail
+//! the first so many calls, or one in ten by a seed.
+//!
+//! **Outages.** [`Fault::Hang`] is the one that matters most: a service that is down seldom says so. Disable the key while messages are
+//! cached; let it be deleted; move the clock on with [`FakeKms::advance_clock`].
+//!
+//! **Policies.** Write the key policy and the roles' policies as they will stand in production, add a [`Principal`] for each role, and let
+//! each try what the other may do.
+//!
+//! **Programs in other languages.** The server speaks the protocol of KMS; faults, ledger, clock and metrics have paths of their own, each
+//! of which is off unless it is named.
+//!
+//! # Time
+//!
+//! All of it goes by `tokio::time`: a fake that is made on a paused clock lives by that. In process nothing else is asked of a runtime, and
+//! a fake without latency needs none. Two clocks are apart: quotas and faults go by the time that passed, keys by a clock that [can be
+//! moved](FakeKms::advance_clock).
+//!
+//! # Threads and forks
+//!
+//! A [`FakeKms`] is shared by any number of threads and runtimes; what one of them does is seen by all. A forked process has a copy of it,
+//! which knows nothing of the other.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

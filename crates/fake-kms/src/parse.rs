@@ -6,6 +6,14 @@ use thiserror::Error;
 use crate::{Latency, Quota};
 
 /// Text that is not what it should be.
+///
+/// ```
+/// use datakey_fake_kms::Quota;
+///
+/// assert_eq!("bucket:100,20".parse(), Ok(Quota::token_bucket(100, 20)));
+/// let wrong = "100/s".parse::<Quota>().unwrap_err();
+/// assert!(wrong.to_string().starts_with("\"100/s\"")); // what was given, and then what would do
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{text:?}{} is not {expected}", Within(whole.as_deref()))]
 pub struct ParseError {

@@ -4,6 +4,18 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// Plaintext that the fake answers: wiped on drop, never printed.
+///
+/// ```
+/// use datakey_fake_kms::FakeKms;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let random = FakeKms::new().generate_random(16).await?;
+/// assert_eq!(random.expose_secret().len(), 16);
+/// let shown = format!("{random:?}");
+/// assert!(!shown.contains(&format!("{}, {}", random.expose_secret()[0], random.expose_secret()[1])));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plaintext(Zeroizing<Vec<u8>>);
 

@@ -45,6 +45,24 @@ pub struct FakeKmsProvider {
 }
 
 /// What the fake answered is not a data key; the source of a provider's error.
+///
+/// ```
+/// use std::error::Error as _;
+/// use datakey_fake_kms::{FakeKms, KmsContext, NotADataKey};
+/// use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider as _, WrappedKey};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let key = fake.create_key()?;
+/// // A password that somebody encrypted directly, where a wrapped data key should be.
+/// let made = fake.encrypt(&key, &KmsContext::default(), b"hunter2").await?;
+/// let wrapped = WrappedKey::new(&*key, made.ciphertext)?;
+/// let refused = fake.provider(&key).decrypt(&EncryptionContext::empty(), &wrapped).await.unwrap_err();
+/// assert_eq!(refused.class(), ErrorClass::NotAuthentic);
+/// assert!(matches!(refused.source().and_then(|why| why.downcast_ref()), Some(NotADataKey::Length(7))));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NotADataKey {
@@ -75,6 +93,23 @@ impl FakeKmsProvider {
     }
 
     /// Opens what was wrapped under this key too: for what an earlier key sealed.
+    ///
+    /// ```
+    /// use datakey_fake_kms::FakeKms;
+    /// use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider as _, SealingProvider as _};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let (old, new) = (fake.create_key()?, fake.create_key()?);
+    /// let context = EncryptionContext::empty();
+    /// let made = fake.provider(&old).generate_data_key(&context, DataKeyLength::Bytes32).await?;
+    /// let wrapped = made.wrapped_keys().first();
+    /// assert!(fake.provider(&new).rank(wrapped).is_none()); // foreign, whoever owns it
+    /// let during_the_hand_over = fake.provider(&new).with_opening_key(&old);
+    /// assert!(during_the_hand_over.decrypt(&context, wrapped).await?.ct_eq(made.data_key()));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_opening_key(mut self, key_id: &str) -> Self {
         let more = self.fake.engine().name_of(key_id);

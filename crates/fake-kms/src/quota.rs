@@ -42,6 +42,21 @@ impl Quota {
     }
 
     /// A bucket of `burst` tokens, full at first, which gains `rate` tokens a second evenly; a call takes one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_fake_kms::{FakeKms, Quota};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::builder().quota(Quota::token_bucket(10, 2)).build()?;
+    /// let mut answered = 0;
+    /// for _ in 0..20 {
+    ///     answered += u32::from(fake.generate_random(8).await.is_ok());
+    /// }
+    /// assert!((2..20).contains(&answered)); // the burst, and what the bucket gained meanwhile
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn token_bucket(rate: u64, burst: u64) -> Self {
         Self(Kind::TokenBucket { rate, burst })

@@ -168,9 +168,9 @@ macro_rules! load_settings {
             self
         }
 
-        /// Sets the wall clock by which the keyring finds out that the process [slept](crate#what-holds), for tests and
-        /// simulations: what it gains on tokio's clock counts for the ages of keys. Without one it is the system's, compared with the system's
-        /// own running clock, so that a paused clock of tokio changes nothing.
+        /// Sets the wall clock by which the keyring finds out that the process [slept](crate#what-holds), for tests and simulations: what
+        /// it gains on tokio's clock counts for the ages of keys. Without one it is the system's, compared with the system's own running
+        /// clock, so that a paused clock of tokio changes nothing.
         #[must_use]
         pub fn wall_clock(
             mut self,
@@ -185,6 +185,8 @@ macro_rules! load_settings {
 pub(crate) use load_settings;
 
 /// Why a keyring cannot be built with these settings.
+///
+/// Each names the limit that is wrong. A keyring is built once, when a service starts, so that none of them is met later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {

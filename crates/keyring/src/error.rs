@@ -82,6 +82,24 @@ pub enum KeyringError {
 }
 
 /// An invalidation by a name under which nothing is kept.
+///
+/// It is an error, as whoever revokes a key by a name that matches nothing has revoked nothing:
+///
+/// ```
+/// use datakey_keyring::{SealingKeyring, Usage};
+/// use datakey_provider::EncryptionContext;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use datakey_fake_kms::FakeKms;
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let keyring = SealingKeyring::new(kms.clone());
+/// keyring.key(&EncryptionContext::empty(), Usage::message(300)).await?;
+/// let mistyped = keyring.invalidate_key("alias/oders").unwrap_err();
+/// assert_eq!(mistyped.name(), "alias/oders");
+/// assert_eq!(keyring.invalidate_key(kms.key_arn())?, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "nothing is kept here under a wrapping key named {name:?}: either no key under it is in use in this process, or the provider \

@@ -27,6 +27,30 @@ use crate::error::KeyringError;
 ///     (sealing, opening)
 /// }
 /// ```
+///
+/// ```
+/// use datakey_keyring::{OpeningKeyring, Revocations, SealingKeyring, Usage};
+/// use datakey_provider::EncryptionContext;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use datakey_fake_kms::FakeKms;
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let (sealing, opening) = (SealingKeyring::new(kms.clone()), OpeningKeyring::new(kms.clone()));
+/// let shared = Revocations::new();
+/// sealing.share_revocations(&shared);
+/// opening.share_revocations(&shared);
+/// let context = EncryptionContext::new([("tenant", "acme")])?;
+/// let key = sealing.key(&context, Usage::message(300)).await?;
+/// opening.key(&context, key.wrapped_keys()).await?;
+///
+/// // The key is disabled, and a load for another tenant is the first to learn it.
+/// fake.disable_key(kms.key_arn())?;
+/// let other = EncryptionContext::new([("tenant", "umbrella")])?;
+/// assert!(sealing.key(&other, Usage::message(300)).await.is_err());
+/// assert_eq!((sealing.stats().live, opening.stats().live), (0, 0)); // neither half goes on with what it has
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Default)]
 pub struct Revocations(Arc<Mutex<Vec<Weak<dyn Half>>>>);
 

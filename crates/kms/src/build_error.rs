@@ -10,6 +10,27 @@ pub const MAX_GRANT_TOKENS: usize = 10;
 pub const MAX_GRANT_TOKEN_LEN: usize = 8192;
 
 /// Why a provider cannot be built.
+///
+/// All of it is found without a call, so a service that cannot be built says so before it takes requests.
+///
+/// ```
+/// # #[cfg(all(feature = "default-https-client", feature = "rt-tokio"))] {
+/// # use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+/// # let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "secret", None, None, "example"));
+/// # let region = aws_types::region::Region::new("eu-central-1");
+/// # let config = aws_types::SdkConfig::builder().region(region).credentials_provider(credentials).build();
+/// use std::time::Duration;
+/// use datakey_kms::{BuildError, KmsProvider};
+///
+/// let unsaid = KmsProvider::from_sdk_config(&config).build();
+/// assert!(matches!(unsaid, Err(BuildError::NoKey)));
+/// let elsewhere = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+/// let unreachable = KmsProvider::from_sdk_config(&config).key(elsewhere).build();
+/// assert!(matches!(unreachable, Err(BuildError::OtherRegion { .. }))); // its client is of eu-central-1
+/// let instant = KmsProvider::from_sdk_config(&config).key("alias/orders").attempt_timeout(Duration::ZERO).build();
+/// assert!(matches!(instant, Err(BuildError::ZeroTimeout)));
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -157,6 +157,23 @@ impl KmsProviderBuilder {
     /// Lets a replica of a multi-Region key (`mrk-...`) open what was wrapped by another replica of the same key. Only the
     /// replica in the client's region is called: it stands in for an opening key of another region, and for what a
     /// message names.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "default-https-client", feature = "rt-tokio"))] {
+    /// # use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+    /// # let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "secret", None, None, "example"));
+    /// # let region = aws_types::region::Region::new("eu-central-1");
+    /// # let config = aws_types::SdkConfig::builder().region(region).credentials_provider(credentials).build();
+    /// use datakey_kms::KmsProvider;
+    /// use datakey_provider::{OpeningProvider as _, WrappedKey};
+    ///
+    /// const HERE: &str = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+    /// let there = WrappedKey::new(HERE.replace("eu-central-1", "us-east-1"), *b"opaque").unwrap();
+    /// let builder = || KmsProvider::from_sdk_config(&config).opening_key(HERE);
+    /// assert_eq!(builder().build().unwrap().rank(&there), None);
+    /// assert!(builder().allow_multi_region_replicas().build().unwrap().rank(&there).is_some());
+    /// # }
+    /// ```
     pub const fn allow_multi_region_replicas(mut self) -> Self {
         self.replicas = true;
         self
@@ -167,6 +184,27 @@ impl KmsProviderBuilder {
     /// What it risks: the message, which anybody may have written, chooses the key. Whoever may use any key of these
     /// accounts, for whatever purpose, writes messages that this provider opens; the encryption context is all that
     /// tells them apart. Name opening keys wherever they are known.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "default-https-client", feature = "rt-tokio"))] {
+    /// # use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+    /// # let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "secret", None, None, "example"));
+    /// # let region = aws_types::region::Region::new("eu-central-1");
+    /// # let config = aws_types::SdkConfig::builder().region(region).credentials_provider(credentials).build();
+    /// use datakey_kms::{BuildError, DiscoveryFilter, KmsProvider};
+    /// use datakey_provider::{OpeningProvider as _, WrappedKey};
+    ///
+    /// let ours = DiscoveryFilter::new("aws", ["111122223333"]).unwrap();
+    /// let kms = KmsProvider::from_sdk_config(&config).danger_discovery(ours.clone()).build().unwrap();
+    /// let under = |account| {
+    ///     WrappedKey::new(format!("arn:aws:kms:eu-central-1:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab"), *b"x").unwrap()
+    /// };
+    /// assert!(kms.rank(&under("111122223333")).is_some());
+    /// assert!(kms.rank(&under("999988887777")).is_none());
+    /// let both = KmsProvider::from_sdk_config(&config).danger_discovery(ours).opening_key("alias/orders").build();
+    /// assert!(matches!(both, Err(BuildError::PinnedAndDiscovery)));
+    /// # }
+    /// ```
     pub fn danger_discovery(mut self, filter: DiscoveryFilter) -> Self {
         self.discovery = Some(filter);
         self

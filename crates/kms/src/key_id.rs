@@ -44,6 +44,15 @@ pub enum KeyIdForm {
 }
 
 /// Why a text does not name a KMS key.
+///
+/// ```
+/// use datakey_kms::{KmsKeyId, KmsKeyIdError};
+///
+/// // The most common slip, told from a key id that does not exist.
+/// assert_eq!("orders".parse::<KmsKeyId>(), Err(KmsKeyIdError::KeyId));
+/// assert_eq!("alias/".parse::<KmsKeyId>(), Err(KmsKeyIdError::Alias));
+/// assert_eq!("".parse::<KmsKeyId>(), Err(KmsKeyIdError::Length(0)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KmsKeyIdError {

@@ -28,6 +28,28 @@ use crate::{
 /// AWS KMS as a provider of data keys, in one region. Cheap to clone; clones share their connections.
 ///
 /// Each method makes exactly one request, which the crate's documentation describes with its limits and errors.
+///
+/// A layer above asks it, without a call, which quota its calls count against and whether a wrapped key is its own:
+///
+/// ```
+/// # #[cfg(all(feature = "default-https-client", feature = "rt-tokio"))] {
+/// # use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+/// # let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "secret", None, None, "example"));
+/// # let region = aws_types::region::Region::new("eu-central-1");
+/// # let config = aws_types::SdkConfig::builder().region(region).credentials_provider(credentials).build();
+/// use datakey_kms::KmsProvider;
+/// use datakey_provider::{OpeningProvider as _, SealingProvider as _, WrappedKey};
+///
+/// const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+/// let kms = KmsProvider::from_sdk_config(&config).key(KEY).calling_account("payments").build().unwrap();
+/// let mut quotas = vec![];
+/// kms.sealing_scopes(&mut |scope| quotas.push(scope.quota));
+/// assert_eq!(quotas, ["eu-central-1/payments"]);
+/// assert!(kms.sealing_key_is("1234abcd-12ab-34cd-56ef-1234567890ab", KEY)); // as an operator may call it
+/// let foreign = WrappedKey::new("arn:aws:kms:eu-central-1:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab", *b"x").unwrap();
+/// assert_eq!(kms.rank(&foreign), None); // the same id in another account
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct KmsProvider {
     inner: Arc<Inner>,
@@ -46,6 +68,31 @@ pub(crate) struct Inner {
 }
 
 /// Why a call was refused without asking KMS: the source of the [`ProviderError`], whose class is invalid request.
+///
+/// None of them says anything of KMS: the error is [unsent](ProviderError::was_sent), so that no breaker counts it.
+///
+/// ```
+/// # #[cfg(all(feature = "default-https-client", feature = "rt-tokio"))] {
+/// # use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+/// # let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "secret", None, None, "example"));
+/// # let region = aws_types::region::Region::new("eu-central-1");
+/// # let config = aws_types::SdkConfig::builder().region(region).credentials_provider(credentials).build();
+/// use std::error::Error as _;
+/// use datakey_kms::{KmsProvider, Refusal};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, SealingProvider as _};
+/// # use std::{future::Future as _, pin::pin, task::{Context, Poll, Waker}};
+/// # fn now<T>(call: impl Future<Output = T>) -> T {
+/// #     let Poll::Ready(done) = pin!(call).poll(&mut Context::from_waker(Waker::noop())) else { panic!("nothing here waits") };
+/// #     done
+/// # }
+/// const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+/// let reader = KmsProvider::from_sdk_config(&config).opening_key(KEY).build().unwrap();
+/// let refused = now(reader.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32)).unwrap_err();
+/// assert_eq!((refused.class(), refused.was_sent()), (ErrorClass::InvalidRequest, false));
+/// let why = refused.source().and_then(|source| source.downcast_ref::<Refusal>());
+/// assert!(matches!(why, Some(Refusal::NoWrappingKey)));
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -23,6 +23,13 @@ pub struct DiscoveryFilter {
 }
 
 /// Why something is not a discovery filter.
+///
+/// ```
+/// use datakey_kms::{DiscoveryFilter, DiscoveryFilterError};
+///
+/// let dashes = DiscoveryFilter::new("aws", ["1111-2222-3333"]).unwrap_err();
+/// assert_eq!(dashes, DiscoveryFilterError::Account("1111-2222-3333".into()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DiscoveryFilterError {

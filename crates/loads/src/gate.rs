@@ -26,6 +26,28 @@ use crate::{
 };
 
 /// How many loads may be under way and wait, and how long each may take.
+///
+/// Concurrency, lanes and deadline bound different things. With loads that take 20 ms, 64 at once are 3,200 a second; the queue is what a
+/// burst may be longer than that; the deadline is for a source that hangs. A lane is what may hang by itself, such as one of two Regions:
+/// with fewer places for each than there are in all, the others go on.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_loads::{Gate, GateLimits, LoadError};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let gate = Gate::new(GateLimits { loads: 2, in_lane: 1, queued: 0, deadline: Duration::from_secs(5) });
+/// let hangs = gate.alone("eu-west-1", std::future::pending::<Result<(), ()>>());
+/// let beside = async {
+///     tokio::task::yield_now().await;
+///     // Its lane is full, and nobody may wait. The other lane has room.
+///     assert_eq!(gate.alone("eu-west-1", async { Ok::<_, ()>(1) }).await, Err(LoadError::QueueFull { queued: 0 }));
+///     assert_eq!(gate.alone("eu-central-1", async { Ok::<_, ()>(2) }).await, Ok(2));
+/// };
+/// let (hung, ()) = tokio::join!(hangs, beside);
+/// assert_eq!(hung, Err(LoadError::TimedOut { after: Duration::from_secs(5) }));
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GateLimits {
     /// How many are under way at once.
@@ -51,6 +73,9 @@ impl Default for GateLimits {
 }
 
 /// Bounds loads in number and in time.
+///
+/// Those that wait are admitted in the order in which they came, except where the lane of the oldest is full or it sleeps. Two
+/// [`Loads`](crate::Loads) may share a gate behind an `Arc`, and so share its places.
 #[derive(Debug)]
 pub struct Gate {
     limits: GateLimits,
@@ -127,6 +152,20 @@ impl Gate {
     }
 
     /// Refuses all who wait and all who come from here on.
+    ///
+    /// Calls that are under way end with [`LoadError::ShutDown`] when they are polled next. There is no opening it again.
+    ///
+    /// ```
+    /// use datakey_loads::{Gate, GateLimits, LoadError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let gate = Gate::new(GateLimits::default());
+    /// let under_way = gate.alone("", std::future::pending::<Result<(), ()>>());
+    /// let (ended, ()) = tokio::join!(under_way, async { gate.close() });
+    /// assert_eq!(ended, Err(LoadError::ShutDown));
+    /// assert_eq!(gate.alone("", async { Ok::<_, ()>(()) }).await, Err(LoadError::ShutDown));
+    /// # }
+    /// ```
     pub fn close(&self) {
         let mut places = self.places();
         // Once is enough, also for whoever is woken by it and closes it again.
@@ -184,6 +223,21 @@ impl Gate {
     }
 
     /// Runs a call for one caller alone, in its own task: dropped with it, and a panic is an error.
+    ///
+    /// For what nobody shares, so that it is counted and bounded with what is shared.
+    ///
+    /// ```
+    /// use datakey_loads::{Gate, GateLimits, LoadError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # std::panic::set_hook(Box::new(|_| ()));
+    /// let gate = Gate::new(GateLimits::default());
+    /// let defect = gate.alone("", async { if true { panic!("a defect") } else { Ok::<u8, ()>(1) } });
+    /// assert_eq!(defect.await, Err(LoadError::Panicked)); // an error of this caller, and not the end of its task
+    /// assert_eq!(gate.alone("", async { Ok::<_, ()>(2) }).await, Ok(2));
+    /// assert_eq!((gate.calls(), gate.in_flight()), (2, 0));
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`LoadError`], with what the call answered or why there was no answer.

@@ -33,6 +33,41 @@ const OVERDUE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_secs(1);
 
 /// What is kept and grows too old.
+///
+/// ```
+/// use std::{sync::{Arc, Mutex}, time::Duration};
+/// use datakey_loads::{Janitor, Sweep};
+/// use tokio::time::Instant;
+///
+/// const LIFE: Duration = Duration::from_secs(60);
+///
+/// /// What came in when.
+/// #[derive(Default)]
+/// struct Shelf { born: Mutex<Vec<Instant>>, janitor: Janitor }
+///
+/// impl Sweep for Shelf {
+///     fn janitor(&self) -> &Janitor {
+///         &self.janitor
+///     }
+///     fn sweep(&self, now: Instant) {
+///         self.born.lock().unwrap().retain(|born| now < *born + LIFE);
+///     }
+///     fn next_sweep(&self, _: Instant) -> Option<Instant> {
+///         self.born.lock().unwrap().iter().min().map(|born| *born + LIFE)
+///     }
+///     fn shortest_life(&self) -> Duration {
+///         LIFE
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let shelf = Arc::new(Shelf::default());
+/// shelf.born.lock().unwrap().push(Instant::now());
+/// Janitor::tend(&shelf); // when something is put on it
+/// tokio::time::sleep(LIFE + Duration::from_secs(2)).await;
+/// assert!(shelf.born.lock().unwrap().is_empty()); // though nobody looked for it
+/// # }
+/// ```
 pub trait Sweep: Send + Sync + 'static {
     /// Its janitor.
     fn janitor(&self) -> &Janitor;
@@ -54,6 +89,9 @@ pub trait Sweep: Send + Sync + 'static {
 }
 
 /// The task that sweeps, where there is one.
+///
+/// It has no thread. On a runtime that nobody drives its task does not run, so every request calls [`pass_by`](Self::pass_by), which costs
+/// next to nothing until a sweep is late by a second, and then sweeps in the task's place.
 #[derive(Debug)]
 pub struct Janitor {
     task: Mutex<Option<AbortHandle>>,

@@ -7,6 +7,19 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 /// Draws that decide when, never what: nothing secret depends on them.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_loads::{Ages, Jitter, Life, Slept};
+/// use tokio::time::Instant;
+///
+/// let ages = Ages { soft: Duration::from_secs(300), hard: Duration::from_secs(900) };
+/// let (now, slept) = (Instant::now(), Slept::default());
+/// let refresh = |jitter: &Jitter| Life::<()>::new(now, ages, jitter, &slept).refresh();
+/// assert_eq!(refresh(&Jitter::new(Some(7))), refresh(&Jitter::new(Some(7)))); // a test repeats itself
+/// let jitter = Jitter::new(Some(7));
+/// assert_ne!(refresh(&jitter), refresh(&jitter)); // and two values are not due together
+/// ```
 #[derive(Debug)]
 pub struct Jitter(Mutex<Draw>);
 

@@ -53,6 +53,29 @@
 //! It keeps no values and evicts none, retries nothing, and does not know what it loads. A lock that another thread held
 //! when a process was forked stays locked in the child, as everywhere: fork before there are threads, or use nothing that was
 //! made before.
+//!
+//! # From a request to a value
+//!
+//! 1. A request looks into its own store, without any lock of this crate. Most end here.
+//! 2. It [joins](Loads::join) the load for its key. Under one short lock the store is looked into once more, so that nobody begins a load
+//!    for what landed a moment ago; then it is somebody else's load that it waits for, or one that it began.
+//! 3. The load waits for its turn at the [`Gate`], then its [`Source`] is asked.
+//! 4. The result [lands](Source::land): under the same lock it enters the store and the load leaves the board. All who wait are woken
+//!    with a clone of it.
+//! 5. Values are kept with a [`Life`], which says from their age, and from how replacing them fares, whether to serve them, to
+//!    [refresh](Loads::refresh) them in the background, or to load first.
+//! 6. An invalidation [ends](Loads::end) the loads concerned; what they bring is dropped, and their waiters start over.
+//!
+//! # What a caller must bring
+//!
+//! A tokio runtime with its clock enabled, on which it is polled. Where there is none the answer is [`LoadError::NoRuntime`], and not a
+//! panic. Nothing else: no handle that is kept, no background thread, no shutdown that must be called.
+//!
+//! # Errors
+//!
+//! A failure is shared by all who waited for that load, and is not kept: the next request begins another one. What is worth remembering
+//! of failures is the source's to remember, in [`land`](Source::land). [`LoadError`] says which failures are the source's own and which
+//! are those of a gate that was full.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -41,6 +41,23 @@ const REFRESH_FROM: u32 = 700;
 const REFRESH_TO: u32 = 950;
 
 /// The ages of a value.
+///
+/// Soft is when a newer value is wanted, hard is how long the old one may be trusted at all. The time between is the outage of the source
+/// that is ridden out; with both alike, none is.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_loads::{Ages, Jitter, Life, Slept, Standing};
+/// use tokio::time::Instant;
+///
+/// let ages = Ages { soft: Duration::from_secs(300), hard: Duration::from_secs(900) };
+/// let (now, jitter) = (Instant::now(), Jitter::new(None));
+/// let life: Life<&str> = Life::new(now, ages, &jitter, &Slept::default());
+/// let after = |seconds| now + Duration::from_secs(seconds);
+/// assert_eq!(life.standing(after(209)), Standing::Fresh); // before 70 percent
+/// assert_eq!(life.standing(after(286)), Standing::Due); // past 95 percent: served, and replaced in the background
+/// assert_eq!(life.standing(after(301)), Standing::Expired); // nobody says that the source fails: load first
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ages {
     /// The age at which it is replaced.
@@ -127,6 +144,25 @@ impl<B: Copy> Failure<B> {
 }
 
 /// Why a value serves past its soft age.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use datakey_loads::{Ages, Because, Begun, Jitter, Life, PATIENCE, Pulse, Slept, Standing};
+/// use tokio::time::Instant;
+///
+/// let ages = Ages { soft: Duration::from_secs(300), hard: Duration::from_secs(900) };
+/// let now = Instant::now();
+/// let life: Life<&str> = Life::new(now, ages, &Jitter::new(None), &Slept::default());
+///
+/// // Past its soft age somebody asks for the next one, and the source does not answer.
+/// let since = now + Duration::from_secs(400);
+/// let pulse = Arc::new(Pulse::new(since));
+/// life.note_load(Begun { since, pulse: &pulse }, false);
+/// assert_eq!(life.standing(since), Standing::Expired); // worth a second's wait
+/// let later = since + PATIENCE;
+/// pulse.beat(later);
+/// assert_eq!(life.standing(later), Standing::Stale { because: Because::Slow, due: false });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Because<B> {
     /// The last attempt to replace it failed in this way.
@@ -136,6 +172,22 @@ pub enum Because<B> {
 }
 
 /// What may be done with a value.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_loads::{Ages, Because, Jitter, Life, Slept, Standing};
+/// use tokio::time::Instant;
+///
+/// let ages = Ages { soft: Duration::from_secs(300), hard: Duration::from_secs(900) };
+/// let (now, jitter) = (Instant::now(), Jitter::new(Some(7)));
+/// let life = Life::new(now, ages, &jitter, &Slept::default());
+/// let after = |seconds| now + Duration::from_secs(seconds);
+///
+/// life.note_failure(Some("throttled"), None, &jitter, after(301));
+/// assert_eq!(life.standing(after(301)), Standing::Stale { because: Because::Fails("throttled"), due: false });
+/// life.note_failure(None, None, &jitter, after(302)); // and now it is denied, which will not pass
+/// assert_eq!(life.standing(after(302)), Standing::Expired);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing<B> {
     /// Serve.
@@ -154,6 +206,9 @@ pub enum Standing<B> {
 }
 
 /// The age of one value, and the attempts to replace it.
+///
+/// It goes into whatever holds the value, and is shared with it. All it does is arithmetic: it reads no clock, so that whoever asks says
+/// what time it is, and keeps no task.
 #[derive(Debug)]
 pub struct Life<B> {
     times: Times,
@@ -221,6 +276,26 @@ impl<B: Copy> Life<B> {
     }
 
     /// How old it is.
+    ///
+    /// ```
+    /// use std::{sync::{Arc, Mutex}, time::{Duration, SystemTime}};
+    /// use datakey_loads::{Ages, Jitter, LOOK, Life, Slept, Standing};
+    /// use tokio::time::Instant;
+    ///
+    /// let wall = Arc::new(Mutex::new(SystemTime::UNIX_EPOCH));
+    /// let slept = Slept::by({
+    ///     let wall = Arc::clone(&wall);
+    ///     move || *wall.lock().unwrap()
+    /// });
+    /// let ages = Ages { soft: Duration::from_secs(300), hard: Duration::from_secs(900) };
+    /// let now = Instant::now();
+    /// let life: Life<&str> = Life::new(now, ages, &Jitter::new(None), &slept);
+    /// // The laptop is closed for an hour. Its running clock stood still.
+    /// *wall.lock().unwrap() += Duration::from_secs(3600);
+    /// assert!(slept.look(now + LOOK));
+    /// assert!(life.age(now) > Duration::from_secs(3500));
+    /// assert_eq!(life.standing(now), Standing::Expired);
+    /// ```
     #[must_use]
     pub fn age(&self, now: Instant) -> Duration {
         let seen = now.saturating_duration_since(self.times.created);
@@ -264,6 +339,25 @@ impl<B: Copy> Life<B> {
     }
 
     /// Whether it may be replaced before it is due, at this moment.
+    ///
+    /// It may not while a load is under way, or in the pause that follows a failure: between half a second and a second after the first,
+    /// twice as long after each that follows, up to 30 seconds, and never more than a quarter of the life that is left, of which a second
+    /// may always pass.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_loads::{Ages, Jitter, Life, Slept};
+    /// use tokio::time::Instant;
+    ///
+    /// let ages = Ages { soft: Duration::from_secs(300), hard: Duration::from_secs(900) };
+    /// let (now, jitter) = (Instant::now(), Jitter::new(None));
+    /// let life = Life::new(now, ages, &jitter, &Slept::default());
+    /// assert!(life.may_refresh(now));
+    /// // The source says when it may be asked again; at most 20 seconds of that are heeded.
+    /// life.note_failure(Some("throttled"), Some(Duration::from_secs(3600)), &jitter, now);
+    /// assert!(!life.may_refresh(now + Duration::from_secs(19)));
+    /// assert!(life.may_refresh(now + Duration::from_secs(20)));
+    /// ```
     pub fn may_refresh(&self, now: Instant) -> bool {
         let attempts = self.attempts();
         let under_way = attempts.under_way.as_ref();

@@ -16,12 +16,78 @@ use crate::{
 /// The loads of one source in flight: one for each key, shared by all who wait for it.
 ///
 /// Its gate may be shared with calls [for one caller alone](Gate::alone).
+///
+/// ```
+/// use std::{collections::HashMap, sync::{Arc, Mutex, atomic::{AtomicU32, Ordering}}, time::Duration};
+/// use datakey_loads::{Joined, Landed, LoadError, Loads, Outcome, Source};
+///
+/// /// A price list that somebody slow is asked for, and how often that was.
+/// #[derive(Default)]
+/// struct Prices { kept: Mutex<HashMap<u32, u64>>, calls: Arc<AtomicU32> }
+///
+/// impl Source for Prices {
+///     type Key = u32;
+///     type Loaded = u64;
+///     type Value = u64;
+///     type Error = &'static str;
+///
+///     fn load(&self, article: &u32) -> impl Future<Output = Result<u64, &'static str>> + Send {
+///         let (article, calls) = (*article, self.calls.clone());
+///         async move {
+///             calls.fetch_add(1, Ordering::Relaxed);
+///             tokio::time::sleep(Duration::from_millis(20)).await;
+///             Ok(u64::from(article) * 100)
+///         }
+///     }
+///
+///     fn land(&self, article: &u32, result: Result<u64, LoadError<&'static str>>) -> Landed<u64, &'static str> {
+///         Landed::new(match result {
+///             Ok(price) => {
+///                 self.kept.lock().unwrap().insert(*article, price);
+///                 Outcome::Loaded(price)
+///             }
+///             Err(error) => Outcome::Failed(error),
+///         })
+///     }
+/// }
+///
+/// async fn price(prices: &Arc<Prices>, loads: &Loads<Prices>, article: u32) -> Option<u64> {
+///     let look = || prices.kept.lock().unwrap().get(&article).copied();
+///     if let Some(kept) = look() {
+///         return Some(kept);
+///     }
+///     match loads.join(prices, &article, None, look, |_| ()).ok()? {
+///         Joined::Found(price) => Some(price),
+///         Joined::Waits(wait) | Joined::Leads(wait) => match wait.await {
+///             Outcome::Loaded(price) => Some(price),
+///             Outcome::Failed(_) | Outcome::Superseded => None,
+///         },
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let (prices, loads) = (Arc::new(Prices::default()), Arc::new(Loads::default()));
+/// let callers: Vec<_> = (0..1_000)
+///     .map(|_| {
+///         let (prices, loads) = (Arc::clone(&prices), Arc::clone(&loads));
+///         tokio::spawn(async move { price(&prices, &loads, 7).await })
+///     })
+///     .collect();
+/// for caller in callers {
+///     assert_eq!(caller.await.unwrap(), Some(700));
+/// }
+/// assert_eq!(prices.calls.load(Ordering::Relaxed), 1);
+/// # }
+/// ```
 pub struct Loads<S: Source> {
     flights: Arc<Flights<S>>,
     gate: Arc<Gate>,
 }
 
 /// What joining came to.
+///
+/// Whoever waits and whoever leads do the same: they await, and drive the load meanwhile. The difference is for statistics, where a load is
+/// one miss and the others shared it.
 pub enum Joined<S: Source, F> {
     /// What was looked for is there after all.
     Found(F),
@@ -95,6 +161,37 @@ impl<S: Source> Loads<S> {
     /// [version](Self::version) from before an earlier look, is still the present one. `began` is called when a load is
     /// begun or taken over from one that sleeps, under the lock too.
     ///
+    /// The look under the lock is what keeps two loads from following one another: between a request's own look and its joining, a load may
+    /// have landed. Give it the version from before its own look, and it is left out where nothing has:
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, sync::{Arc, Mutex}};
+    /// # use datakey_loads::{Joined, Landed, LoadError, Loads, Outcome, Source};
+    /// # struct Squares;
+    /// # impl Source for Squares {
+    /// #     type Key = u64;
+    /// #     type Loaded = u64;
+    /// #     type Value = u64;
+    /// #     type Error = ();
+    /// #     fn load(&self, number: &u64) -> impl Future<Output = Result<u64, ()>> + Send {
+    /// #         let number = *number;
+    /// #         async move { Ok(number * number) }
+    /// #     }
+    /// #     fn land(&self, _: &u64, result: Result<u64, LoadError<()>>) -> Landed<u64, ()> {
+    /// #         Landed::new(result.map_or_else(Outcome::Failed, Outcome::Loaded))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let (squares, loads) = (Arc::new(Squares), Loads::default());
+    /// let seen = loads.version();
+    /// // ... a look into the store, which had nothing ...
+    /// let joined = loads.join(&squares, &7, Some(seen), || -> Option<u64> { panic!("nothing landed since") }, |_| ());
+    /// let Ok(Joined::Leads(wait)) = joined else { panic!("nobody else asks") };
+    /// assert!(matches!(wait.await, Outcome::Loaded(49)));
+    /// assert_ne!(loads.version(), seen); // the next one looks again
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`LoadError::NoRuntime`] outside of a tokio runtime, [`LoadError::ShutDown`] after [`Ending::ShutDown`].
     pub fn join<F>(
@@ -135,6 +232,36 @@ impl<S: Source> Loads<S> {
 
     /// Begins a load for which nobody waits, or takes over one that sleeps: false if somebody is at work on one already,
     /// or `wanted` says under the lock that there is no need.
+    ///
+    /// A refresh that fails is told to nobody but [`land`](Source::land). Outside of a tokio runtime nothing is begun.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use datakey_loads::{Landed, LoadError, Loads, Outcome, Source};
+    /// # #[derive(Default)]
+    /// # struct Clock(Mutex<u32>);
+    /// # impl Source for Clock {
+    /// #     type Key = ();
+    /// #     type Loaded = u32;
+    /// #     type Value = u32;
+    /// #     type Error = ();
+    /// #     fn load(&self, _: &()) -> impl Future<Output = Result<u32, ()>> + Send {
+    /// #         async { Ok(1) }
+    /// #     }
+    /// #     fn land(&self, _: &(), result: Result<u32, LoadError<()>>) -> Landed<u32, ()> {
+    /// #         *self.0.lock().unwrap() += 1;
+    /// #         Landed::new(result.map_or_else(Outcome::Failed, Outcome::Loaded))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # let (source, loads) = (Arc::new(Clock::default()), Loads::default());
+    /// assert!(loads.refresh(&source, &(), || true, |_| ()));
+    /// assert!(!loads.refresh(&source, &(), || true, |_| ())); // one is under way
+    /// tokio::task::yield_now().await;
+    /// assert_eq!(*source.0.lock().unwrap(), 1); // landed, though nobody waited
+    /// assert!(!loads.refresh(&source, &(), || false, |_| ())); // replaced meanwhile, says the source
+    /// # }
+    /// ```
     pub fn refresh(
         &self,
         source: &Arc<S>,
@@ -176,6 +303,52 @@ impl<S: Source> Loads<S> {
     }
 
     /// Ends the loads concerned and drops their attempts, and under the same lock does what ends with them.
+    ///
+    /// `meanwhile` empties the store in the same breath, so that nobody finds there what was invalidated, and nobody's load brings it back:
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, sync::{Arc, Mutex}, time::Duration};
+    /// # use datakey_loads::{Ending, Joined, Landed, LoadError, Loads, Outcome, Source};
+    /// # #[derive(Default)]
+    /// # struct Names(Mutex<HashMap<u32, u32>>);
+    /// # impl Source for Names {
+    /// #     type Key = u32;
+    /// #     type Loaded = u32;
+    /// #     type Value = u32;
+    /// #     type Error = ();
+    /// #     fn load(&self, key: &u32) -> impl Future<Output = Result<u32, ()>> + Send {
+    /// #         let key = *key;
+    /// #         async move {
+    /// #             tokio::time::sleep(Duration::from_millis(20)).await;
+    /// #             Ok(key)
+    /// #         }
+    /// #     }
+    /// #     fn land(&self, key: &u32, result: Result<u32, LoadError<()>>) -> Landed<u32, ()> {
+    /// #         Landed::new(match result {
+    /// #             Ok(name) => {
+    /// #                 self.0.lock().unwrap().insert(*key, name);
+    /// #                 Outcome::Loaded(name)
+    /// #             }
+    /// #             Err(error) => Outcome::Failed(error),
+    /// #         })
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # let (source, loads) = (Arc::new(Names::default()), Loads::default());
+    /// # let join = |key| match loads.join(&source, &key, None, || None::<()>, |_| ()) {
+    /// #     Ok(Joined::Waits(wait) | Joined::Leads(wait)) => wait,
+    /// #     _ => panic!("nothing is there"),
+    /// # };
+    /// let (one, two) = (join(1), join(2));
+    /// let dropped = loads.end(Ending::Invalidated, |key| *key == 1, || source.0.lock().unwrap().remove(&1));
+    /// assert_eq!(dropped, None);
+    /// assert!(matches!(one.await, Outcome::Superseded)); // to be asked for again
+    /// assert!(matches!(two.await, Outcome::Loaded(2))); // is not concerned
+    ///
+    /// loads.end(Ending::ShutDown, |_| true, || ());
+    /// assert!(matches!(loads.join(&source, &3, None, || None::<()>, |_| ()), Err(LoadError::ShutDown)));
+    /// # }
+    /// ```
     pub fn end<R>(
         &self,
         ending: Ending,

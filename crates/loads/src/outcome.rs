@@ -4,6 +4,30 @@ use std::{fmt, time::Duration};
 use thiserror::Error;
 
 /// Why there is no value. Cheap to clone where `E` is, since one failed load is reported to all who waited for it.
+///
+/// | variant | the source was asked | what to do |
+/// |---|---|---|
+/// | [`Failed`](Self::Failed) | yes | what its error says |
+/// | [`TimedOut`](Self::TimedOut) | yes | as for an outage: it hangs |
+/// | [`Overloaded`](Self::Overloaded), [`QueueFull`](Self::QueueFull) | no | ask later; loads are slower than requests come |
+/// | [`Panicked`](Self::Panicked) | yes | mend the source |
+/// | [`ShutDown`](Self::ShutDown) | no | ask elsewhere |
+/// | [`NoRuntime`](Self::NoRuntime) | no, or it is not known | poll it on a tokio runtime with a clock |
+///
+/// ```
+/// use datakey_loads::LoadError;
+///
+/// /// Whether the same request may succeed in a moment.
+/// fn may_pass(error: &LoadError<std::io::ErrorKind>) -> bool {
+///     match error {
+///         LoadError::Failed(kind) => *kind == std::io::ErrorKind::ConnectionReset,
+///         LoadError::TimedOut { .. } | LoadError::Overloaded { .. } | LoadError::QueueFull { .. } => true,
+///         _ => false,
+///     }
+/// }
+/// assert!(may_pass(&LoadError::QueueFull { queued: 4096 }));
+/// assert!(!may_pass(&LoadError::ShutDown));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LoadError<E> {
@@ -56,6 +80,20 @@ pub enum Outcome<V, E> {
 type Told = Box<dyn FnOnce() + Send>;
 
 /// How a load ended, and what is left to do once the lock is released.
+///
+/// A source answers it from under a lock, so whatever is slow or not its own goes in here and happens after: values whose drop may take
+/// long or panic, lines of a log, channels.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use datakey_loads::{Landed, LoadError, Outcome};
+///
+/// let (tell, told) = mpsc::channel();
+/// let failed: Landed<u8, &str> = Landed::new(Outcome::Failed(LoadError::Failed("throttled")))
+///     .announcing(move || tell.send("a refresh failed").expect("somebody listens"));
+/// assert!(told.try_recv().is_err()); // not said yet: that is for whoever released the lock
+/// # drop(failed);
+/// ```
 pub struct Landed<V, E> {
     pub(crate) outcome: Outcome<V, E>,
     pub(crate) gone: Vec<V>,

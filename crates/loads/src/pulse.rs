@@ -18,6 +18,21 @@ pub const BEAT: Duration = Duration::from_millis(100);
 pub const ASLEEP: Duration = Duration::from_millis(500);
 
 /// When somebody last was at work.
+///
+/// Time is given to it, so it is one clock for all who share it. A beat is two stores into memory, and never waits.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_loads::{ASLEEP, Pulse};
+/// use tokio::time::Instant;
+///
+/// let now = Instant::now();
+/// let pulse = Pulse::new(now);
+/// assert!(!pulse.is_asleep(now + ASLEEP));
+/// assert!(pulse.is_asleep(now + ASLEEP + Duration::from_millis(1)));
+/// pulse.beat(now + ASLEEP); // a worker that was busy, and goes on
+/// assert!(!pulse.is_asleep(now + ASLEEP + Duration::from_millis(1)));
+/// ```
 #[derive(Debug)]
 pub struct Pulse {
     born: Instant,

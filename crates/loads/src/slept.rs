@@ -135,6 +135,31 @@ impl Slept {
     /// What a call answers, asked for a second time if the process slept meanwhile: what came before it fell asleep is older
     /// than it seems.
     ///
+    /// ```
+    /// use std::{sync::{Arc, Mutex, atomic::{AtomicU32, Ordering}}, time::{Duration, SystemTime}};
+    /// use datakey_loads::Slept;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let wall = Arc::new(Mutex::new(SystemTime::UNIX_EPOCH));
+    /// let slept = Slept::by({
+    ///     let wall = Arc::clone(&wall);
+    ///     move || *wall.lock().unwrap()
+    /// });
+    /// let calls = AtomicU32::new(0);
+    /// let answered = slept.through(|| {
+    ///     let (wall, call) = (Arc::clone(&wall), calls.fetch_add(1, Ordering::Relaxed));
+    ///     async move {
+    ///         tokio::task::yield_now().await;
+    ///         if call == 0 {
+    ///             *wall.lock().unwrap() += Duration::from_secs(600); // frozen between request and answer
+    ///         }
+    ///         Ok::<_, ()>(call)
+    ///     }
+    /// });
+    /// assert_eq!(answered.await, Ok(1)); // the answer from before is ten minutes old, and was asked for anew
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of the call.
     pub async fn through<T, E, F>(&self, call: impl Fn() -> F) -> Result<T, E>

@@ -61,6 +61,20 @@ pub(crate) type SourceOutcome<S> = Outcome<<S as Source>::Value, <S as Source>::
 /// assert!(matches!(loads.join(&lengths, &name, None, look, |_| ()), Ok(Joined::Found(4))));
 /// # }
 /// ```
+///
+/// # Contract
+///
+/// - [`load`](Self::load) is one attempt, and may be dropped at any await point: by an invalidation, by a runtime that ends, by a deadline.
+///   It may then be asked again for the same key, so that it must be harmless to do the work twice.
+/// - Its future holds no borrow of the source; what it needs, it clones. It is polled by whoever waits, on whichever thread, and by one at
+///   a time.
+/// - [`land`](Self::land) and [`is_wanted`](Self::is_wanted) run under the lock of all loads of a [`Loads`](crate::Loads). They put a value
+///   in its place and answer; what takes longer is [left for after the lock](crate::Landed::announcing). Asking for loads there locks up.
+/// - A panic in any of them is an error for those who wait, and the source is asked again by the next request.
+///
+/// # Errors of its own
+///
+/// `Error` is cloned for all who wait; a source whose error is costly to clone keeps it behind an `Arc`.
 pub trait Source: Send + Sync + 'static {
     /// What a value is loaded for.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
@@ -77,8 +91,8 @@ pub trait Source: Send + Sync + 'static {
         "".into()
     }
 
-    /// One attempt, asked for when its turn has come. Its future may be dropped at any point, and another one begun elsewhere; it is polled by one task or
-    /// another, and never again after a panic.
+    /// One attempt, asked for when its turn has come. Its future may be dropped at any point, and another one begun elsewhere; it is polled
+    /// by one task or another, and never again after a panic.
     fn load(&self, key: &Self::Key) -> impl Future<Output = Result<Self::Loaded, Self::Error>> + Send;
 
     /// Takes in the result, unless an invalidation came first. Runs under the lock of all loads of a [`Loads`](crate::Loads),

@@ -18,6 +18,43 @@ use crate::{
 
 /// Somebody who waits for a load, and drives it meanwhile. Dropping it is harmless: a load whose turn has come goes on,
 /// and one that still waits for its turn is given up with the last who wait for it.
+///
+/// It may be moved from one runtime to another, and polled in whichever it is. A caller with a deadline drops it when that comes:
+///
+/// ```
+/// # use std::{sync::{Arc, Mutex}, time::Duration};
+/// # use datakey_loads::{Joined, Landed, LoadError, Loads, Outcome, Source};
+/// # #[derive(Default)]
+/// # struct Slow(Mutex<Option<u8>>);
+/// # impl Source for Slow {
+/// #     type Key = ();
+/// #     type Loaded = u8;
+/// #     type Value = u8;
+/// #     type Error = ();
+/// #     fn load(&self, _: &()) -> impl Future<Output = Result<u8, ()>> + Send {
+/// #         async {
+/// #             tokio::time::sleep(Duration::from_millis(200)).await;
+/// #             Ok(7)
+/// #         }
+/// #     }
+/// #     fn land(&self, _: &(), result: Result<u8, LoadError<()>>) -> Landed<u8, ()> {
+/// #         *self.0.lock().unwrap() = result.as_ref().ok().copied();
+/// #         Landed::new(result.map_or_else(Outcome::Failed, Outcome::Loaded))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # let (source, loads) = (Arc::new(Slow::default()), Loads::default());
+/// # let join = || match loads.join(&source, &(), None, || None::<()>, |_| ()) {
+/// #     Ok(Joined::Waits(wait) | Joined::Leads(wait)) => wait,
+/// #     _ => panic!("nothing is there"),
+/// # };
+/// // The source takes 200 ms, and no caller has more than 150.
+/// let deadline = Duration::from_millis(150);
+/// assert!(tokio::time::timeout(deadline, join()).await.is_err());
+/// assert!(matches!(tokio::time::timeout(deadline, join()).await, Ok(Outcome::Loaded(7)))); // the same load, further on
+/// assert_eq!(loads.gate().calls(), 1);
+/// # }
+/// ```
 pub struct Wait<S: Source> {
     flight: Arc<Flight<S>>,
     place: u64,

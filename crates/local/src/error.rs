@@ -4,9 +4,23 @@ use thiserror::Error;
 use crate::MAX_NAME_LEN;
 
 /// The most keys in a set.
+///
+/// With one rotation a month that is 21 years. A set that grows towards it is most often one whose old keys nobody dared to take out.
 pub const MAX_KEYS: usize = 256;
 
 /// Why a set of local keys cannot be made, or does not have what is asked of it.
+///
+/// All are said before anything was changed: a set is as it was. Only [`Randomness`](Self::Randomness) may pass by itself.
+///
+/// ```
+/// use datakey_local::{LocalKeys, LocalKeysError};
+///
+/// let keys = LocalKeys::generate("2026")?.with_generated("2027")?;
+/// assert!(matches!(keys.with_generated("2026"), Err(LocalKeysError::Duplicate(_))));
+/// assert!(matches!(keys.without("2027"), Err(LocalKeysError::Active(_)))); // the one that seals
+/// assert!(matches!(keys.with_active("2028"), Err(LocalKeysError::Unknown(_))));
+/// # Ok::<(), LocalKeysError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LocalKeysError {

@@ -32,6 +32,8 @@ const SECRET_TEXT_LEN: usize = 44;
 const LINE_LEN: usize = 160;
 
 /// A line of a key file that cannot be read. Never holds any of the line's text, which may be a key.
+///
+/// It is the source of a [`KeyFileError::Format`](crate::KeyFileError::Format), which adds the path. Both may be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("line {line}: {problem}")]
 #[non_exhaustive]
@@ -43,6 +45,31 @@ pub struct FormatError {
 }
 
 /// What is wrong with a line of a key file.
+///
+/// None of them is mended by hand but [`Header`](Self::Header), [`LineEnd`](Self::LineEnd) and
+/// [`NoActive`](Self::NoActive): a key whose line is damaged is gone, and with it what it sealed, unless there is a copy of the file.
+///
+/// ```
+/// use datakey_local::{KeyFile, KeyFileError, LocalKeys, Problem};
+///
+/// # let folder = std::env::temp_dir().join(format!("datakey-problem-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("orders.key");
+/// let mut text = Vec::new();
+/// KeyFile::write_to(&LocalKeys::generate("2026")?.with_generated("2027")?, &mut text)?;
+///
+/// // A copy that ran out of disk between two lines.
+/// let end = text.windows(5).position(|bytes| bytes == b"\nend ").expect("the last line");
+/// text.truncate(end + 1);
+/// std::fs::write(&path, &text)?;
+/// # #[cfg(unix)]
+/// # std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+/// let refused = KeyFile::open(&path);
+/// # std::fs::remove_dir_all(&folder)?;
+/// let Err(KeyFileError::Format { source, .. }) = refused else { panic!("it was cut") };
+/// assert_eq!(source.problem, Problem::Cut); // and not taken for a set of fewer keys
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Problem {

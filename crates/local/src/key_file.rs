@@ -37,6 +37,17 @@ pub const MAX_KEY_FILE_LEN: usize = 64 * 1024;
 /// # std::fs::remove_dir_all(&folder)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # What is checked, and when
+///
+/// Everything is checked when the file is [opened](Self::open): that it is a regular file, its permission bits, its length, each line, and
+/// that none is missing. After that the file is not looked at again. A key file that is replaced takes effect in processes that start
+/// afterwards.
+///
+/// # Who may read it
+///
+/// Its owner, and whoever is that user. Mode 0400 does as well as 0600. A file with access for its group is refused and not used with a
+/// warning, as a warning is read after the fact. In a container, mount it with the owner that the process runs as.
 #[derive(Debug, Clone)]
 pub struct KeyFile {
     path: PathBuf,
@@ -45,6 +56,22 @@ pub struct KeyFile {
 }
 
 /// Why a key file cannot be created or used. Never holds key bytes.
+///
+/// | variant | what to do |
+/// |---|---|
+/// | [`Exists`](Self::Exists) | choose another path: a key file is not written over, as somebody may have sealed under it |
+/// | [`Missing`](Self::Missing), [`NotAFile`](Self::NotAFile), [`TooLarge`](Self::TooLarge) | correct the path |
+/// | [`OpenToOthers`](Self::OpenToOthers) | take the access of group and others away; where it was open for long, rotate |
+/// | [`Format`](Self::Format) | restore the file from a copy |
+/// | [`Io`](Self::Io) | what the operating system says |
+///
+/// ```
+/// use datakey_local::{KeyFile, KeyFileError};
+///
+/// let path = std::env::temp_dir().join("no-such-folder-of-datakey").join("orders.key");
+/// let missing = KeyFile::open(&path);
+/// assert!(matches!(missing, Err(KeyFileError::Missing { .. })));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
@@ -131,6 +158,18 @@ impl KeyFile {
     ///
     /// # Errors
     /// Those of `out`.
+    ///
+    /// ```
+    /// use datakey_local::{KeyFile, LocalKeys};
+    ///
+    /// // Into a secret store, by whatever client it has.
+    /// let mut text = Vec::new();
+    /// KeyFile::write_to(&LocalKeys::generate("orders-2026")?, &mut text)?;
+    /// let text = String::from_utf8(text)?;
+    /// assert_eq!(text.lines().next(), Some("datakey-local-keys v2"));
+    /// assert!(text.lines().any(|line| line == "active orders-2026"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_to(keys: &LocalKeys, out: &mut impl io::Write) -> io::Result<()> {
         out.write_all(format::render(keys).as_bytes())?;
         out.flush()

@@ -25,6 +25,21 @@ use crate::{
 /// assert_eq!(format!("{keys:?}"), r#"LocalKeys { active: "2026-02", names: ["2026-01", "2026-02"] }"#);
 /// # Ok::<(), datakey_local::LocalKeysError>(())
 /// ```
+///
+/// # As a provider
+///
+/// It is both halves of a provider, and the control plane's: [`SealingProvider`], [`OpeningProvider`] and [`ControlProvider`]. No call
+/// waits, fails for the moment or costs a quota, so a cache and retries around it are of use only to code that has them anyway. A message
+/// names its key by `local:` and a name; a set recognises its own, and a name alone is enough to say which key is meant where a cache is
+/// told to drop it.
+///
+/// Nothing is ever sent, so that no failure counts as an outage of a service:
+///
+/// | what goes wrong | class | source |
+/// |---|---|---|
+/// | the id is none of this set's | invalid request | [`LocalKeysError`] |
+/// | the blob was altered, or is of another key or encryption context | not authentic | [`BlobError`](crate::BlobError) |
+/// | the operating system gives no random bytes | transient | its error |
 #[derive(Clone)]
 pub struct LocalKeys {
     active: Arc<WrappingKey>,
@@ -79,6 +94,26 @@ impl LocalKeys {
     ///
     /// # Errors
     /// [`LocalKeysError::Duplicate`] when both have a key of the same name, [`LocalKeysError::TooMany`].
+    ///
+    /// Two teams merge what they read, or a service takes the keys of the one that it replaces:
+    ///
+    /// ```
+    /// use datakey_local::{LocalKeys, LocalKeysError};
+    /// use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider as _, SealingProvider as _};
+    /// # use std::{future::Future as _, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn now<T>(call: impl Future<Output = T>) -> T {
+    /// #     let Poll::Ready(done) = pin!(call).poll(&mut Context::from_waker(Waker::noop())) else { panic!("nothing here waits") };
+    /// #     done
+    /// # }
+    /// let (shop, books) = (LocalKeys::generate("shop")?, LocalKeys::generate("books")?);
+    /// let context = EncryptionContext::empty();
+    /// let theirs = now(books.generate_data_key(&context, DataKeyLength::Bytes32))?;
+    /// assert!(now(shop.decrypt(&context, theirs.wrapped_keys().first())).is_err());
+    /// let both = shop.with_all_of(&books)?;
+    /// assert_eq!(both.active(), "shop"); // seals as before, and opens theirs
+    /// assert!(now(both.decrypt(&context, theirs.wrapped_keys().first())).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_all_of(&self, other: &Self) -> Result<Self, LocalKeysError> {
         let mut keys = BTreeMap::clone(&self.keys);
         for (name, key) in &*other.keys {
@@ -114,6 +149,16 @@ impl LocalKeys {
     ///
     /// # Errors
     /// [`LocalKeysError::Unknown`], [`LocalKeysError::Active`].
+    ///
+    /// ```
+    /// use datakey_local::LocalKeys;
+    ///
+    /// let keys = LocalKeys::generate("2026")?.with_generated("2027")?;
+    /// let after = keys.without("2026")?;
+    /// assert_eq!(after.names().collect::<Vec<_>>(), ["2027"]);
+    /// assert_eq!(keys.names().len(), 2); // the old set is as it was, for whoever still holds it
+    /// # Ok::<(), datakey_local::LocalKeysError>(())
+    /// ```
     pub fn without(&self, name: &str) -> Result<Self, LocalKeysError> {
         if name == self.active.name() {
             return Err(LocalKeysError::Active(name.into()));

@@ -60,6 +60,35 @@
 //! It is no KMS: whoever reads the key file or the memory of the process has the wrapping keys, and no record is kept
 //! of who used them. It does not protect the file with a passphrase, lock memory, or cache and retry; there is nothing
 //! to wait for. On systems other than Unix a key file has the permissions that its folder gives it.
+//!
+//! # When to use it, and when not
+//!
+//! | for | use it? |
+//! |---|---|
+//! | a laptop, a test, a container without a network | yes: it is a real cipher with real binding, and needs nothing |
+//! | a tool whose user keeps the key, such as a backup | yes, with a [`KeyFile`] beside the tool's configuration |
+//! | a service whose keys a secret store hands out when it starts | yes, with [`LocalKeys::import`]; the store is then the thing that is audited and rotated |
+//! | data whose readers must be told apart, revoked, or recorded | no: who has the key reads all of it, unseen and for ever. A KMS is for that |
+//! | testing how code bears throttles, outages and denials | no: nothing here fails. The fake KMS is for that |
+//!
+//! Messages sealed here say so by their key ids. Handing them over to a KMS later is re-wrapping: the data key is unwrapped here and
+//! wrapped there, and the message's body stays as it is.
+//!
+//! # Rotating
+//!
+//! 1. [`with_generated`](LocalKeys::with_generated) makes a set in which a new key seals and the old ones open.
+//! 2. Give it to every reader *before* any writer seals with it: [`with_active`](LocalKeys::with_active) keeps the old key sealing
+//!    in the set that is handed out first.
+//! 3. When nothing that is kept is under an old key any more, [`without`](LocalKeys::without) takes it out. Nobody can tell that for you:
+//!    there is no record of what was sealed.
+//!
+//! A set of several keys that seals costs the same as a set of one.
+//!
+//! # Threads, forks and clones
+//!
+//! A set does not change once it is made, so that threads share it without locks, and a child process has the same. Secrets are on the heap
+//! behind an `Arc`, once for all sets that hold them, and are overwritten when the last of these is dropped. A process that is killed does
+//! not overwrite anything.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -21,6 +21,26 @@ const DOMAIN: &[u8] = b"datakey local wrap v1\0";
 
 /// Why a blob is not a data key that a local wrapping key wrapped; the source of a
 /// [`NotAuthentic`](datakey_provider::ErrorClass::NotAuthentic) error.
+///
+/// The two are told apart so that an older release beside a newer one is not taken for an attack.
+///
+/// ```
+/// use std::error::Error as _;
+/// use datakey_local::{BlobError, LocalKeys};
+/// use datakey_provider::{EncryptionContext, ErrorClass, OpeningProvider as _, WrappedKey};
+/// # use std::{future::Future as _, pin::pin, task::{Context, Poll, Waker}};
+/// # fn now<T>(call: impl Future<Output = T>) -> T {
+/// #     let Poll::Ready(done) = pin!(call).poll(&mut Context::from_waker(Waker::noop())) else { panic!("nothing here waits") };
+/// #     done
+/// # }
+/// let keys = LocalKeys::generate("orders")?;
+/// let newer = WrappedKey::new("local:orders", vec![9; 73])?;
+/// let refused = now(keys.decrypt(&EncryptionContext::empty(), &newer)).unwrap_err();
+/// assert_eq!(refused.class(), ErrorClass::NotAuthentic);
+/// let why = refused.source().and_then(|source| source.downcast_ref::<BlobError>());
+/// assert!(matches!(why, Some(BlobError::Version(9))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BlobError {

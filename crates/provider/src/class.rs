@@ -7,6 +7,42 @@ use crate::verdict::Verdict;
 ///
 /// It says whether to try again, and what to tell whoever called. What a failure says about the wrapping key and the message
 /// is a question of its own, to which the [verdict](crate::ProviderError::verdict) is the answer.
+///
+/// # What each leads to
+///
+/// | class | retry | a cache that has a key goes on with it | a breaker counts it | whose part it is |
+/// |---|---|---|---|---|
+/// | [`Throttled`](Self::Throttled) | later, at a lower rate | yes, to its hard age | no: the service is up | nobody's; too many calls |
+/// | [`Transient`](Self::Transient) | soon | yes, to its hard age | yes | the service's, or the network's |
+/// | [`Timeout`](Self::Timeout) | soon | yes, to its hard age | yes, several times over | the service's, or the network's |
+/// | [`Unauthenticated`](Self::Unauthenticated) | soon, with other credentials | yes, to its hard age | yes | the caller's: credentials, clock, proxy |
+/// | [`Denied`](Self::Denied) | no | no: this message or context loses its key | no | whoever keeps the policies |
+/// | [`UnavailableKey`](Self::UnavailableKey) | no | no: everything under the key is dropped | no | whoever keeps the key |
+/// | [`InvalidRequest`](Self::InvalidRequest) | no | yes, unless the error says otherwise | no | the caller's |
+/// | [`NotAuthentic`](Self::NotAuthentic) | no | no, and the refusal is remembered | no | of whoever made or altered the message |
+/// | [`ShutDown`](Self::ShutDown) | elsewhere | there is no cache any more | no | nobody's |
+/// | [`Internal`](Self::Internal) | no | yes, to its hard age | no | the program's |
+///
+/// A provider that is in doubt between two of them asks which mistake is worse. An outage that is taken for a verdict empties caches and
+/// refuses messages long after it is over; a verdict that is taken for an outage keeps a revoked key in use to its hard age. A failure
+/// without a code of the service, about this key or this message, is an outage.
+///
+/// ```
+/// use datakey_provider::ErrorClass;
+///
+/// // For an alert: what nobody will mend by waiting.
+/// let wants_a_person: Vec<&str> = ErrorClass::ALL
+///     .into_iter()
+///     .filter(|class| !class.is_retryable())
+///     .map(ErrorClass::as_str)
+///     .collect();
+/// assert_eq!(
+///     wants_a_person,
+///     ["denied", "unavailable_key", "invalid_request", "not_authentic", "shut_down", "internal"],
+/// );
+/// // A throttle is no outage: the service answered.
+/// assert!(ErrorClass::Throttled.is_retryable() && !ErrorClass::Throttled.is_outage());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorClass {

@@ -56,6 +56,15 @@ pub enum ContextError {
 impl EncryptionContext {
     /// Checks, sorts, encodes and digests pairs of key and value.
     ///
+    /// ```
+    /// use datakey_provider::{ContextError, EncryptionContext};
+    ///
+    /// let twice = EncryptionContext::new([("tenant", "acme"), ("tenant", "umbrella")]);
+    /// assert_eq!(twice, Err(ContextError::DuplicateKey("tenant".into())));
+    /// assert_eq!(EncryptionContext::new([("", "acme")]), Err(ContextError::EmptyKey));
+    /// assert!(EncryptionContext::new([("tenant", "")]).is_ok()); // values may be empty
+    /// ```
+    ///
     /// # Errors
     /// [`ContextError`] names the first rule that the pairs break.
     pub fn new<K: AsRef<str>, V: AsRef<str>>(
@@ -133,6 +142,19 @@ impl EncryptionContext {
 
     /// The canonical encoding: for each pair, in order, the length of the key in two bytes, big-endian, the key, the
     /// length of the value likewise, the value. The empty context encodes to nothing.
+    ///
+    /// Two contexts have the same encoding only if they are equal: where one text ends is told by its length and not by a mark that could
+    /// stand in a text. A provider that binds these bytes binds every pair, with its key and its value apart.
+    ///
+    /// ```
+    /// use datakey_provider::EncryptionContext;
+    ///
+    /// let context = EncryptionContext::new([("b", "2"), ("a", "1")])?;
+    /// assert_eq!(context.encoded(), b"\x00\x01a\x00\x011\x00\x01b\x00\x012"); // sorted by the bytes of the keys
+    /// let joined = EncryptionContext::new([("a", "1\0\x01b\0\x012")])?;
+    /// assert_ne!(context.encoded(), joined.encoded());
+    /// # Ok::<(), datakey_provider::ContextError>(())
+    /// ```
     #[must_use]
     pub fn encoded(&self) -> &[u8] {
         &self.0.encoded
@@ -176,6 +198,19 @@ impl EncryptionContext {
 }
 
 /// How a message's encryption context differs from what its reader expects.
+///
+/// It names keys, which are no secret, and no values: those of a message that somebody else sealed may be none of its reader's business.
+///
+/// ```
+/// use datakey_provider::{ContextMismatch, EncryptionContext};
+///
+/// let sealed = EncryptionContext::new([("tenant", "acme")])?;
+/// let expected = EncryptionContext::new([("tenant", "umbrella")])?;
+/// let mismatch = sealed.check_expected(&expected).unwrap_err();
+/// assert_eq!(mismatch, ContextMismatch::OtherValue { key: "tenant".into() });
+/// assert!(!mismatch.to_string().contains("acme"));
+/// # Ok::<(), datakey_provider::ContextError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ContextMismatch {

@@ -13,6 +13,28 @@ use crate::{DataKeyLength, EncryptionContext, ProviderError, WrappedKey};
 /// # Contract
 /// - As that of the other halves: the encryption context is bound, one call is one attempt, cancelling is harmless.
 /// - No plaintext of a key is answered, and where the service can do without, none leaves it.
+///
+/// # When to implement it
+///
+/// For a service that can do so without showing the key, and for one that shows it to this process for the moment. A provider that only
+/// seals and opens leaves it out; nothing but tools that make and move keys asks for it.
+///
+/// ```
+/// use datakey_provider::{ControlProvider, EncryptionContext, ProviderError, WrappedKey};
+///
+/// /// Whether a wrapped key is what the service made for this context. Nobody here sees the key.
+/// async fn is_authentic(
+///     kms: &impl ControlProvider,
+///     wrapped: &WrappedKey,
+///     context: &EncryptionContext,
+/// ) -> Result<bool, ProviderError> {
+///     match kms.rewrap(wrapped, context, context).await {
+///         Ok(_same_key_anew) => Ok(true),
+///         Err(error) if error.verdict().is_some() => Ok(false),
+///         Err(outage) => Err(outage), // not known
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait ControlProvider: Send + Sync {
     /// Makes a new key of this length, and answers it wrapped only, bound to `context` (KMS: `GenerateDataKeyWithoutPlaintext`).

@@ -95,6 +95,16 @@ impl DataKey {
 
     /// Creates a key by writing its bytes in place with a source that can fail, such as the operating system's.
     ///
+    /// ```
+    /// use datakey_provider::{DataKey, DataKeyLength};
+    ///
+    /// let made = DataKey::try_init(DataKeyLength::Bytes32, getrandom::fill)?;
+    /// assert_eq!(made.expose_secret().len(), 32);
+    /// let refused = DataKey::try_init(DataKeyLength::Bytes32, |_bytes| Err("no entropy yet"));
+    /// assert_eq!(refused.unwrap_err(), "no entropy yet");
+    /// # Ok::<(), getrandom::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Whatever `fill` returns; the half-written key is wiped.
     pub fn try_init<E>(
@@ -133,6 +143,17 @@ impl DataKey {
     }
 
     /// Whether two keys are equal, in time that does not depend on where they differ.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use datakey_provider::{DataKey, DataKeyLength};
+    ///
+    /// let key = Arc::new(DataKey::init(DataKeyLength::Bytes16, |bytes| bytes.fill(7))); // shared, and never copied
+    /// let same = DataKey::from_slice(key.expose_secret()).expect("sixteen bytes");
+    /// assert!(key.ct_eq(&same));
+    /// let longer = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// assert!(!key.ct_eq(&longer));
+    /// ```
     #[must_use]
     pub fn ct_eq(&self, other: &Self) -> bool {
         self.bytes.ct_eq(&other.bytes).into()
@@ -154,6 +175,17 @@ impl fmt::Debug for DataKey {
 }
 
 /// A fresh data key together with its wrapped forms: what `GenerateDataKey` answers.
+///
+/// ```
+/// use datakey_provider::{DataKey, DataKeyLength, GeneratedDataKey, WrappedKey};
+///
+/// let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+/// let made = GeneratedDataKey::new(data_key, WrappedKey::new("local:dev", *b"opaque")?);
+/// assert!(!format!("{made:?}").contains("7, 7")); // neither the pair nor its parts show the key
+/// let (data_key, wrapped) = made.into_parts(); // to keep one and store the other
+/// assert_eq!((data_key.length(), wrapped.first().key_id()), (DataKeyLength::Bytes32, "local:dev"));
+/// # Ok::<(), datakey_provider::WrappedKeyError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct GeneratedDataKey {

@@ -164,6 +164,13 @@ impl ProviderError {
 
     /// Notes that the provider refused by itself: nothing was sent to the service, so the failure says nothing of how the service
     /// is. A message that names a foreign key, a limit that is exceeded, credentials that could not be loaded.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    ///
+    /// let foreign = ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt).unsent();
+    /// assert!(!foreign.was_sent()); // a breaker leaves it out of account, and a rate gives its turn to the next call
+    /// ```
     #[must_use]
     pub fn unsent(mut self) -> Self {
         Arc::make_mut(&mut self.0).was_sent = false;
@@ -178,6 +185,25 @@ impl ProviderError {
     }
 
     /// Adds the underlying error.
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    ///
+    /// #[derive(Debug)]
+    /// struct Refused { request_id: &'static str }
+    /// impl std::fmt::Display for Refused {
+    ///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         write!(f, "request {}", self.request_id)
+    ///     }
+    /// }
+    /// impl std::error::Error for Refused {}
+    ///
+    /// let error = ProviderError::new(ErrorClass::Transient, Operation::Decrypt).with_source(Refused { request_id: "r-17" });
+    /// let shared = error.clone(); // for each of a thousand callers that waited: the source is not copied
+    /// let source = shared.source().and_then(|source| source.downcast_ref::<Refused>());
+    /// assert_eq!(source.map(|refused| refused.request_id), Some("r-17"));
+    /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync + 'static>>) -> Self {
         Arc::make_mut(&mut self.0).source = Some(Arc::from(source.into()));

@@ -25,6 +25,18 @@ impl<'a> Scope<'a> {
     /// Of a provider that has cache, retries, pace and breaker of its own: most of its calls ask no service, and what those do that ask
     /// one says nothing of the others. Layers above hold none of its calls back, judge none by another, and wait for each until their
     /// deadline.
+    ///
+    /// ```
+    /// use datakey_provider::{Scope, SealingProvider};
+    ///
+    /// /// Whether a layer above should pace, retry and judge the calls of a provider.
+    /// fn wants_layers(provider: &impl SealingProvider) -> bool {
+    ///     let mut wants = true;
+    ///     provider.sealing_scopes(&mut |scope| wants &= !scope.is_beneath());
+    ///     wants
+    /// }
+    /// assert!(Scope::BENEATH.is_beneath() && !Scope::default().is_beneath());
+    /// ```
     pub const BENEATH: Scope<'static> = Scope {
         quota: "(beneath)",
         key: "(beneath)",

@@ -46,6 +46,39 @@ pub struct Several<P> {
 pub struct NoProviders;
 
 /// What each provider answered when none of them could open a wrapped key: the source of the resulting error.
+///
+/// ```
+/// use std::error::Error as _;
+/// use datakey_provider::*;
+/// # use std::{future::Future as _, pin::pin, task::{Context, Poll, Waker}};
+/// # fn now<T>(call: impl Future<Output = T>) -> T {
+/// #     let Poll::Ready(done) = pin!(call).poll(&mut Context::from_waker(Waker::noop())) else { panic!("nothing here waits") };
+/// #     done
+/// # }
+///
+/// /// A Region that fails in one way, whatever it is asked.
+/// struct Failing(ErrorClass);
+///
+/// #[async_trait]
+/// impl OpeningProvider for Failing {
+///     fn rank(&self, _: &WrappedKey) -> Option<Rank> {
+///         Some(Rank::LOCAL)
+///     }
+///     async fn decrypt(&self, _: &EncryptionContext, _: &WrappedKey) -> Result<DataKey, ProviderError> {
+///         Err(ProviderError::new(self.0, Operation::Decrypt))
+///     }
+/// }
+///
+/// let regions = Several::new([Failing(ErrorClass::Denied), Failing(ErrorClass::Throttled)])?;
+/// let wrapped = WrappedKey::new("arn:aws:kms:...", *b"opaque")?;
+/// let failed = now(regions.decrypt(&EncryptionContext::empty(), &wrapped)).unwrap_err();
+/// assert_eq!(failed.class(), ErrorClass::Throttled); // the failure of which most can be hoped
+/// assert_eq!(failed.verdict(), None); // one of them said nothing of the message
+/// let each = failed.source().and_then(|source| source.downcast_ref::<SeveralError>()).expect("of both");
+/// let classes: Vec<_> = each.failures().iter().map(ProviderError::class).collect();
+/// assert_eq!(classes, [ErrorClass::Denied, ErrorClass::Throttled]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct SeveralError {
     failures: Vec<ProviderError>,

@@ -5,6 +5,32 @@ use crate::{ProviderError, Scope};
 ///
 /// A provider knows which ways there are to open a wrapped key, and whoever paces its calls knows which of them are busy. See
 /// [`OpeningProvider::decrypt_amid`](crate::OpeningProvider::decrypt_amid).
+///
+/// ```
+/// use std::sync::Mutex;
+/// use datakey_provider::{ErrorClass, Operation, ProviderError, Scope, Traffic};
+///
+/// /// Remembers which quotas throttled, as a layer above does that paces calls.
+/// #[derive(Default)]
+/// struct Throttled(Mutex<Vec<String>>);
+///
+/// impl Traffic for Throttled {
+///     fn is_busy(&self, scope: Scope<'_>) -> bool {
+///         self.0.lock().unwrap().iter().any(|quota| quota == scope.quota)
+///     }
+///     fn passed_by(&self, scope: Scope<'_>, error: &ProviderError) {
+///         if error.class() == ErrorClass::Throttled {
+///             self.0.lock().unwrap().push(scope.quota.into());
+///         }
+///     }
+/// }
+///
+/// let traffic = Throttled::default();
+/// let near = Scope { quota: "eu-west-1", key: "" };
+/// assert!(!traffic.is_busy(near));
+/// traffic.passed_by(near, &ProviderError::new(ErrorClass::Throttled, Operation::Decrypt));
+/// assert!(traffic.is_busy(near)); // asked last from here on
+/// ```
 pub trait Traffic: Send + Sync {
     /// Whether a call of this scope would wait for long, so that another way is better.
     fn is_busy(&self, scope: Scope<'_>) -> bool;

@@ -73,6 +73,16 @@ impl WrappedKey {
     }
 
     /// SHA-256 over length-prefixed key id and blob: the same for equal wrapped keys only.
+    ///
+    /// ```
+    /// use datakey_provider::WrappedKey;
+    ///
+    /// let wrapped = WrappedKey::new("local:dev", *b"opaque")?;
+    /// assert_eq!(wrapped.digest(), wrapped.clone().digest());
+    /// let other = WrappedKey::new("local:de", *b"vopaque")?; // the same bytes, divided otherwise
+    /// assert_ne!(wrapped.digest(), other.digest());
+    /// # Ok::<(), datakey_provider::WrappedKeyError>(())
+    /// ```
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -96,6 +106,17 @@ impl fmt::Debug for WrappedKey {
 
 /// Wrapped forms of the same data key, one at least, in the order in which they stand in a message. How many a message holds is
 /// for its format to say. Cheap to clone.
+///
+/// ```
+/// use datakey_provider::{WrappedKey, WrappedKeys, WrappedKeysError};
+///
+/// let near = WrappedKeys::from(WrappedKey::new("arn:aws:kms:eu-west-1:...", *b"one")?);
+/// let far = WrappedKeys::from(WrappedKey::new("arn:aws:kms:us-east-1:...", *b"other")?);
+/// let both = near.join(&far)?; // a message that either Region opens
+/// assert_eq!(both.as_slice().len(), 2);
+/// assert_eq!(both.join(&far), Err(WrappedKeysError::Duplicate(2)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WrappedKeys(Arc<[WrappedKey]>);
 

@@ -162,6 +162,17 @@ fn between(low: u64, high: u64, draw: u64) -> u64 {
 }
 
 /// The waits of a [`Backoff`], one for each retry, without end. Made by [`Backoff::delays`].
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_retry::Backoff;
+/// use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
+///
+/// // For a loop of one's own, that waits for something else than a provider.
+/// let delays = Backoff::without_jitter().with_base(Duration::from_millis(10)).with_cap(Duration::from_millis(60));
+/// let waits: Vec<u128> = delays.delays(Xoshiro256PlusPlus::seed_from_u64(7)).take(5).map(|wait| wait.as_millis()).collect();
+/// assert_eq!(waits, [10, 20, 40, 60, 60]);
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Delays<R> {

@@ -90,6 +90,21 @@ impl Budget {
     }
 
     /// How it stands for one quota; that without a name is `""`.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Budget, Policy, Reason, retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let budget = Budget::builder().with_capacity(15).with_refill_per_second(0).build();
+    /// let policy = Policy::default().with_budget(budget.clone());
+    /// let down = async || Err::<(), _>(ProviderError::new(ErrorClass::Transient, Operation::Decrypt));
+    /// let gave_up = retry(&policy, down).await.unwrap_err();
+    /// // One retry after an outage costs ten of the fifteen, so there is none for a second.
+    /// assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::Budget, 2));
+    /// assert_eq!((budget.state_of("").available, budget.state().refused), (5, 1));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn state_of(&self, quota: &str) -> BudgetState {
         self.state_where(|name| name == quota)

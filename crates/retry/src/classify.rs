@@ -55,6 +55,18 @@ pub trait Classify {
 
     /// Tells each failure that it stands for: itself, unless several services were asked. A rate hears of each what its quota
     /// is concerned with.
+    ///
+    /// A combinator over several services tells one part for each, so that the throttle of one slows calls to that one:
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::Classify;
+    ///
+    /// let throttled = ProviderError::new(ErrorClass::Throttled, Operation::Decrypt).with_quota("eu-west-1");
+    /// let mut quotas = vec![];
+    /// throttled.each_part(&mut |part| quotas.push((part.class, part.quota.map(str::to_owned))));
+    /// assert_eq!(quotas, [(ErrorClass::Throttled, Some("eu-west-1".to_owned()))]);
+    /// ```
     fn each_part(&self, tell: &mut dyn FnMut(Part<'_>)) {
         tell(Part::of(self));
     }

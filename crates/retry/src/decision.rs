@@ -6,6 +6,25 @@ use datakey_provider::ErrorClass;
 use crate::{Backoff, Classify, Reason, defaults};
 
 /// The numbers of a policy. See the crate's table of defaults for each field's reason.
+///
+/// They are plain numbers, and [`decide`](Self::decide) is a pure function of them: what a policy will do can be asked without waiting for
+/// it.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_provider::ErrorClass;
+/// use datakey_retry::{Decision, Outcome, Progress, Reason, Rules};
+///
+/// let mut rules = Rules::default();
+/// rules.server_delay_cap = Duration::from_secs(2);
+/// let mut asks = Outcome::of(ErrorClass::Throttled);
+/// asks.server_delay = Some(Duration::from_secs(3600));
+/// // A header that asks for an hour counts as two seconds. The shortest draw adds no jitter.
+/// let decided = rules.decide(&mut Progress::default(), asks, None, false, 0);
+/// assert_eq!(decided, Decision::Retry { after: Duration::from_secs(2) });
+/// let denied = rules.decide(&mut Progress::default(), Outcome::of(ErrorClass::Denied), None, false, 0);
+/// assert_eq!(denied, Decision::GiveUp(Reason::Permanent));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rules {

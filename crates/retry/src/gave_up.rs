@@ -6,6 +6,18 @@ use datakey_provider::ErrorClass;
 use crate::{CircuitOpen, Classify, LastFailure, rounded::rounded};
 
 /// What ended a call without success.
+///
+/// ```
+/// use datakey_provider::{ErrorClass, Operation, ProviderError};
+/// use datakey_retry::{Policy, Reason, retry};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let denied = async || Err::<(), _>(ProviderError::new(ErrorClass::Denied, Operation::Decrypt));
+/// let gave_up = retry(&Policy::default(), denied).await.unwrap_err();
+/// assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::Permanent, 1));
+/// assert_eq!(gave_up.reason().as_str(), "permanent"); // a label of a metric
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -52,6 +64,21 @@ impl fmt::Display for Reason {
 }
 
 /// How the last attempt of a call failed.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_provider::{ErrorClass, ProviderError};
+/// use datakey_retry::{Failure, Policy, retry};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = Policy::default().with_attempt_timeout(Duration::from_secs(1)).with_max_attempts(2);
+/// let hangs = async || std::future::pending::<Result<(), ProviderError>>().await;
+/// let gave_up = retry(&policy, hangs).await.unwrap_err();
+/// assert!(matches!(gave_up.failure(), Failure::TimedOut(after) if *after == Duration::from_secs(1)));
+/// assert_eq!(gave_up.failure().class(), ErrorClass::Timeout);
+/// assert!(gave_up.last().is_none()); // there is no error to show: nothing answered
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Failure<E> {

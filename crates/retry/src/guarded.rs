@@ -46,6 +46,27 @@ const ALL: &str = "*";
 ///     Ok(Retry::new(regions, Policy::default()))
 /// }
 /// ```
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, FaultRule, KmsErrorCode};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider as _, Rank, SealingProvider as _};
+/// use datakey_retry::Guarded;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let near = Guarded::new(fake.provider(&fake.create_key()?));
+/// let context = EncryptionContext::empty();
+/// let made = near.generate_data_key(&context, DataKeyLength::Bytes32).await?;
+/// let wrapped = made.wrapped_keys().first();
+/// assert_eq!(near.rank(wrapped), Some(Rank::LOCAL));
+///
+/// fake.inject(FaultRule::new(KmsErrorCode::Internal).times(1));
+/// assert!(near.decrypt(&context, wrapped).await.is_err());
+/// assert!(near.rank(wrapped) >= Some(Rank::UNHEALTHY)); // another Region is asked first from here on
+/// near.decrypt(&context, wrapped).await?;
+/// assert_eq!(near.rank(wrapped), Some(Rank::LOCAL)); // an answer, and it is well again
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Guarded<P> {
     inner: P,

@@ -78,6 +78,42 @@ pub struct Subject<'a> {
 /// | [`Wait`](Self::Wait) | `datakey.retry.wait` | debug |
 /// | [`GaveUp`](Self::GaveUp) | `datakey.retry.gave_up` | debug, as the caller has the error |
 /// | [`Opened`](Self::Opened) | `datakey.retry.opened` | warn |
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use datakey_provider::{ErrorClass, Operation, ProviderError};
+/// use datakey_retry::{Event, Observer, Policy, Subject, retry_operation};
+///
+/// #[derive(Default)]
+/// struct Course(Mutex<Vec<&'static str>>);
+///
+/// impl Observer for Course {
+///     fn observe(&self, call: Subject<'_>, event: Event) {
+///         assert_eq!(call.operation, Some(Operation::Decrypt));
+///         self.0.lock().unwrap().push(match event {
+///             Event::Attempt { .. } => "attempt",
+///             Event::Failed { .. } => "failed",
+///             Event::Wait { .. } => "wait",
+///             Event::Succeeded { .. } => "succeeded",
+///             _ => "other",
+///         });
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let course = Arc::new(Course::default());
+/// let policy = Policy::default().with_observer(Arc::clone(&course));
+/// let mut failures = 1;
+/// let call = retry_operation(&policy, Operation::Decrypt, || {
+///     let fails = failures > 0;
+///     failures -= i32::from(fails);
+///     async move { if fails { Err(ProviderError::new(ErrorClass::Transient, Operation::Decrypt)) } else { Ok(()) } }
+/// });
+/// call.await.unwrap();
+/// assert_eq!(*course.0.lock().unwrap(), ["attempt", "failed", "wait", "attempt", "succeeded"]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

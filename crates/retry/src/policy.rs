@@ -69,6 +69,22 @@ impl Policy {
     /// One attempt and no waiting at all; the attempt timeout stays.
     ///
     /// For one layer of several that could retry: only one should.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Policy, Reason, retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut attempts = 0;
+    /// let once = Policy::never();
+    /// let failed = retry(&once, || {
+    ///     attempts += 1;
+    ///     async { Err::<(), _>(ProviderError::new(ErrorClass::Throttled, Operation::Decrypt)) }
+    /// });
+    /// assert_eq!(failed.await.unwrap_err().reason(), Reason::Attempts);
+    /// assert_eq!(attempts, 1);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn never() -> Self {
         Self::default()
@@ -86,6 +102,25 @@ impl Policy {
     }
 
     /// Sets how long one call may take with all its attempts and waits.
+    ///
+    /// It is never slept past. A call whose next wait would end after it is given up at once, with the time that is left:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Backoff, Policy, Reason, retry};
+    /// use tokio::time::Instant;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let slow = Backoff::constant(Duration::from_secs(4));
+    /// let policy = Policy::default().with_transient_backoff(slow).with_deadline(Duration::from_secs(10));
+    /// let start = Instant::now();
+    /// let failed = retry(&policy, async || Err::<(), _>(ProviderError::new(ErrorClass::Transient, Operation::Decrypt)));
+    /// let gave_up = failed.await.unwrap_err();
+    /// assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::Deadline, 3)); // at 0, 4 and 8 seconds
+    /// assert!(start.elapsed() < Duration::from_secs(9)); // and not at 10
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn with_deadline(mut self, deadline: Duration) -> Self {
         self.rules.deadline = Some(deadline);
@@ -232,6 +267,24 @@ impl Policy {
     /// let policy = Policy::default();
     /// let (reads, writes) = (policy.clone().with_quota("reads"), policy.with_quota("writes"));
     /// # let _ = (reads, writes);
+    /// ```
+    ///
+    /// What is throttled under one name leaves calls under the other alone:
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Policy, retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::default().with_max_attempts(1);
+    /// let (reads, writes) = (policy.clone().with_quota("reads"), policy.with_quota("writes"));
+    /// let throttled = async || Err::<(), _>(ProviderError::new(ErrorClass::Throttled, Operation::GetItem));
+    /// assert!(retry(&reads, throttled).await.is_err());
+    /// let rate = reads.adaptive_rate().expect("there is one by default");
+    /// assert_eq!(rate.state_of("reads").throttled, 1);
+    /// assert_eq!(rate.state_of("writes").throttled, 0); // one rate object, two quotas
+    /// assert!(retry(&writes, async || Ok::<_, ProviderError>(())).await.is_ok());
+    /// # Ok(()) }
     /// ```
     #[must_use]
     pub fn with_quota(mut self, quota: impl Into<Arc<str>>) -> Self {

@@ -43,6 +43,20 @@ use crate::{
 ///     (Retry::new(kms, policy), refresh) // both keep to one rate and draw on one budget
 /// }
 /// ```
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, FaultRule, KmsErrorCode, KmsOperation};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, SealingProvider as _};
+/// use datakey_retry::{Policy, Retry};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let kms = Retry::new(fake.provider(&fake.create_key()?), Policy::default());
+/// fake.inject(FaultRule::new(KmsErrorCode::Internal).times(3));
+/// kms.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await?; // nobody above saw anything
+/// assert_eq!(fake.ledger().calls_of(KmsOperation::GenerateDataKey), 4);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Retry<P> {
     inner: P,

@@ -94,6 +94,25 @@ fn with_key_id(error: ProviderError, key_id: Option<&str>) -> ProviderError {
 impl GaveUp<ProviderError> {
     /// The provider error to report: the last one as it is if it was final and the only one, otherwise one of the same class,
     /// operation, key id, code, delay and verdict with this as its source.
+    ///
+    /// The source says how hard it was tried, which a log wants and a caller that decides by class does not:
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    /// use datakey_fake_kms::{FakeKms, FaultRule, KmsErrorCode};
+    /// use datakey_provider::{DataKeyLength, EncryptionContext, ErrorClass, ProviderError, SealingProvider as _};
+    /// use datakey_retry::{GaveUp, Policy, Retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let kms = Retry::new(fake.provider(&fake.create_key()?), Policy::default().with_max_attempts(3));
+    /// fake.inject(FaultRule::new(KmsErrorCode::Internal));
+    /// let error = kms.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await.unwrap_err();
+    /// assert_eq!((error.class(), error.code()), (ErrorClass::Transient, Some("KMSInternalException")));
+    /// let gave_up = error.source().and_then(|source| source.downcast_ref::<GaveUp<ProviderError>>());
+    /// assert_eq!(gave_up.map(GaveUp::attempts), Some(3));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn into_provider_error(mut self, operation: Operation, key_id: Option<&str>) -> ProviderError {
         let error = match self.failure {

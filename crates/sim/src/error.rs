@@ -7,6 +7,13 @@ use std::{
 use thiserror::Error;
 
 /// Why a scenario cannot be played. Each names the field or the file that is at fault, and what is allowed there.
+///
+/// ```
+/// use datakey_sim::{Error, Scenario};
+///
+/// let misspelt = Scenario::from_toml("name = 'x'\nhost = 3").unwrap_err();
+/// assert!(matches!(misspelt, Error::Toml { line: 2, .. })); // an unknown field, and where it stands
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {

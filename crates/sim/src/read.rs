@@ -52,6 +52,18 @@ impl Scenario {
     ///
     /// # Errors
     /// [`Error::UnknownStrategy`].
+    ///
+    /// ```
+    /// use datakey_sim::{BuiltIn, Error};
+    ///
+    /// let scenario = BuiltIn::named("bulk-post")?.scenario()?;
+    /// let first = scenario.strategies[0].name.clone();
+    /// let alone = scenario.clone().only(&[&first])?;
+    /// assert_eq!(alone.strategies.len(), 1);
+    /// let typo = scenario.only(&["chaching"]).unwrap_err();
+    /// assert!(matches!(&typo, Error::UnknownStrategy { known, .. } if known.contains(&*first))); // with those that there are
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn only(mut self, names: &[impl AsRef<str>]) -> Result<Self, Error> {
         if let Some(unknown) = names
             .iter()

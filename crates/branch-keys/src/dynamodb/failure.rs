@@ -18,6 +18,23 @@ const MAX_MESSAGE_LEN: usize = 1024;
 const MAX_CODE_LEN: usize = 128;
 
 /// What DynamoDB, or the way to it, answered: the source of a [`ProviderError`].
+///
+/// It says in its text what DynamoDB answered, in one line of at most 1,024 characters, or how far the request came. It never quotes a body
+/// that DynamoDB did not send. The request id is what AWS support asks for.
+///
+/// ```
+/// use std::error::Error as _;
+/// use datakey_branch_keys::DynamoDbFailure;
+/// use datakey_provider::ProviderError;
+///
+/// fn request_id(error: &ProviderError) -> Option<String> {
+///     let failure = error.source()?.downcast_ref::<DynamoDbFailure>()?;
+///     failure.request_id().map(Into::into)
+/// }
+/// # use datakey_provider::{ErrorClass, Operation};
+/// # let unsent = ProviderError::new(ErrorClass::Transient, Operation::GetItem);
+/// # assert_eq!(request_id(&unsent), None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct DynamoDbFailure {
     class: ErrorClass,

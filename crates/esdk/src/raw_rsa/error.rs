@@ -6,6 +6,15 @@ use thiserror::Error;
 use crate::RawKeyError;
 
 /// Why something is not a raw RSA key. Never holds any of the key.
+///
+/// ```
+/// use datakey_esdk::{RawRsaKeyError, RawRsaPublicKey, RsaPadding};
+///
+/// let password_store = b"correct horse battery staple";
+/// let refused = RawRsaPublicKey::from_pem("shop", "2026", RsaPadding::OaepSha512Mgf1, password_store);
+/// assert!(matches!(refused, Err(RawRsaKeyError::Pem)));
+/// assert!(!refused.unwrap_err().to_string().contains("horse")); // errors are logged, and repeat nothing of it
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RawRsaKeyError {

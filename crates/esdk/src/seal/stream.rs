@@ -31,6 +31,8 @@ use crate::{SealError, SigningKey, sign::Hasher};
 /// # }
 /// # Ok::<(), datakey_esdk::SealError>(())
 /// ```
+///
+/// A stream that is dropped before it is finished leaves what no reader takes for a message: it has no last frame.
 #[must_use = "a message that is not finished does not open"]
 pub struct StreamSealer {
     /// Boxed, so that moving this does not copy its key.

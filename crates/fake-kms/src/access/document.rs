@@ -18,6 +18,16 @@ const PERMISSIONS: [&str; 1] = ["SynchronizeMultiRegionKey"];
 const MAX_LEN: usize = 32_768;
 
 /// Why a policy cannot be read.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, KmsErrorCode};
+///
+/// let fake = FakeKms::new();
+/// let key = fake.create_key()?;
+/// let refused = fake.put_key_policy(&key, "{}").unwrap_err();
+/// assert_eq!(refused.code(), KmsErrorCode::MalformedPolicy); // as KMS says it
+/// # Ok::<(), datakey_fake_kms::KmsError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PolicyError {

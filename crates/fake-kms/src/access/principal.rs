@@ -41,6 +41,16 @@ pub struct Principal {
 }
 
 /// Why something is not a principal.
+///
+/// ```
+/// use datakey_fake_kms::{Principal, PrincipalError};
+///
+/// let role = || Principal::new("AKIASHOP", "its secret", "arn:aws:iam::111122223333:role/shop");
+/// // A policy with an action that KMS does not have would allow nothing, and pass every test that expects a denial.
+/// let typo = r#"{"Statement": {"Effect": "Allow", "Action": "kms:Decrpyt", "Resource": "*"}}"#;
+/// assert!(matches!(role()?.with_policy(typo), Err(PrincipalError::Policy(_))));
+/// # Ok::<(), PrincipalError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PrincipalError {

@@ -2,6 +2,18 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The state of a key.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, KeyState};
+///
+/// let fake = FakeKms::new();
+/// let key = fake.create_key()?;
+/// fake.schedule_key_deletion(&key, 7)?;
+/// assert_eq!(fake.key_metadata(&key)?.state, KeyState::PendingDeletion);
+/// fake.cancel_key_deletion(&key)?;
+/// assert_eq!(fake.key_metadata(&key)?.state, KeyState::Disabled); // kept, and to be enabled by hand
+/// # Ok::<(), datakey_fake_kms::KmsError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyState {
@@ -35,6 +47,22 @@ impl fmt::Display for KeyState {
 }
 
 /// What `DescribeKey` tells about a key. Times are since 1970, as the fake's clock has them.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, KmsContext};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let key = fake.create_key()?;
+/// let old = fake.generate_data_key(&key, &KmsContext::default(), 32).await?;
+/// fake.rotate_key(&key)?;
+/// // Another key material from here on, and the old one opens what it wrapped.
+/// assert_ne!(fake.key_metadata(&key)?.key_material_id, old.key_material_id);
+/// let opened = fake.decrypt(None, &KmsContext::default(), &old.ciphertext).await?;
+/// assert_eq!(opened.key_material_id, old.key_material_id);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyMetadata {

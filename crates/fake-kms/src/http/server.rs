@@ -19,8 +19,8 @@ pub const MAX_CONNECTIONS: usize = 10_000;
 
 /// A [`FakeKms`] behind an HTTP endpoint, in the protocol of KMS. Dropping it stops it.
 ///
-/// HTTP/1.1 with keep-alive, plain unless it is built with an identity for TLS; point an AWS client at it with an endpoint URL. Unless it is
-/// [built](Self::builder) to verify signatures, any credentials will do.
+/// HTTP/1.1 with keep-alive, plain unless it is built with an identity for TLS; point an AWS client at it with an endpoint URL. Unless it
+/// is [built](Self::builder) to verify signatures, any credentials will do.
 ///
 /// ```
 /// use datakey_fake_kms::{FakeKms, FakeKmsServer};
@@ -77,6 +77,29 @@ impl FakeKmsServer {
     }
 
     /// The fake behind it.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, FakeKmsServer};
+    /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = FakeKmsServer::start(FakeKms::new()).await?;
+    /// // Any client that can write a line of HTTP.
+    /// let body = r#"{"NumberOfBytes": 16}"#;
+    /// let request = format!(
+    ///     "POST / HTTP/1.1\r\nHost: kms\r\nX-Amz-Target: TrentService.GenerateRandom\r\n\
+    ///      Content-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+    ///     body.len(),
+    /// );
+    /// let mut connection = tokio::net::TcpStream::connect(server.addr()).await?;
+    /// connection.write_all(request.as_bytes()).await?;
+    /// let mut answer = String::new();
+    /// connection.read_to_string(&mut answer).await?;
+    /// assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Plaintext"));
+    /// assert_eq!(server.fake().ledger().calls(), 1);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn fake(&self) -> &FakeKms {
         &self.fake

@@ -118,6 +118,22 @@ impl<T> Handles<T> {
 ///
 /// Eviction, expiry and invalidation never take it away: it works until dropped, and whoever drops it last wipes it.
 /// Hold it for one message, one stream or one batch, not for longer: the limits are checked when it is handed out.
+///
+/// ```
+/// use datakey_keyring::{SealingKeyring, Usage};
+/// use datakey_provider::EncryptionContext;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use datakey_fake_kms::FakeKms;
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let (keyring, context) = (SealingKeyring::new(kms), EncryptionContext::empty());
+/// let held = keyring.key(&context, Usage::message(300)).await?;
+/// keyring.shutdown(); // another task ends the process gracefully
+/// assert_eq!(held.data_key().expose_secret().len(), 32); // what is being sealed is sealed to its end
+/// assert!(keyring.key(&context, Usage::message(300)).await.is_err());
+/// # Ok(()) }
+/// ```
 pub struct Held<T>(Arc<Handle<T>>);
 
 impl<T> Held<T> {

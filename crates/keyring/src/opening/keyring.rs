@@ -386,6 +386,8 @@ impl<M: OpeningMaterial> OpeningKeyring<M> {
     /// known to open now. Answers for how many of its wrapped keys there was a refusal.
     ///
     /// Refusals [lapse](crate::DEFAULT_REFUSAL_TTL) by themselves, and each invalidation forgets all of them.
+    ///
+    /// An operator has just granted what was denied, and does not want to wait for half a minute.
     #[expect(
         clippy::must_use_candidate,
         reason = "the count is for whoever wants to log it"

@@ -82,6 +82,25 @@ impl OpeningLimits {
     }
 
     /// Sets how long a refusal of key or message is remembered; zero remembers none.
+    ///
+    /// ```
+    /// use datakey_keyring::OpeningKeyring;
+    /// use datakey_provider::{EncryptionContext, WrappedKey};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// // A poison message that a queue delivers again and again.
+    /// let poison = WrappedKey::new(kms.key_arn(), vec![7; 184])?.into();
+    /// let keyring = OpeningKeyring::new(kms);
+    /// for _ in 0..100 {
+    ///     assert!(keyring.key(&EncryptionContext::empty(), &poison).await.is_err());
+    /// }
+    /// assert_eq!(fake.ledger().calls(), 1);
+    /// assert_eq!(keyring.stats().refused_from_memory, 99);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn with_refusal_ttl(mut self, ttl: Duration) -> Self {
         self.refusal_ttl = ttl;

@@ -14,6 +14,25 @@ use crate::{
 
 /// What an opening keyring did since it was built. Counts are taken one after the other, so under load they can differ by
 /// what happened in between.
+///
+/// ```
+/// use datakey_keyring::{OpeningKeyring, SealingKeyring, Usage};
+/// use datakey_provider::EncryptionContext;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use datakey_fake_kms::FakeKms;
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let (writer, reader) = (SealingKeyring::new(kms.clone()), OpeningKeyring::new(kms));
+/// let context = EncryptionContext::empty();
+/// let sealed = writer.key(&context, Usage::message(300)).await?;
+/// for _ in 0..1_000 {
+///     reader.key(&context, sealed.wrapped_keys()).await?;
+/// }
+/// let stats = reader.stats();
+/// assert_eq!((stats.hits, stats.loads, stats.calls_made, stats.calls_avoided), (999, 1, 1, 999));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct OpeningStats {

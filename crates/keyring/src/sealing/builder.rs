@@ -52,6 +52,22 @@ impl SealingKeyring {
 
     /// A keyring without a cache: each request is a provider call, and each key is dropped with its holder. No load is
     /// shared. For tests, for comparisons, and where a policy forbids reuse.
+    ///
+    /// ```
+    /// use datakey_keyring::{SealingKeyring, Usage};
+    /// use datakey_provider::EncryptionContext;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// let keyring = SealingKeyring::uncached(kms);
+    /// for _ in 0..10 {
+    ///     keyring.key(&EncryptionContext::empty(), Usage::message(300)).await?;
+    /// }
+    /// assert_eq!(fake.ledger().calls(), 10); // what a cache is measured against
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn uncached(provider: impl SealingProvider + 'static) -> Self {
         Self::builder().uncached().assemble(provider)
@@ -103,6 +119,19 @@ impl<M: SealingMaterial> SealingKeyringBuilder<M> {
     }
 
     /// Builds the keyring around a provider.
+    ///
+    /// ```
+    /// use datakey_keyring::{ConfigError, SealingKeyring, SealingLimits};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// let none = SealingLimits::default().with_max_messages(0);
+    /// let built = SealingKeyring::builder().limits(none).build(kms);
+    /// assert!(matches!(built, Err(ConfigError::Zero(_)))); // found out at the start, and not by the first order
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ConfigError`] when a limit is zero or limits contradict each other, when the provider answers more wrapped

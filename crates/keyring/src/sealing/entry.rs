@@ -108,6 +108,21 @@ fn in_millis(age: Duration) -> Duration {
 }
 
 /// What a sealing key's age and use and the provider's last answer allow.
+///
+/// ```
+/// use datakey_keyring::{KeyStanding, SealingKeyring, Usage};
+/// use datakey_provider::EncryptionContext;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use datakey_fake_kms::FakeKms;
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let (keyring, context) = (SealingKeyring::new(kms), EncryptionContext::empty());
+/// keyring.key(&context, Usage::message(300)).await?;
+/// let kept = keyring.explain(&context).key.expect("it was just loaded");
+/// assert_eq!((kept.standing, kept.messages, kept.bytes), (KeyStanding::Fresh, 1, 300));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyStanding {

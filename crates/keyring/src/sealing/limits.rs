@@ -112,6 +112,24 @@ impl SealingLimits {
     /// Sets whether a key of which little is left, an eighth of its messages or bytes, is replaced in the background before
     /// callers have to wait for the next one. On by default. Off, each key is used up to its limits, and the last caller of a key
     /// is followed by one that waits: for limits so small that an eighth matters, where each call counts.
+    ///
+    /// ```
+    /// use datakey_keyring::{SealingKeyring, SealingLimits, Usage};
+    /// use datakey_provider::EncryptionContext;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// // A policy wants no data key to seal more than four messages, and each call counts.
+    /// let limits = SealingLimits::default().with_max_messages(4).with_refresh_by_use(false);
+    /// let keyring = SealingKeyring::builder().limits(limits).build(kms)?;
+    /// for _ in 0..12 {
+    ///     keyring.key(&EncryptionContext::empty(), Usage::message(300)).await?;
+    /// }
+    /// assert_eq!(fake.ledger().calls(), 3);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn with_refresh_by_use(mut self, on: bool) -> Self {
         self.refresh_by_use = on;
@@ -207,6 +225,22 @@ impl Usage {
 
     /// One message whose length nobody can bound yet. It gets a data key of its own, which costs a provider call: give
     /// an upper bound to [`message`](Self::message) where there is one.
+    ///
+    /// ```
+    /// use datakey_keyring::{MissReason, SealingKeyring, Usage};
+    /// use datakey_provider::EncryptionContext;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// let (keyring, context) = (SealingKeyring::new(kms), EncryptionContext::empty());
+    /// keyring.key(&context, Usage::unknown_length()).await?;
+    /// keyring.key(&context, Usage::unknown_length()).await?;
+    /// assert_eq!(keyring.stats().misses.of(MissReason::UnknownLength), 2); // each has a data key of its own
+    /// assert_eq!(fake.ledger().calls(), 2);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn unknown_length() -> Self {
         Self {

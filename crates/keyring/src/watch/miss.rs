@@ -116,6 +116,29 @@ impl fmt::Debug for Misses {
 }
 
 /// Keys served past their soft age because the provider was failing, by how it failed last.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_keyring::{SealingKeyring, SealingLimits, Usage};
+/// use datakey_fake_kms::{FaultRule, KmsErrorCode};
+/// use datakey_provider::EncryptionContext;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use datakey_fake_kms::FakeKms;
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let keyring = SealingKeyring::builder().limits(SealingLimits::default()).build(kms)?;
+/// let context = EncryptionContext::empty();
+/// keyring.key(&context, Usage::message(300)).await?;
+///
+/// fake.inject(FaultRule::new(KmsErrorCode::Internal)); // an outage
+/// tokio::time::advance(Duration::from_secs(400)).await; // past the soft age of five minutes
+/// keyring.key(&context, Usage::message(300)).await?; // sealed all the same
+/// assert_eq!(keyring.stats().stale.transient, 1);
+/// tokio::time::advance(Duration::from_secs(600)).await; // past the hard age
+/// assert!(keyring.key(&context, Usage::message(300)).await.is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct StaleServes {

@@ -10,6 +10,26 @@ use crate::{last_failure::LastFailure, rounded::rounded};
 ///
 /// It is the [`source`](Error::source) of the [`GaveUp`](crate::GaveUp) of such a call. Its own is what caused the last
 /// failure, as far as its own text does not say so.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_provider::{ErrorClass, Operation, ProviderError};
+/// use datakey_retry::{Breaker, Failure, Policy, Reason, retry};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = Breaker::builder().with_failures(2).with_after(Duration::ZERO).build();
+/// let policy = Policy::default().with_breaker(breaker).with_max_attempts(2);
+/// let down = async || Err::<(), _>(ProviderError::new(ErrorClass::Transient, Operation::Decrypt));
+/// assert!(retry(&policy, down).await.is_err());
+/// // The next call is not made at all, and says why.
+/// let refused = retry(&policy, async || -> Result<(), ProviderError> { unreachable!("the service is down") });
+/// let gave_up = refused.await.unwrap_err();
+/// assert_eq!((gave_up.reason(), gave_up.attempts()), (Reason::CircuitOpen, 0));
+/// let Failure::CircuitOpen(open) = gave_up.failure() else { panic!("the breaker is open") };
+/// assert_eq!(open.last().class(), ErrorClass::Transient);
+/// assert!(open.probe_in() <= Duration::from_millis(500));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct CircuitOpen {
     last: LastFailure,

@@ -33,6 +33,23 @@ impl BreakerPhase {
 }
 
 /// How a [`Breaker`](crate::Breaker) stands, over all scopes.
+///
+/// ```
+/// use std::time::Duration;
+/// use datakey_provider::{ErrorClass, Operation, ProviderError};
+/// use datakey_retry::{Breaker, BreakerPhase, Policy, retry};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = Breaker::builder().with_failures(3).with_after(Duration::ZERO).build();
+/// let near = Policy::never().with_breaker(breaker.clone()).with_scope("eu-west-1");
+/// for _ in 0..3 {
+///     let _down = retry(&near, async || Err::<(), _>(ProviderError::new(ErrorClass::Transient, Operation::Decrypt))).await;
+/// }
+/// assert_eq!(breaker.state().phase, BreakerPhase::Open);
+/// assert_eq!(breaker.down().len(), 1); // for a dashboard: what is down at the moment
+/// assert_eq!(breaker.phase_of("eu-central-1"), BreakerPhase::Closed); // an outage of its own
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakerState {

@@ -65,6 +65,27 @@ pub(crate) use quota::{Quota, Sent};
 pub struct AdaptiveRate(Arc<Quotas>);
 
 /// How an [`AdaptiveRate`] stands, or one of its quotas.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, Quota};
+/// use datakey_provider::{DataKeyLength, EncryptionContext, SealingProvider as _};
+/// use datakey_retry::{Policy, Retry};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::builder().quota(Quota::per_second(10)).build()?;
+/// let kms = Retry::new(fake.provider(&fake.create_key()?), Policy::default());
+/// let callers = (0..40).map(|_| {
+///     let kms = kms.clone();
+///     tokio::spawn(async move { kms.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await })
+/// });
+/// for caller in callers.collect::<Vec<_>>() {
+///     caller.await??; // forty calls on a quota of ten, and each has its key
+/// }
+/// let state = kms.policy().adaptive_rate().expect("there is one by default").state();
+/// assert!(state.throttled > 0 && state.rate.is_some()); // learnt from the first few
+/// assert_eq!(state.waiting, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct RateState {

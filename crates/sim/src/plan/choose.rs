@@ -100,6 +100,17 @@ pub struct Plan {
 
 impl Plan {
     /// The candidate that is recommended.
+    ///
+    /// ```
+    /// use datakey_sim::plan::{Bounds, Workload, plan};
+    ///
+    /// // A quota that others have used up: nothing holds, and the plan says what has to give.
+    /// let bounds = Bounds { quota_per_second: Some(10), others_per_second: 10.0, ..Bounds::default() };
+    /// let plan = plan(&Workload::default(), &bounds)?;
+    /// assert!(plan.recommended().is_none() && !plan.why.is_empty());
+    /// assert!(plan.candidates.iter().all(|candidate| !candidate.holds()));
+    /// # Ok::<(), datakey_sim::Error>(())
+    /// ```
     #[must_use]
     pub fn recommended(&self) -> Option<&Candidate> {
         self.candidates.get(self.chosen?)
