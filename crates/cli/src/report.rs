@@ -19,7 +19,7 @@ use std::{io::Write as _, path::Path};
 
 pub(crate) use self::{
     ink::Ink,
-    model::{Bars, Block, Chart, Layer, Limit, Panel, Panels, Report, Row, Section, Table, Timeline, Tone},
+    model::{Block, Chart, Layer, Limit, Panel, Panels, Report, Row, Section, Table, Timeline, Tone},
     numbers::{amount, dollars, seconds, share, whole},
 };
 use crate::{

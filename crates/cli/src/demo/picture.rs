@@ -4,8 +4,8 @@ use super::{
     seconds::Second,
 };
 use crate::report::{
-    Bars, Block, Chart, Ink, Layer, Limit, Panel, Panels, Report as Page, Row, Section, Table, Timeline,
-    Tone, amount, dollars, seconds, share, whole,
+    Block, Chart, Ink, Layer, Limit, Panel, Panels, Report as Page, Row, Section, Table, Timeline, Tone,
+    amount, dollars, seconds, share, whole,
 };
 
 /// US dollars for a call: 0.03 for 10,000, "AWS Key Management Service pricing", as of November 2026.
@@ -173,12 +173,8 @@ fn per(outcome: &Outcome, count: f64, orders: f64) -> f64 {
 }
 
 fn side_by_side(report: &Report) -> Section {
-    let bars = |title: &str, note: &str, row: fn(&Outcome) -> Row| Panel {
-        title: title.to_owned(),
-        note: note.to_owned(),
-        chart: Chart::Bars(Bars {
-            rows: report.strategies.iter().map(row).collect(),
-        }),
+    let bars = |title, note, row: fn(&Outcome) -> Row| {
+        Panel::of_bars(title, note, report.strategies.iter().map(row))
     };
     Section {
         title: "Side by side".to_owned(),

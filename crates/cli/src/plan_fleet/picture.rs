@@ -6,8 +6,8 @@ use datakey_sim::{
 
 use crate::{
     report::{
-        Bars, Block, Chart, Ink, Panel, Panels, Report as Page, Row, Section, Table, Tone, amount, dollars,
-        seconds, share, whole,
+        Block, Ink, Panel, Panels, Report as Page, Row, Section, Table, Tone, amount, dollars, seconds,
+        share, whole,
     },
     simulate::picture::over_time,
 };
@@ -96,25 +96,19 @@ fn calls(plan: &Plan) -> Section {
             amount(plan.bounds.others_per_second),
         ),
         blocks: vec![Block::Panels(Panels {
-            panels: vec![Panel {
-                title: "KMS calls".to_owned(),
-                note: "GenerateDataKey and Decrypt together".to_owned(),
-                chart: Chart::Bars(Bars {
-                    rows: plan.candidates.iter().map(bar).collect(),
-                }),
-            }],
+            panels: vec![Panel::of_bars(
+                "KMS calls",
+                "GenerateDataKey and Decrypt together",
+                plan.candidates.iter().map(bar),
+            )],
             ..Panels::default()
         })],
     }
 }
 
 fn side_by_side(plan: &Plan) -> Section {
-    let bars = |title: &str, note: &str, row: fn(&Candidate) -> Row| Panel {
-        title: title.to_owned(),
-        note: note.to_owned(),
-        chart: Chart::Bars(Bars {
-            rows: plan.candidates.iter().map(row).collect(),
-        }),
+    let bars = |title, note, row: fn(&Candidate) -> Row| {
+        Panel::of_bars(title, note, plan.candidates.iter().map(row))
     };
     Section {
         title: "Side by side".to_owned(),

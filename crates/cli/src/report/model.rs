@@ -129,6 +129,17 @@ pub(crate) fn drawable(value: Option<f64>) -> Option<f64> {
         .map(|value| value.max(0.0))
 }
 
+impl Panel {
+    /// A bar for each row.
+    pub(crate) fn of_bars(title: &str, note: &str, rows: impl Iterator<Item = Row>) -> Self {
+        Self {
+            title: title.to_owned(),
+            note: note.to_owned(),
+            chart: Chart::Bars(Bars { rows: rows.collect() }),
+        }
+    }
+}
+
 impl Timeline {
     /// The highest point, with the limit.
     pub(crate) fn peak(&self) -> f64 {

@@ -39,19 +39,15 @@ fn report(name: &str, strategies: usize, values: &[Option<f64>]) -> Report {
         note: name.to_owned(),
         chart,
     };
-    let bars = Bars {
-        rows: (0..strategies)
-            .map(|index| Row {
-                label: name.to_owned(),
-                told: name.to_owned(),
-                lengths: vec![(Ink::Good, values.get(index).copied().flatten())],
-            })
-            .collect(),
+    let row = |index: usize| Row {
+        label: name.to_owned(),
+        told: name.to_owned(),
+        lengths: vec![(Ink::Good, values.get(index).copied().flatten())],
     };
     let mut panels: Vec<Panel> = (0..strategies)
         .map(|_| panel(Chart::Timeline(timeline(values))))
         .collect();
-    panels.push(panel(Chart::Bars(bars)));
+    panels.push(Panel::of_bars(name, name, (0..strategies).map(row)));
     Report {
         kind: "test",
         title: name.to_owned(),

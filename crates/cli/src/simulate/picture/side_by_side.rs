@@ -1,17 +1,11 @@
 //! The strategies of a simulation beside each other.
 use datakey_sim::{Flow, Outcome, Simulation};
 
-use crate::report::{
-    Bars, Block, Chart, Ink, Panel, Panels, Row, Section, amount, dollars, seconds, share, whole,
-};
+use crate::report::{Block, Ink, Panel, Panels, Row, Section, amount, dollars, seconds, share, whole};
 
 pub(super) fn of(simulation: &Simulation) -> Section {
-    let bars = |title: &str, note: &str, row: fn(&Outcome) -> Row| Panel {
-        title: title.to_owned(),
-        note: note.to_owned(),
-        chart: Chart::Bars(Bars {
-            rows: simulation.outcomes.iter().map(row).collect(),
-        }),
+    let bars = |title, note, row: fn(&Outcome) -> Row| {
+        Panel::of_bars(title, note, simulation.outcomes.iter().map(row))
     };
     let mut panels = vec![bars(
         "Sealed",
