@@ -22,6 +22,20 @@ const TRAITS: &str = "datakey-provider";
 /// Public items for each example.
 const ITEMS_EACH: u64 = 4;
 
+/// Libraries that have not come so far yet, each with the percentage that it does not fall below again.
+const ON_THE_WAY: &[(&str, u64)] = &[
+    ("datakey", 40),
+    ("datakey-branch-keys", 44),
+    ("datakey-envelope", 44),
+    ("datakey-esdk", 39),
+    ("datakey-fake-kms", 18),
+    ("datakey-keyring", 33),
+    ("datakey-kms", 30),
+    ("datakey-loads", 42),
+    ("datakey-retry", 30),
+    ("datakey-sim", 20),
+];
+
 /// What was counted in a crate, tests left out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Counted {
@@ -54,9 +68,9 @@ pub fn run(_: &[String]) -> Result<()> {
             ratio % 100
         );
     }
-    let findings = findings(&metadata)?;
-    if !findings.is_empty() {
-        let lines: Vec<String> = findings
+    let lacking = lacking(&metadata, aim)?;
+    if !lacking.is_empty() {
+        let lines: Vec<String> = lacking
             .into_iter()
             .map(|(place, what)| format!("{place} {what}"))
             .collect();
@@ -65,19 +79,30 @@ pub fn run(_: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The crates with too little of it.
+/// The crates that have less of it than they had.
 pub fn findings(metadata: &Metadata) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+    lacking(metadata, held)
+}
+
+/// The crates that have less than `least` says of each.
+fn lacking(metadata: &Metadata, least: impl Fn(&str) -> u64) -> Result<Vec<Finding>> {
+    let mut lacking = Vec::new();
     for package in libraries(metadata) {
-        let counted = of(package)?;
-        let least = if package.name.as_str() == TRAITS {
-            LEAST_OF_TRAITS
-        } else {
-            LEAST
-        };
-        findings.extend(counted.lacks(least).map(|what| (package.name.to_string(), what)));
+        let lacks = of(package)?.lacks(least(&package.name));
+        lacking.extend(lacks.map(|what| (package.name.to_string(), what)));
     }
-    Ok(findings)
+    Ok(lacking)
+}
+
+/// What a crate is to have in the end.
+fn aim(name: &str) -> u64 {
+    if name == TRAITS { LEAST_OF_TRAITS } else { LEAST }
+}
+
+/// What a crate has at least already.
+fn held(name: &str) -> u64 {
+    let on_the_way = ON_THE_WAY.iter().find(|(own, _)| *own == name);
+    on_the_way.map_or_else(|| aim(name), |(_, percent)| *percent)
 }
 
 fn libraries(metadata: &Metadata) -> Vec<&Package> {
@@ -232,5 +257,13 @@ mod tests {
         assert!(enough.lacks(100).is_some_and(|what| what.contains("lines")));
         let few = Counted { items: 9, ..enough };
         assert!(few.lacks(50).is_some_and(|what| what.contains("examples")));
+    }
+
+    #[test]
+    fn nothing_is_held_above_what_it_is_to_have() {
+        for (name, percent) in ON_THE_WAY {
+            assert!(*percent < aim(name), "{name} is there: take it off the list");
+        }
+        assert_eq!((held(TRAITS), held("a-new-library")), (LEAST_OF_TRAITS, LEAST));
     }
 }

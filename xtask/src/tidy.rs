@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{book, cargo, examples, pages, release, test_binaries};
+use crate::{book, cargo, doc_density, examples, pages, release, test_binaries};
 
 /// The most lines of a source file, its inline tests included.
 const MAX_LINES: usize = 500;
@@ -88,6 +88,7 @@ pub fn run(_: &[String]) -> Result<()> {
         .chain(examples::findings(&metadata))
         .chain(book::findings())
         .chain(pages::untested_code(&files))
+        .chain(doc_density::findings(&metadata)?)
         .chain(links);
     findings.extend(of_pages.map(|(place, what)| Finding { place, what }));
     findings.extend(

@@ -67,6 +67,9 @@ impl LocalKeys {
     ///
     /// # Errors
     /// [`LocalKeysError::Name`].
+    ///
+    /// For keys that a secret store keeps. The same name and secret make the same set in every process; two secrets under one name do not
+    /// open what the other sealed.
     pub fn import(name: &str, secret: &[u8; WRAPPING_KEY_LEN]) -> Result<Self, LocalKeysError> {
         let mut own = no_secret();
         own.copy_from_slice(secret);
@@ -134,6 +137,18 @@ impl LocalKeys {
     ///
     /// # Errors
     /// [`LocalKeysError::Unknown`].
+    ///
+    /// A fleet is given the new key before it is used: every host gets a set that opens under it and seals under the old one, and only then
+    /// another in which it seals.
+    ///
+    /// ```
+    /// use datakey_local::LocalKeys;
+    ///
+    /// let first = LocalKeys::generate("2026")?.with_generated("2027")?.with_active("2026")?; // to all hosts
+    /// let then = first.with_active("2027")?; // when all have it
+    /// assert_eq!((first.active(), then.active()), ("2026", "2027"));
+    /// # Ok::<(), datakey_local::LocalKeysError>(())
+    /// ```
     pub fn with_active(&self, name: &str) -> Result<Self, LocalKeysError> {
         let key = self
             .keys

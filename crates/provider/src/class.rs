@@ -95,6 +95,8 @@ impl ErrorClass {
 
     /// Whether there was no answer to what was asked: the service or the way to it failed, or did not let the caller in.
     /// A throttle is none: the service is well, and says so.
+    ///
+    /// A breaker counts these and no others, and a cache serves past its soft age because of them, or of a throttle.
     #[must_use]
     pub const fn is_outage(self) -> bool {
         matches!(self, Self::Transient | Self::Timeout | Self::Unauthenticated)

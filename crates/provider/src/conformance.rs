@@ -22,6 +22,28 @@
 //!
 //! No test finds a provider whose keys only look random, or one that binds to a digest which collides. What is left to its author is
 //! where random bytes come from (the operating system, or the service), and which cipher wraps.
+//!
+//! # When it finds something
+//!
+//! | the rule that is broken | where to look |
+//! |---|---|
+//! | a wrapped key opens only with its own encryption context | is the context in the request at all, and whole? If it is one text: with lengths, or with marks that a text can contain? Compared by bytes, or by a database that ignores case? |
+//! | an altered wrapped key does not open | does the cipher authenticate every byte, and is the blob as long as it must be? What comes after the end? |
+//! | a wrapped key opens only under the id of its own wrapping key | is the key that is configured named in the request, and the one that answered compared? |
+//! | rank recognises only what decrypt does not refuse as foreign | the two ask different lists |
+//! | each data key is new, or random | a cache beneath the provider, a test's seed, a counter |
+//! | calls made at once answer as calls made one by one | a buffer, a connection or a "current key" that calls share; an answer that is matched to the wrong request |
+//! | each call answers as many wrapped keys as `wrapped_keys_each` says | a layer that does not pass it on |
+//! | a key is named by its own id | a layer that does not pass `sealing_key_is` or `opening_key_is` on |
+//!
+//! # What it needs
+//!
+//! A provider with both halves that works at the moment, and no more than that: no particular executor, clock or network. A provider of
+//! which a service has one half only is tried in the tests of its crate, with both.
+//!
+//! It is deterministic, but for what the provider draws at random. Against a real service it costs its calls, and takes as long as they do;
+//! those that are made at once are some twenty. Run it once for each way in which a provider is configured: with an alias, with several
+//! keys, in discovery, around each layer.
 mod alike;
 mod at_once;
 mod binding;

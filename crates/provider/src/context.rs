@@ -29,6 +29,9 @@ pub const MAX_CONTEXT_TEXT_LEN: usize = 65_535;
 /// assert_eq!(context, EncryptionContext::new([("purpose", "orders"), ("tenant", "acme")])?);
 /// # Ok::<(), datakey_provider::ContextError>(())
 /// ```
+///
+/// Two of them are compared by their encodings, and hashed by their digests, so that either is quick and a map keyed by contexts needs no
+/// other hasher to be safe against chosen ones. How to choose pairs, and how to change them, is in the page `guide::contexts`.
 #[derive(Clone)]
 pub struct EncryptionContext(Arc<Inner>);
 
@@ -39,6 +42,9 @@ struct Inner {
 }
 
 /// Why pairs do not make an encryption context.
+///
+/// All of it is the caller's: nothing was asked of anybody. A service that makes contexts of a request's texts answers the request with it;
+/// none of the values is in the error.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ContextError {
@@ -118,6 +124,16 @@ impl EncryptionContext {
     }
 
     /// The value of a key.
+    ///
+    /// ```
+    /// use datakey_provider::EncryptionContext;
+    ///
+    /// let context = EncryptionContext::new([("tenant", "acme"), ("note", "")])?;
+    /// assert_eq!(context.get("tenant"), Some("acme"));
+    /// assert_eq!(context.get("note"), Some("")); // there, and empty
+    /// assert_eq!(context.get("Tenant"), None); // by bytes, and not by what looks alike
+    /// # Ok::<(), datakey_provider::ContextError>(())
+    /// ```
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         let found = self
@@ -162,6 +178,19 @@ impl EncryptionContext {
 
     /// SHA-256 of `"datakey encryption context v1\0"` and the [encoding](Self::encoded). Equal for equal contexts
     /// only; the cache key of everything that caches by context.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use datakey_provider::EncryptionContext;
+    ///
+    /// let mut calls: HashMap<[u8; 32], u64> = HashMap::new(); // without keeping what may be somebody's name
+    /// for tenant in ["acme", "umbrella", "acme"] {
+    ///     let context = EncryptionContext::new([("tenant", tenant)])?;
+    ///     *calls.entry(*context.digest()).or_default() += 1;
+    /// }
+    /// assert_eq!(calls.len(), 2);
+    /// # Ok::<(), datakey_provider::ContextError>(())
+    /// ```
     #[must_use]
     pub fn digest(&self) -> &[u8; 32] {
         &self.0.digest

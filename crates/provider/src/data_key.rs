@@ -17,6 +17,8 @@ use crate::WrappedKeys;
 /// assert_eq!(DataKeyLength::from_bytes(24), Some(DataKeyLength::Bytes24));
 /// assert_eq!(DataKeyLength::from_bytes(31), None);
 /// ```
+///
+/// A provider makes whichever is asked for, or refuses 16 and 24 as an invalid request; 32 it always makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DataKeyLength {
@@ -72,6 +74,9 @@ impl fmt::Display for DataKeyLength {
 /// assert_eq!(key.length(), DataKeyLength::Bytes32);
 /// assert_eq!(format!("{key:?}"), "DataKey(32 bytes)");
 /// ```
+///
+/// It is `Send` and `Sync`: any thread may use it, and the one that drops it last overwrites it. How it comes about and where it may still
+/// be found is in the page `guide::secrets`.
 pub struct DataKey {
     bytes: Box<[u8]>,
     length: DataKeyLength,
@@ -137,6 +142,9 @@ impl DataKey {
 
     /// The bytes themselves, for handing them to a key derivation or a wrapping cipher: as many as
     /// [`length`](Self::length) says.
+    ///
+    /// The name is long on purpose: a search for it finds every place where a key leaves its wrapper. What is made of the bytes (an
+    /// expanded key, a state of a hash) is as secret as they are, and is for its maker to overwrite.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
         &self.bytes

@@ -5,6 +5,8 @@ use core::{error::Error, fmt, time::Duration};
 use crate::{class::ErrorClass, verdict::Verdict};
 
 /// What was being done, under the name that AWS gives it.
+///
+/// A provider of another service uses the name of the operation that does the same: what a dashboard shows is comparable then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -92,6 +94,21 @@ impl fmt::Display for Operation {
 ///      retry with backoff, cache data keys, or raise the quota",
 /// );
 /// ```
+///
+/// # Which parts an error should have
+///
+/// | part | always | where known |
+/// |---|---|---|
+/// | class, operation | yes | |
+/// | key id | | the wrapping key that was asked for, or that the message names |
+/// | code | | the service's own name for it |
+/// | delay | | the service asked for one, and the class is retryable |
+/// | quota | | the call counted against one with a name |
+/// | verdict | by its class | otherwise, where the service said something else of key or message |
+/// | [unsent](Self::unsent) | | nothing was sent |
+/// | source | | the client's error, if it cannot hold a key or a body |
+///
+/// The `with_` methods may be called on an error that others hold too: they then make a copy, and leave the others theirs.
 #[derive(Clone)]
 pub struct ProviderError(Arc<Inner>);
 
@@ -134,6 +151,9 @@ impl ProviderError {
     }
 
     /// Adds the service's own name for the error, such as `ThrottlingException`.
+    ///
+    /// Codes are shown to people. A service whose codes are numbers or long texts has the provider choose a short word; text that comes
+    /// from elsewhere is bounded and cleared of control characters before it gets here.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Box<str>>) -> Self {
         Arc::make_mut(&mut self.0).code = Some(code.into());
@@ -141,6 +161,9 @@ impl ProviderError {
     }
 
     /// Adds the delay that the service asks for before the next attempt.
+    ///
+    /// It is what the service *asks*, and no promise. A retry layer waits for at least as long, up to a cap of its own, so that a wrong
+    /// header does not park callers for an hour; a provider passes on what it was told.
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
         Arc::make_mut(&mut self.0).delay = Some(delay);
@@ -178,6 +201,9 @@ impl ProviderError {
     }
 
     /// Adds the quota that the call counted against, as [`Scope::quota`](crate::Scope::quota) names it.
+    ///
+    /// Without it a throttle is taken to be about the quota that the call was made on. A combinator over several providers has it say which
+    /// of them throttled.
     #[must_use]
     pub fn with_quota(mut self, quota: impl Into<Box<str>>) -> Self {
         Arc::make_mut(&mut self.0).quota = Some(quota.into());

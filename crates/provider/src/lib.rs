@@ -16,6 +16,7 @@
 //! | [`Several`] | one provider generates, the others wrap too; opening uses the first that can |
 //! | [`OnlyUnder`] | opens what is under some of a provider's wrapping keys only |
 //! | `conformance` (feature `test-util`) | the suite that every provider and every wrapper must pass |
+//! | `guide` | pages to read: how providers are written, wrapped, combined and used |
 //!
 //! The two halves are separate traits so that a service whose role may only seal cannot compile an open:
 //!
@@ -29,8 +30,8 @@
 //!
 //! # Thirty lines that work
 //!
-//! A provider that keeps data keys in memory under random tickets, which are its wrapped keys. The last line of the example
-//! proves it: the [conformance suite](#what-every-provider-must-pass) tries it with other contexts, altered blobs, foreign key ids, many calls at once.
+//! A provider that keeps data keys in memory under random tickets, which are its wrapped keys. The last line of the example proves it: the
+//! [conformance suite](#what-every-provider-must-pass) tries it with other contexts, altered blobs, foreign key ids, many calls at once.
 //!
 //! ```
 //! use std::{collections::HashMap, sync::Mutex};
@@ -154,6 +155,8 @@ mod wrapped_key;
 
 #[cfg(feature = "test-util")]
 pub mod conformance;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 
 pub use async_trait::async_trait;
 pub use class::ErrorClass;

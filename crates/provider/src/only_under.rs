@@ -24,6 +24,10 @@ use crate::{
 ///     OnlyUnder::new(kms, ["arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"])
 /// }
 /// ```
+///
+/// It says whom to trust, and costs nothing: what is refused is refused by its key id. A name that the provider does not know accepts
+/// nothing, so that a typing error closes and does not open. The sealing half, where the provider has one, is not passed on: whoever reads
+/// is not handed a way to write.
 #[derive(Debug, Clone)]
 pub struct OnlyUnder<P> {
     provider: P,

@@ -20,9 +20,53 @@ use crate::{
 ///   [`sealing_time_limit`](Self::sealing_time_limit) too, which have a default that is right for a single key service.
 /// - One call is one attempt. Retrying, caching and rate limiting are layers above.
 /// - Dropping the returned future at any await point leaves the provider usable.
+///
+/// # What callers rely on
+///
+/// | they rely on | because |
+/// |---|---|
+/// | a data key that nobody has had before | formats bound what is sealed under one key, and a cache counts it |
+/// | wrapped keys that any holder of the opening half can unwrap, now and for years | messages are stored |
+/// | the context being bound, whole | a message of one tenant must not open as another's |
+/// | errors in the right [class](crate::ErrorClass) | a wrong one empties caches, or hammers a service that is down |
+/// | a call that may be dropped | deadlines, and readers that hang up |
+///
+/// # What providers need not do
+///
+/// Retry, cache, pace calls, bound their number, or know of time: layers above do. Be quick to build, too: a provider makes no call when it
+/// is built, so that a service starts while its key service does not answer, and finds out when it wants to know.
+///
+/// # Whose runtime
+///
+/// The trait asks for none. A provider that needs one (most clients of services do) says so, and answers
+/// [`Internal`](crate::ErrorClass::Internal) or [`Transient`](crate::ErrorClass::Transient) where it is polled without; it does not panic.
+///
+/// # Object safety
+///
+/// Both halves can be trait objects. A service holds an `Arc<dyn SealingProvider>`, and whether that is a key service, an emulator or a key
+/// in memory is decided when it starts:
+///
+/// ```
+/// use std::sync::Arc;
+/// use datakey_provider::{DataKeyLength, EncryptionContext, ProviderError, SealingProvider};
+///
+/// struct Shop { kms: Arc<dyn SealingProvider> }
+///
+/// impl Shop {
+///     async fn key_for(&self, context: &EncryptionContext) -> Result<usize, ProviderError> {
+///         let made = self.kms.generate_data_key(context, DataKeyLength::Bytes32).await?;
+///         Ok(made.wrapped_keys().as_slice().len())
+///     }
+/// }
+/// # let _ = Shop::key_for;
+/// ```
 #[async_trait]
 pub trait SealingProvider: Send + Sync {
     /// Makes a new data key of this length and wraps it, bound to `context`.
+    ///
+    /// Where the service has an operation for it, it is one call. Where it has none, the key is drawn from the operating system's random
+    /// numbers and wrapped as by [`encrypt`](Self::encrypt). It is never taken from a generator of the process, and never made twice: the
+    /// conformance suite makes some dozens and compares them.
     ///
     /// # Errors
     /// A classified [`ProviderError`]; `Throttled`, `Transient` and `Timeout` may succeed when tried again. A provider
@@ -35,6 +79,8 @@ pub trait SealingProvider: Send + Sync {
 
     /// Wraps a data key that exists already, bound to `context`: for a second region, or a new owner.
     ///
+    /// The key is not stored by the provider, and the copy that the request takes is overwritten where it can be reached.
+    ///
     /// # Errors
     /// As [`generate_data_key`](Self::generate_data_key).
     async fn encrypt(
@@ -46,6 +92,9 @@ pub trait SealingProvider: Send + Sync {
     /// How many wrapped keys each call answers: one, unless there are several providers behind this one.
     ///
     /// A message format holds so many and no more. Who puts the layers together asks before the first call.
+    ///
+    /// What a call answers must be as many, each time: the conformance suite compares. A keyring refuses to be built over a provider that
+    /// answers more than its format has a place for.
     fn wrapped_keys_each(&self) -> usize {
         1
     }
@@ -55,6 +104,31 @@ pub trait SealingProvider: Send + Sync {
     /// service: an alias, a short id, a replica. Judged without a call, so an alias is known to who was configured with it.
     ///
     /// A cache drops by this what is wrapped under a key that was disabled or is to be forgotten.
+    ///
+    /// ```
+    /// use datakey_provider::*;
+    ///
+    /// /// Wraps under one key, which an operator knows by its alias too.
+    /// struct Vault { key_id: String, alias: String }
+    ///
+    /// # #[async_trait]
+    /// impl SealingProvider for Vault {
+    ///     fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
+    ///         name == key_id || (key_id == self.key_id && name == self.alias)
+    ///     }
+    ///     // ...
+    /// #     async fn generate_data_key(&self, _: &EncryptionContext, _: DataKeyLength) -> Result<GeneratedDataKey, ProviderError> {
+    /// #         Err(ProviderError::new(ErrorClass::Transient, Operation::GenerateDataKey))
+    /// #     }
+    /// #     async fn encrypt(&self, _: &EncryptionContext, _: &DataKey) -> Result<WrappedKeys, ProviderError> {
+    /// #         Err(ProviderError::new(ErrorClass::Transient, Operation::Encrypt))
+    /// #     }
+    /// }
+    ///
+    /// let vault = Vault { key_id: "vault:0b4d5a6e".into(), alias: "orders".into() };
+    /// assert!(vault.sealing_key_is("orders", "vault:0b4d5a6e")); // so a cache can be told to drop `orders`
+    /// assert!(!vault.sealing_key_is("payroll", "vault:0b4d5a6e"));
+    /// ```
     fn sealing_key_is(&self, name: &str, key_id: &str) -> bool {
         name == key_id
     }
@@ -82,6 +156,9 @@ pub trait SealingProvider: Send + Sync {
     ///
     /// A layer above that has a limit of its own waits longer than this, so that the error with the cause is the one that
     /// callers see.
+    ///
+    /// It is a promise, and not a wish: a keyring that waits a second longer than this drops the call then. A provider whose client has a
+    /// timeout says that one; one that leaves limits to the layer above says nothing.
     fn sealing_time_limit(&self) -> Option<Duration> {
         None
     }
@@ -96,15 +173,32 @@ pub trait SealingProvider: Send + Sync {
 /// - One call is one attempt, and cancelling it is harmless, as for [`SealingProvider`].
 /// - A provider around others passes on what they say of themselves, and passes down what is said to them:
 ///   [`decrypt_amid`](Self::decrypt_amid) and [`opening_scope_amid`](Self::opening_scope_amid) too.
+///
+/// # What is trusted
+///
+/// Nothing that comes with a message. The key id, the blob and the context of a wrapped key were written by whoever made or stored the
+/// message. `rank` takes the id for what it claims and does no more than compare it; `decrypt` has the service say which key opened the
+/// blob, and refuses an answer under another one.
+///
+/// # What is asked often
+///
+/// `rank`, [`opening_scope`](Self::opening_scope) and [`opening_key_is`](Self::opening_key_is) are asked for each message, and for each key
+/// that is kept when one is revoked. They take no lock that a call holds, make no call, and allocate nothing if they can help it.
 #[async_trait]
 pub trait OpeningProvider: Send + Sync {
     /// Whether this provider is able to unwrap `wrapped`, judged from its key id alone and without a call.
     ///
     /// `None`: not one of ours; [`decrypt`](Self::decrypt) would refuse it. Otherwise the rank in which a message's
     /// wrapped keys are tried, lowest first.
+    ///
+    /// It is stable: two calls with the same id answer the same rank, unless a layer in between has learnt something of the way there. What
+    /// it recognises, `decrypt` must not refuse as foreign; the conformance suite tries ids that differ in one character.
     fn rank(&self, wrapped: &WrappedKey) -> Option<Rank>;
 
     /// Unwraps a wrapped key.
+    ///
+    /// The length of the data key is whatever was wrapped, and its format decides whether that will do. Something that opens to neither 16,
+    /// 24 nor 32 bytes is no data key, and [`NotAuthentic`](crate::ErrorClass::NotAuthentic).
     ///
     /// # Errors
     /// A classified [`ProviderError`]. A key id that is not one of ours is
@@ -165,6 +259,21 @@ pub trait OpeningProvider: Send + Sync {
 }
 
 /// A provider with both halves. Implemented for whatever has both; there is nothing to implement by hand.
+///
+/// A function that takes one serves processes which write and read. Where a process does one of both, take that half: its role can then be
+/// smaller, and its program cannot do what it should not.
+///
+/// ```
+/// use datakey_provider::{KeyProvider, OpeningProvider, SealingProvider};
+///
+/// fn archive(kms: impl KeyProvider) {
+///     // Either half is there, by reference or by value.
+///     fn seals(_: impl SealingProvider) {}
+///     fn opens(_: impl OpeningProvider) {}
+///     seals(&kms);
+///     opens(kms);
+/// }
+/// ```
 pub trait KeyProvider: SealingProvider + OpeningProvider {}
 
 impl<P: SealingProvider + OpeningProvider + ?Sized> KeyProvider for P {}
@@ -178,6 +287,20 @@ impl<P: SealingProvider + OpeningProvider + ?Sized> KeyProvider for P {}
 /// # use datakey_provider::Rank;
 /// assert!(Rank::LOCAL < Rank::REMOTE && Rank::REMOTE < Rank::BUSY && Rank::BUSY < Rank::UNHEALTHY);
 /// assert!(Rank(200) < Rank::LOCAL.busy() && Rank(200).busy() < Rank::LOCAL.unhealthy());
+/// ```
+///
+/// A provider gives ranks below [`BUSY`](Self::BUSY), by what a call costs and how long it takes. Layers above lift them into the upper
+/// tiers for as long as something is wrong, and let them fall back when it answers. Numbers between the constants are for whoever has more
+/// than two distances:
+///
+/// ```
+/// use datakey_provider::Rank;
+///
+/// const SAME_CONTINENT: Rank = Rank(32);
+/// assert!(Rank::LOCAL < SAME_CONTINENT && SAME_CONTINENT < Rank::REMOTE);
+/// // Lifting twice is lifting once, and what is down stays behind what is busy.
+/// assert_eq!(SAME_CONTINENT.busy().busy(), SAME_CONTINENT.busy());
+/// assert_eq!(SAME_CONTINENT.unhealthy().busy(), SAME_CONTINENT.unhealthy());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rank(pub u16);

@@ -13,6 +13,18 @@
 /// let scope = Scope { quota: "eu-west-1", key: "arn:aws:kms:eu-west-1:111122223333:key/mrk-1" };
 /// assert_ne!(scope, Scope::of_key(scope.key));
 /// ```
+///
+/// # What to name
+///
+/// | | quota | key |
+/// |---|---|---|
+/// | AWS KMS | account and Region, or the custom key store | the key that is sent |
+/// | a service with one limit for a token | the token's name | the key |
+/// | a device | its serial number | the slot |
+/// | memory or a file | none | the key's id |
+///
+/// Two providers in one process whose calls count together give the same name, and keep to one rate; two that do not, give different ones.
+/// Names appear in metrics, so that they are few, short, and no secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Scope<'a> {
     /// The quota that the call counts against; empty where the provider has one only, or none.

@@ -36,6 +36,31 @@ use crate::{
 ///     Several::new([near, far]).expect("two providers are not none")
 /// }
 /// ```
+///
+/// # What it does not do
+///
+/// It has no clock and no memory. It asks one after the other for as long as each takes, so give the providers a time limit, or a retry
+/// layer above one for each attempt. It does not remember who failed: put each provider into the `Guarded` of `datakey-retry`, which ranks
+/// one that failed behind the others until it answers. It makes no call at the same time as another. A keyring tries a message's next
+/// wrapped key after a second without an answer.
+///
+/// # All of one type
+///
+/// The providers are of one type; where they are not, they are an `Arc<dyn KeyProvider>` each.
+///
+/// ```
+/// use std::sync::Arc;
+/// use datakey_provider::{KeyProvider, NoProviders, Several};
+///
+/// fn cloud_and_drawer(
+///     cloud: impl KeyProvider + 'static,
+///     drawer: impl KeyProvider + 'static,
+/// ) -> Result<Several<Arc<dyn KeyProvider>>, NoProviders> {
+///     let both: [Arc<dyn KeyProvider>; 2] = [Arc::new(cloud), Arc::new(drawer)];
+///     Several::new(both)
+/// }
+/// assert_eq!(Several::<Arc<dyn KeyProvider>>::new([]).unwrap_err(), NoProviders);
+/// ```
 pub struct Several<P> {
     providers: Vec<P>,
 }

@@ -17,6 +17,12 @@ use thiserror::Error;
 /// assert!(WrappedKey::new("", b"opaque".to_vec()).is_err());
 /// # Ok::<(), datakey_provider::WrappedKeyError>(())
 /// ```
+///
+/// # Who may write it
+///
+/// Anybody who can write to where messages are stored. So a wrapped key is data from elsewhere: its id is compared and not believed, its
+/// blob is handed to the service and not looked into, and what opens it need not be the message's own key. It holds no secret: with the
+/// blob and no right to use the wrapping key there is nothing to be had.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WrappedKey(Arc<Inner>);
 
@@ -27,6 +33,17 @@ struct Inner {
 }
 
 /// Why something is not a wrapped key.
+///
+/// Most often it is a service's answer that lacks something, and then a failure of the way there: a provider makes a transient error of it,
+/// with this as its source.
+///
+/// ```
+/// use datakey_provider::{WrappedKey, WrappedKeyError};
+///
+/// assert_eq!(WrappedKey::new("local:dev", *b"").unwrap_err(), WrappedKeyError::EmptyBlob);
+/// // An id with a line break in it could pretend to be two lines of a log.
+/// assert_eq!(WrappedKey::new("local:\ndev", *b"x").unwrap_err(), WrappedKeyError::KeyIdCharacter);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WrappedKeyError {
@@ -149,6 +166,8 @@ impl WrappedKeys {
     }
 
     /// The first wrapped key.
+    ///
+    /// It is not better than the others: which of them opens soonest is for whoever opens to say, by rank.
     #[must_use]
     #[expect(
         clippy::missing_panics_doc,
@@ -177,6 +196,9 @@ impl WrappedKeys {
     ///
     /// # Errors
     /// As [`WrappedKeys::new`].
+    ///
+    /// Used where a message is to be opened by others too: the owners that it has, followed by the new ones. Formats hold a number of them
+    /// and no more, and say so when the message is made.
     pub fn join(&self, other: &Self) -> Result<Self, WrappedKeysError> {
         Self::new(self.iter().chain(other.iter()).cloned().collect::<Vec<_>>())
     }

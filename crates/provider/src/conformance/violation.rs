@@ -4,6 +4,19 @@ use alloc::{format, string::String};
 use crate::{DataKey, ErrorClass, ProviderError};
 
 /// Which rule of the contract a provider breaks, and how.
+///
+/// ```
+/// use datakey_provider::{KeyProvider, conformance};
+///
+/// /// In a test that is to show all that is wrong, and not only that something is.
+/// async fn report(provider: &dyn KeyProvider) -> String {
+///     match conformance::check(provider).await {
+///         Ok(()) => "it conforms".into(),
+///         Err(violation) => format!("broken: {}\nseen: {}", violation.rule, violation.detail),
+///     }
+/// }
+/// # let _ = report;
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{rule}: {detail}")]
 #[non_exhaustive]
