@@ -41,6 +41,8 @@ impl BranchKeys {
     }
 
     /// The half that seals.
+    ///
+    /// For statistics, warming and invalidation of what seals; sealing itself goes through the provider's methods of either.
     #[must_use]
     pub const fn sealing(&self) -> &SealingBranchKeys {
         &self.sealing

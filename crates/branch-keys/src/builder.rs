@@ -166,6 +166,9 @@ where
     }
 
     /// Sets how KMS calls are tried again.
+    ///
+    /// The default is patient for 60 seconds. A fleet that starts at once on a small quota takes longer for its first loads: hosts times
+    /// branch keys, divided by the calls a second. Give it more than that.
     #[must_use]
     pub fn retry(mut self, policy: Policy) -> Self {
         let store = self.policies.map_or_else(Policy::default, |(_, store)| store);
@@ -230,6 +233,8 @@ where
     }
 
     /// Sets the seed of the jitter of ages, so that a test or a simulation repeats itself.
+    ///
+    /// Not for production, as threads then take turns at the cache.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -261,6 +266,8 @@ where
     }
 
     /// Has events and spans of the feature `tracing` tell branch key ids.
+    ///
+    /// Without it, spans and events say how a load came out and not for whom. An id such as `tenant-acme` names a customer.
     #[must_use]
     pub const fn tell_branch_key_ids(mut self) -> Self {
         self.tells_ids = true;

@@ -93,6 +93,9 @@ impl NewBranchKey {
 }
 
 /// A version of a branch key, without its key.
+///
+/// It is what the table says, of which KMS has confirmed nothing, unless [`verify`](crate::BranchKeyAdmin::verify) was asked. There is no
+/// key in it, so it may be shown and logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description {

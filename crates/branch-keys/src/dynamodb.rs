@@ -49,6 +49,28 @@ const UNCHANGED: &str = "attribute_exists(#id) AND #enc = :old";
 ///     DynamoDbStore::from_sdk_config(config, "branch-keys-restored").with_logical_name("branch-keys")
 /// }
 /// ```
+///
+/// # What it costs
+///
+/// An item has some 600 bytes, and a strongly consistent read of it is one read unit. A host makes one in an hour for each branch key; a
+/// thousand hosts with ten branch keys are three reads a second, on average. They come at once when the fleet starts at once, which
+/// on-demand capacity takes.
+///
+/// # Where it fails
+///
+/// DynamoDB's failures are told by their codes ([`class_of_code`]), under the table's own quota, so that a table that is throttled slows
+/// nothing that asks KMS. No table of this name is an invalid request, and not a verdict on any branch key: nobody drops what is kept
+/// because a table was renamed.
+///
+/// # Threads, runtimes, forks
+///
+/// A clone is a pointer. Calls may be made from any number of runtimes; a connection whose runtime has ended is an outage, and tried again.
+/// Fork before the first call, as with any client that has sockets.
+///
+/// # What it must not have
+///
+/// A time-to-live attribute, tags that a migration writes into items, or anything else that is no attribute of a branch key: such an item
+/// is [unusable](ItemError::Unknown), as the encryption context that KMS is to be given cannot be told.
 #[derive(Clone)]
 pub struct DynamoDbStore {
     client: Client,
@@ -70,6 +92,9 @@ impl DynamoDbStore {
     }
 
     /// Over a configuration of the AWS SDK, as `aws_config::load_from_env` makes it.
+    ///
+    /// Credentials are kept by the store itself: loaded once for all calls, within 30 seconds, and asked for anew when DynamoDB refuses
+    /// them.
     #[must_use]
     pub fn from_sdk_config(config: &aws_types::SdkConfig, table: &str) -> Self {
         Self::over(aws_sdk_dynamodb::config::Builder::from(config), table)
@@ -94,6 +119,8 @@ impl DynamoDbStore {
 
     /// Sets the name that is bound into each key, where the table is called otherwise: because it was restored from a backup, or is
     /// another Region's.
+    ///
+    /// Decide on it on the first day: it cannot be changed later, as KMS has bound it to every key.
     #[must_use]
     pub fn with_logical_name(mut self, name: &str) -> Self {
         self.logical_name = name.into();

@@ -6,6 +6,8 @@ use thiserror::Error;
 use uuid::{Uuid, Variant};
 
 /// In front of the branch key id in the key id of a wrapped key.
+///
+/// By it a reader tells a wrapped key of a branch key from those of KMS and others, before anything is looked up.
 pub const KEY_ID_SCHEME: &str = "branch-key:";
 
 /// The longest branch key id, in bytes of UTF-8: what DynamoDB takes as a partition key. Messages of the native format have room for
@@ -29,6 +31,8 @@ const CONTEXT_KEY: &str = "branch-key-id";
 /// assert!("".parse::<BranchKeyId>().is_err());
 /// # Ok::<(), datakey_branch_keys::BranchKeyIdError>(())
 /// ```
+///
+/// It stands in the clear in each wrapped key, in CloudTrail, and in logs. An id of one's own should be one that may be there.
 #[derive(Clone)]
 pub struct BranchKeyId(Arc<Inner>);
 
@@ -185,6 +189,8 @@ impl fmt::Debug for BranchKeyId {
 /// assert!("branch".parse::<BranchKeyVersion>().is_err());
 /// # Ok::<(), datakey_branch_keys::NotAVersion>(())
 /// ```
+///
+/// It is made by whoever rotates, at random, and never used again. Two of them say nothing of which is older; creation times do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BranchKeyVersion(Uuid);
 

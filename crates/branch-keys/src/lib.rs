@@ -92,6 +92,79 @@
 //! It makes no tables and no KMS keys, changes no KMS key of a branch key, and has no use for beacon keys but to make them.
 //!
 //! Sources: "AWS KMS Hierarchical Keyring" (0.2.0) and "Branch Key Store" (0.9.0) in the specification of the AWS Encryption SDK.
+//!
+//! # Who does what
+//!
+//! | program | has | its role needs |
+//! |---|---|---|
+//! | a service that seals | [`SealingBranchKeys`] | `dynamodb:GetItem` on the table, `kms:Decrypt` on the KMS key |
+//! | a service that opens | [`OpeningBranchKeys`] | the same |
+//! | an operator's tool, a scheduled job | [`BranchKeyAdmin`] | `dynamodb:GetItem`, `PutItem`, `Query`; `kms:GenerateDataKeyWithoutPlaintext`, `ReEncryptFrom`, `ReEncryptTo` |
+//!
+//! A service that may read a branch key can both seal and open under it, as the key is symmetric: what keeps a sealing service from opening
+//! is that its program has nothing to open with. Tenants are kept apart by branch keys of their own, and by conditions of the KMS key's
+//! policy on `kms:EncryptionContext:branch-key-id`.
+//!
+//! # When and when not
+//!
+//! A cache of data keys alone is simpler, and enough where data keys of all writers, times readers, over five minutes, are far below the
+//! quota. Branch keys are for fleets, for archives that are read back in bulk, and for those who may not reuse data keys. Their price is
+//! what one of them is: whoever learns a branch key reads everything that was sealed under that version, and what a host has in its cache
+//! lasts for an hour. `datakey plan` computes which way fits a fleet.
+//!
+//! # A tenant that leaves
+//!
+//! Deleting the items of a branch key ends what was sealed under it, for everybody, when caches have aged and backups are gone. It is the
+//! one thing that cannot be undone here.
+//!
+//! # Testing
+//!
+//! Everything but the network is the same over a [`MemoryStore`] and keys in memory, as in all examples here: what is in the table, what is
+//! refused, what is asked how often. An outage is a store of one's own that fails:
+//!
+//! ```
+//! use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+//! use datakey_branch_keys::{BranchKeyAdmin, BranchKeyId, BranchKeys, Item, ItemKind, MemoryStore, NewBranchKey, ReadingStore};
+//! use datakey_provider::*;
+//! # use datakey_local::LocalKeys;
+//!
+//! /// A table that can be switched off.
+//! struct Switched { table: MemoryStore, is_down: Arc<AtomicBool> }
+//!
+//! #[async_trait]
+//! impl ReadingStore for Switched {
+//!     async fn get(&self, id: &BranchKeyId, kind: ItemKind) -> Result<Option<Item>, ProviderError> {
+//!         if self.is_down.load(Ordering::Relaxed) {
+//!             return Err(ProviderError::new(ErrorClass::Transient, Operation::GetItem));
+//!         }
+//!         self.table.get(id, kind).await
+//!     }
+//!     fn logical_name(&self) -> &str {
+//!         self.table.logical_name()
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (kms, table) = (LocalKeys::generate("orders")?, MemoryStore::new("branch-keys"));
+//! # let admin = BranchKeyAdmin::new(table.clone(), kms.clone(), kms.active_key_id());
+//! # let id = admin.create(&NewBranchKey::new()).await?.into_description().id;
+//! let is_down = Arc::new(AtomicBool::new(false));
+//! let store = Switched { table, is_down: Arc::clone(&is_down) };
+//! let keys = BranchKeys::builder(store, kms).branch_key(id).without_retry().build()?;
+//! let (context, length) = (EncryptionContext::empty(), DataKeyLength::Bytes32);
+//! keys.generate_data_key(&context, length).await?;
+//!
+//! is_down.store(true, Ordering::Relaxed);
+//! tokio::time::advance(std::time::Duration::from_secs(90 * 60)).await; // past the soft age of an hour
+//! keys.generate_data_key(&context, length).await?; // what is kept goes on
+//! tokio::time::advance(std::time::Duration::from_secs(40 * 60)).await; // past the hard age of two
+//! assert!(keys.generate_data_key(&context, length).await.is_err());
+//! is_down.store(false, Ordering::Relaxed);
+//! tokio::time::advance(std::time::Duration::from_secs(60)).await;
+//! keys.generate_data_key(&context, length).await?; // and it is back with the table
+//! # Ok(()) }
+//! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -63,6 +63,9 @@ impl BranchKeyLimits {
     }
 
     /// Sets how many branch keys are kept for sealing, and how many versions for opening.
+    ///
+    /// One for each tenant that is active at once, on the sealing side; on the opening side one for each version of those that messages
+    /// come back of.
     #[must_use]
     pub const fn with_max_keys(mut self, keys: usize) -> Self {
         self.max_keys = keys;

@@ -80,6 +80,8 @@ impl OpeningBranchKeys {
     }
 
     /// What was kept, and why the store and KMS were asked: one load is one read of the store and one call of KMS.
+    ///
+    /// `calls_made` are loads: versions that were fetched. A reader of many writers has as many as there are versions in use, an hour.
     #[must_use]
     pub fn stats(&self) -> OpeningStats {
         self.keyring.stats()
@@ -92,6 +94,9 @@ impl OpeningBranchKeys {
     }
 
     /// Forgets all versions of a branch key, also those that are being loaded, and all refusals. Answers how many were kept.
+    ///
+    /// For a branch key that was deleted, or a tenant that left, where an hour is too long. It concerns this process alone: whoever runs a
+    /// fleet tells each of them.
     #[expect(
         clippy::must_use_candidate,
         reason = "the count is for whoever wants to log it"

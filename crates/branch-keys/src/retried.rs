@@ -48,6 +48,8 @@ impl<S: ReadingStore> RetryingStore<S> {
     }
 
     /// The policy, with the state of its budget, rate and breaker.
+    ///
+    /// What it says of budget, rate and breaker is of the store alone; KMS has a policy of its own.
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }

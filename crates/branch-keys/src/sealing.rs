@@ -114,6 +114,9 @@ impl SealingBranchKeys {
     }
 
     /// What was kept, and why the store and KMS were asked: one load is one read of the store and one call of KMS.
+    ///
+    /// A service that makes more calls than it has branch keys, an hour, is told why by `misses`: `evicted` wants more room, `new` more
+    /// than was expected are branch keys that nobody counted.
     #[must_use]
     pub fn stats(&self) -> SealingStats {
         self.keyring.stats()
@@ -137,6 +140,8 @@ impl SealingBranchKeys {
     }
 
     /// Every active version that is kept, in no order. The context is that of [`BranchKeyId::context`].
+    ///
+    /// None of it is secret: contexts of one pair, ages, counts, and key ids.
     #[must_use]
     pub fn snapshots(&self) -> Vec<SealingSnapshot> {
         self.keyring.snapshots()

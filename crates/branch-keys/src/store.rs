@@ -238,6 +238,9 @@ impl MemoryStore {
     }
 
     /// Every item, as a backup would have it.
+    ///
+    /// The items hold branch keys as KMS wrapped them, so that a backup is as secret as the right to use the KMS key: with it and
+    /// `kms:Decrypt` everything opens.
     #[must_use]
     pub fn dump(&self) -> Vec<Item> {
         self.items().values().cloned().collect()
@@ -249,6 +252,8 @@ impl MemoryStore {
     }
 
     /// Removes an item; answers whether there was one.
+    ///
+    /// What is cached goes on for its time; [`invalidate`](crate::OpeningBranchKeys::invalidate) ends that.
     #[expect(clippy::must_use_candidate, reason = "whether it was there matters to few")]
     pub fn remove(&self, id: &BranchKeyId, kind: ItemKind) -> bool {
         self.items().remove(&(id.clone(), kind)).is_some()

@@ -20,6 +20,27 @@ use crate::{Opener, OpenerBuilder, Sealer, SealerBuilder};
 ///     both(kms)
 /// }
 /// ```
+///
+/// It is what most processes want that write and read. Where one of both is all that a process does, build that side alone, and give its
+/// role no more.
+///
+/// ```
+/// # #[cfg(feature = "fake-kms")] {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use datakey::{Aad, EncryptionContext, both, fake_kms::FakeKms};
+///
+/// let fake = FakeKms::new();
+/// let (sealer, opener) = both(fake.provider(&fake.create_key()?));
+/// let context = EncryptionContext::new([("purpose", "sessions")])?;
+/// for session in ["a", "b", "c"] {
+///     let sealed = sealer.seal(&context, session.as_bytes(), Aad::EMPTY).await?;
+///     opener.open(&context, &sealed, Aad::EMPTY).await?;
+/// }
+/// assert_eq!(fake.ledger().calls(), 1); // one data key was made, and none had to be opened
+/// # Ok(()) }
+/// # }
+/// ```
 #[must_use]
 pub fn both(provider: impl KeyProvider + 'static) -> (Sealer, Opener) {
     let Both { sealer, opener } = Both::new(provider);
@@ -39,6 +60,9 @@ pub fn both(provider: impl KeyProvider + 'static) -> (Sealer, Opener) {
 ///         .build()
 /// }
 /// ```
+///
+/// Settings that concern both are set here: retries, metrics. What is set in [`sealer`](Self::sealer) or [`opener`](Self::opener) for one
+/// side alone comes after and wins there.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Both {

@@ -38,6 +38,12 @@ const MOST_BYTES: u64 = i64::MAX.unsigned_abs();
 /// ```
 ///
 /// Source: "Caching CMM" in the specification of the AWS Encryption SDK.
+///
+/// # What is different all the same
+///
+/// The AWS Encryption SDK counts a key's use after the fact, each caller by itself; here it is reserved before a key is handed out, so that
+/// no number of callers takes it past its limits. A message longer than the limit of bytes gets a data key of its own in both. Ages there
+/// are looked at when a key is used; here keys that nobody uses are wiped at their age too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CachingLimits {
     max_age: Duration,

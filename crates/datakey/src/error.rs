@@ -117,6 +117,17 @@ impl From<KeyringError> for SealError {
 /// # Ok(()) }
 /// # }
 /// ```
+///
+/// | variant | whose fault | what to do |
+/// |---|---|---|
+/// | [`Format`](Self::Format), `Esdk` | the sender's, or of what stands between | look at where the bytes come from |
+/// | [`Context`](Self::Context) | a message for somebody else, or a wrong expectation | do not open it; look at how it got here |
+/// | [`NotAuthentic`](Self::NotAuthentic) | altered, or other associated data | as before; it will not open later |
+/// | [`Keyring`](Self::Keyring) | as its [class](Self::class) says | wait for an outage to pass, have a policy mended |
+/// | [`ShutDown`](Self::ShutDown) | nobody's | hand it to another process |
+/// | [`OtherKind`](Self::OtherKind), [`NoSuchRecord`](Self::NoSuchRecord), [`OutOfRange`](Self::OutOfRange), [`OtherFormat`](Self::OtherFormat), [`Unsupported`](Self::Unsupported) | the call's | take the call that the text names |
+///
+/// A queue consumer decides by [`is_retryable`](Self::is_retryable): what may open later goes back, the rest goes where people look at it.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -248,6 +259,9 @@ impl From<esdk::FormatError> for OpenError {
 /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
 /// assert!(matches!(StreamError::from(error), StreamError::Open(OpenError::NotAuthentic)));
 /// ```
+///
+/// A reader or writer that failed is over: what it has read or written is not the message. Errors of the reader or writer beneath may be
+/// tried again where that makes sense of them.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StreamError {

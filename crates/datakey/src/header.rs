@@ -19,6 +19,8 @@ use crate::FormatName;
 ///     }
 /// }
 /// ```
+///
+/// It is for tools that look at messages, route them, or say which keys they need. What it says is a claim of whoever wrote the message.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum MessageHeader<'a> {

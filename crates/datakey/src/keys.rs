@@ -96,6 +96,8 @@ impl From<esdk::SealingKey> for SealingKey {
 
 /// A data key prepared for opening. Which format the messages have that it opens is not known before there is one, so it is
 /// prepared for each that the data key may be of.
+///
+/// It is shared by all messages that it opens, and by threads; what it holds is wiped with its last holder.
 #[derive(Debug)]
 pub struct OpeningKey {
     context: EncryptionContext,

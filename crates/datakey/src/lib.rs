@@ -119,6 +119,28 @@
 //!
 //! It is no key management service, its own format signs nothing, and it does not hide how long a message is or who it is for:
 //! the encryption context is in the clear.
+//!
+//! # Which call
+//!
+//! | you have | seal | open |
+//! |---|---|---|
+//! | one message in memory | [`Sealer::seal`], or [`seal_into`](Sealer::seal_into) a buffer of yours | [`Opener::open`], [`open_into`](Opener::open_into) |
+//! | many messages that go their own ways | [`Sealer::seal_many`] | [`Opener::open`] for each |
+//! | a batch that stays together | [`Sealer::seal_records`] | [`Opener::open_records`], or one by one with [`record_reader`](Opener::record_reader) |
+//! | a file, a socket, what is larger than memory | [`Sealer::writer`] | [`Opener::reader`] |
+//! | a part of a stored message | | [`Opener::open_range`] |
+//! | a loop that may not wait | [`Sealer::try_seal_into`] | |
+//!
+//! # One for a process
+//!
+//! A [`Sealer`] and an [`Opener`] are made once, when a process starts, and cloned to wherever they are used: clones share the cache, the
+//! budget and the rate. One that is made for each request has an empty cache each time and makes a call for each message, which is the slip
+//! that `KMS call count did not change` most often comes from.
+//!
+//! # When a process ends
+//!
+//! `sealer.keyring().shutdown()` and its like of the opener wipe what nobody holds, and refuse what comes afterwards. What is being sealed
+//! at that moment is sealed to its end. Dropping the last clone does the same without refusing anybody.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -27,6 +27,9 @@ use crate::{Format, OpeningKey, SealingKey};
 ///     SealingKeyring::builder().material(Envelope::default()).build(provider)
 /// }
 /// ```
+///
+/// For whoever builds keyrings of their own, to share one between several sealers or to put layers in between. A sealer or opener that is
+/// built makes its own.
 #[derive(Debug, Clone, Default)]
 pub struct Envelope {
     format: Format,

@@ -52,6 +52,42 @@ use crate::{Formats, Unsupported, keys::without_aad, opening_esdk::Opening};
 ///     (Sealer::new(provider.clone()), Opener::new(provider))
 /// }
 /// ```
+///
+/// # What a message costs
+///
+/// The header is read, and the expected context compared, before anybody is asked for anything. Then the data key is looked for by the
+/// wrapped key and the context; a message under a key that opened another one in the last five minutes costs no call. However many messages
+/// wait for one key, there is one `Decrypt`.
+///
+/// # Hostile messages
+///
+/// Bytes may come from anywhere. What is no message, claims another context, or names a key that the provider was not set up with costs no
+/// call. What KMS refuses is remembered for half a minute, so that one that a queue delivers again and again costs a call in that time, and
+/// such refusals never push out the keys in use. Nothing of a message is answered before it is authentic, and nothing is allocated for a
+/// length that it claims.
+///
+/// ```
+/// # #[cfg(feature = "fake-kms")] {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use datakey::{Aad, EncryptionContext, OpenError, both, fake_kms::FakeKms};
+///
+/// let fake = FakeKms::new();
+/// let (sealer, opener) = both(fake.provider(&fake.create_key()?));
+/// let context = EncryptionContext::new([("purpose", "orders")])?;
+/// let message = sealer.seal(&context, b"one order", Aad::EMPTY).await?;
+/// let before = fake.ledger().calls();
+/// assert!(matches!(opener.open(&context, b"GET / HTTP/1.1", Aad::EMPTY).await, Err(OpenError::Format(_))));
+/// assert!(opener.open(&context, &message[..20], Aad::EMPTY).await.is_err());
+/// assert_eq!(fake.ledger().calls(), before); // nobody was asked
+/// # Ok(()) }
+/// # }
+/// ```
+///
+/// # After a revocation
+///
+/// A key that was disabled is noticed when a key under it is unwrapped anew, within the five minutes for which it is kept; with
+/// [`invalidate_key`](crate::keyring::OpeningKeyring::invalidate_key) at once.
 #[derive(Clone)]
 pub struct Opener {
     keyring: OpeningKeyring<Envelope>,
@@ -111,6 +147,9 @@ impl Opener {
     }
 
     /// Opens one message and appends the plaintext to `out`: all of it or nothing.
+    ///
+    /// A buffer that is used again spares an allocation for each message; what it held before stays in front of the plaintext. Overwriting
+    /// it afterwards is for whoever has it.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -184,6 +223,25 @@ impl Opener {
     }
 
     /// Opens a whole records message, all of it or nothing. Of the native format only.
+    ///
+    /// For batches that fit into memory. The records of a larger one come one by one from [`record_reader`](Self::record_reader).
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake-kms")] {
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use datakey::{Aad, EncryptionContext, OpenError, both, fake_kms::FakeKms};
+    ///
+    /// let fake = FakeKms::new();
+    /// let (sealer, opener) = both(fake.provider(&fake.create_key()?));
+    /// let context = EncryptionContext::new([("purpose", "orders")])?;
+    /// let batch = sealer.seal_records(&context, &["order 1", "order 2"], Aad::from("batch 9")).await?;
+    /// assert_eq!(opener.open_records(&context, &batch, Aad::from("batch 9")).await?[1], b"order 2");
+    /// // A batch is no byte stream, and the error says which call is for it.
+    /// assert!(matches!(opener.open(&context, &batch, Aad::from("batch 9")).await, Err(OpenError::OtherKind { .. })));
+    /// # Ok(()) }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -293,6 +351,9 @@ impl Opener {
     ///
     /// What it yields is authentic; that it is *whole* is known at the end of the stream and not before. A message that
     /// is cut short ends in an error, never in a plain end of file.
+    ///
+    /// Memory is that of a frame, 64 KiB unless the writer chose otherwise. The reader holds its data key to its end, whatever becomes of
+    /// the cache.
     ///
     /// # Errors
     /// [`StreamError`]: errors of `inner`, or an [`OpenError`].

@@ -21,6 +21,10 @@ use crate::{
 ///     Opener::builder(kms).limits(OpeningLimits::default().with_ttl(Duration::from_secs(60))).build()
 /// }
 /// ```
+///
+/// Defaults are those of [`OpeningLimits`] and of [`Policy`](crate::retry::Policy). A reader of few, large messages does as well without
+/// choices as one of many; one that reads what a thousand hosts wrote has more keys to keep than the default of 8,192, and `evicted` of its
+/// statistics says so.
 #[must_use]
 #[derive(Clone)]
 pub struct OpenerBuilder {

@@ -33,6 +33,9 @@ use tokio::time::{MissedTickBehavior, interval};
 /// Attempts, calls and waits are published as they happen; statistics, ages and states when [`publish`](Self::publish) says so, on a timer
 /// or before a scrape. So a hit costs what it costs without it. Labels are bounded in number: no encryption context is among
 /// them, and key ids only with [`tell_scopes`](Self::tell_scopes).
+///
+/// What to draw and what to alert on is in `docs/operate`, with a dashboard; the first two are calls avoided, and the age of the oldest
+/// key.
 #[derive(Debug, Clone, Default)]
 pub struct Publisher {
     keyrings: KeyringMetrics,
@@ -65,8 +68,8 @@ impl Publisher {
         &self.calls
     }
 
-    /// This policy, with its calls published, and its budget, rate and breaker: for a [`Retry`](crate::retry::Retry) of your own. The builders do
-    /// that with theirs.
+    /// This policy, with its calls published, and its budget, rate and breaker: for a [`Retry`](crate::retry::Retry) of your own. The
+    /// builders do that with theirs.
     #[must_use]
     pub fn policy(&self, policy: Policy) -> Policy {
         policy.with_metrics(&self.calls)

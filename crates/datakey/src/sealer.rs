@@ -28,6 +28,48 @@ use crate::{Unsupported, keys::without_aad};
 ///     Ok(sealed) // one KMS call was made
 /// }
 /// ```
+///
+/// # What a message costs
+///
+/// With a data key at hand: no await point that waits, and of allocations only the message itself. Otherwise one `GenerateDataKey`, for
+/// however many callers wait for the same encryption context. The next key is asked for before the present one runs out, so that in a
+/// steady stream nobody waits.
+///
+/// # Which context, and which associated data
+///
+/// The context is what the data key is for, and has few values: tenant, purpose. It is in the clear in the message. The associated data is
+/// what tells this message from the next, an order's number most often; it is in no message, and whoever opens must know it from elsewhere.
+/// One for the other makes the cache useless, or leaves messages that can be swapped.
+///
+/// # When KMS is away
+///
+/// A key past its soft age of five minutes goes on sealing while KMS throttles or is down, to its hard age of fifteen; what comes then
+/// fails with what KMS answered last, after the retries of the [policy](crate::retry::Policy). A denial, a key that was disabled: at once,
+/// and without retries.
+///
+/// ```
+/// # #[cfg(feature = "fake-kms")] {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use datakey::{Aad, EncryptionContext, Sealer, fake_kms::{FakeKms, FaultRule, KmsErrorCode}};
+///
+/// let fake = FakeKms::new();
+/// let sealer = Sealer::new(fake.provider(&fake.create_key()?));
+/// let context = EncryptionContext::new([("purpose", "orders")])?;
+/// sealer.seal(&context, b"order 1", Aad::EMPTY).await?;
+/// fake.inject(FaultRule::new(KmsErrorCode::Internal)); // an outage of ten minutes
+/// for _minute in 0..10 {
+///     tokio::time::advance(std::time::Duration::from_secs(60)).await;
+///     sealer.seal(&context, b"another order", Aad::EMPTY).await?; // none of them is lost
+/// }
+/// # Ok(()) }
+/// # }
+/// ```
+///
+/// # Cancellation
+///
+/// Dropping a call stops nothing that others need: a load that was sent goes on, and its key is there for the next. Put a deadline of your
+/// own around a call; it may be shorter than KMS takes.
 #[derive(Clone)]
 pub struct Sealer {
     keyring: SealingKeyring<Envelope>,
@@ -38,6 +80,8 @@ impl Sealer {
     ///
     /// A keyring of which nothing else was set is more patient than a retry layer with the default deadline, so that the
     /// layer's own error is the one that callers see.
+    ///
+    /// Two sealers over one keyring share its data keys and its limits; they write the same format, that of the keyring's material.
     #[must_use]
     pub const fn with_keyring(keyring: SealingKeyring<Envelope>) -> Self {
         Self { keyring }
@@ -171,6 +215,9 @@ impl Sealer {
     /// Seals a batch of records as one message: one header and one wrapped key for all, and each record can be read
     /// by its index. Of the native format only.
     ///
+    /// The order of the records is part of the message. None of them can be taken out, added or moved without the message being refused,
+    /// and each can be opened by its index. A batch counts as one message of the data key's limit, and with all its bytes.
+    ///
     /// # Errors
     /// As [`seal`](Self::seal).
     pub async fn seal_records<R: AsRef<[u8]>>(
@@ -201,6 +248,35 @@ impl Sealer {
     ///
     /// `at_most` bounds the plaintext, in bytes, and is reserved on the data key. With `None` the length is unknown,
     /// and the message gets a data key of its own, which costs a KMS call.
+    ///
+    /// Give a bound wherever there is one, and a generous one where it is not exact: it is taken off the data key's bytes whether or not it
+    /// is used up, and writing past it fails. An upload has its `Content-Length`, a file its size.
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake-kms")] {
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::io::Write as _;
+    /// use datakey::{Aad, EncryptionContext, both, fake_kms::FakeKms};
+    /// use tokio::io::AsyncReadExt as _;
+    ///
+    /// let fake = FakeKms::new();
+    /// let (sealer, opener) = both(fake.provider(&fake.create_key()?));
+    /// let context = EncryptionContext::new([("purpose", "archive")])?;
+    /// let mut writer = sealer.writer(&context, Aad::from("orders.csv"), Some(1 << 20), Vec::new()).await?;
+    /// writer.write_all(b"order,total\n17,24.98\n")?;
+    /// let sealed = writer.finish()?; // without this there is no whole message
+    ///
+    /// let mut text = String::new();
+    /// let mut reader = opener.reader(&context, Aad::from("orders.csv"), &sealed[..]).await?;
+    /// reader.read_to_string(&mut text).await?;
+    /// assert!(text.ends_with("24.98\n"));
+    /// // Cut short on the way: an error, and never a plain end of file.
+    /// let mut cut = opener.reader(&context, Aad::from("orders.csv"), &sealed[..sealed.len() - 1]).await?;
+    /// assert!(cut.read_to_string(&mut text).await.is_err());
+    /// # Ok(()) }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`seal`](Self::seal). Nothing is written to `inner` before the first write.

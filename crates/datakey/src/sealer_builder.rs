@@ -24,6 +24,25 @@ use crate::{
 ///         .build()
 /// }
 /// ```
+///
+/// Nothing is asked of the provider by building, so that a service starts while KMS does not answer. What can be told without a call is
+/// told then: limits that contradict each other, more wrapped keys than a message holds, a suite that its own policy forbids.
+///
+/// ```
+/// # #[cfg(feature = "fake-kms")] {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use datakey::{ConfigError, Sealer, fake_kms::FakeKms, keyring::SealingLimits};
+///
+/// let fake = FakeKms::new();
+/// let kms = fake.provider(&fake.create_key()?);
+/// let backwards = SealingLimits::default().with_soft_age(Duration::from_secs(7200));
+/// let built = Sealer::builder(kms).limits(backwards).build();
+/// assert!(matches!(built, Err(ConfigError::SoftOverHard { .. })));
+/// # Ok(()) }
+/// # }
+/// ```
 #[must_use]
 #[derive(Clone)]
 pub struct SealerBuilder {

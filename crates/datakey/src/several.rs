@@ -17,6 +17,9 @@ use datakey_retry::Guarded;
 ///
 /// # Errors
 /// [`NoProviders`] when there are none.
+///
+/// Sealing asks all of them, so that each message opens in each Region. While one is down nothing new is sealed once the data key at hand
+/// is used up; a key that KMS replicates across Regions, with one provider for each that opens, has no such day.
 pub fn several<P>(providers: impl IntoIterator<Item = P>) -> Result<Several<Guarded<P>>, NoProviders> {
     Several::new(providers.into_iter().map(Guarded::new))
 }

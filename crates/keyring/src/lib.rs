@@ -117,18 +117,18 @@
 //! - **Nobody's runtime.** Whoever waits drives the load, and takes it over from a runtime that is not driven, has ended, or
 //!   belongs to the process that this one was forked from, within half a second. A load whose turn has not come gives up
 //!   its place with the last who wait for it; the queue is bounded, and full it says so at once. See [`datakey_loads`].
-//! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed,
-//!   is slow, or holds another message's key ([`open_with`](OpeningKeyring::open_with)). Loads under one wrapping key take three quarters of the room at most: a region which hangs does not keep another from
-//!   opening.
+//! - **Several wrapped keys.** A message's wrapped keys are tried in the provider's order, the next one when one failed, is slow, or holds
+//!   another message's key ([`open_with`](OpeningKeyring::open_with)). Loads under one wrapping key take three quarters of the room at
+//!   most: a region which hangs does not keep another from opening.
 //! - **Both sides in one process.** An opening keyring that is [primed](SealingKeyring::prime) by a sealing one has its keys without a
 //!   call.
 //! - **Refresh ahead.** Between 70 and 95 percent of the soft age, at a point drawn for each key, or when less than an
 //!   eighth of its messages or bytes are left, a key is replaced in the background while it goes on serving.
 //!   An opening key that is in use is unwrapped anew at such a point of its life, too, and dropped when that is denied.
-//! - **Outage.** Whatever fails without a [verdict](datakey_provider::ProviderError::verdict) on key or message is an outage, however
-//!   final it is for the call: credentials, clocks, proxies, a provider that panics. Past its soft age a key serves only while the
-//!   provider fails like that, or has not answered for a second, with pauses of half a second to 30 seconds between attempts, fewer towards the
-//!   end, and never past its hard age.
+//! - **Outage.** Whatever fails without a [verdict](datakey_provider::ProviderError::verdict) on key or message is an outage, however final
+//!   it is for the call: credentials, clocks, proxies, a provider that panics. Past its soft age a key serves only while the provider fails
+//!   like that, or has not answered for a second, with pauses of half a second to 30 seconds between attempts, fewer towards the end, and
+//!   never past its hard age.
 //! - **Verdict.** A context or a message that is refused loses its own key at once; a wrapping key that may not be used any more, every
 //!   key under it, whichever load learns it, in all keyrings that [share](Revocations) what they learn.
 //! - **Junk.** Only keys that opened enter the opening cache; refusals of messages go to a small memory of their own, outages
@@ -142,6 +142,10 @@
 //!   age then is loaded anew, once. A wall clock that is put back changes nothing. See `docs/processes.md`.
 //! - **Held keys** are never taken away. The last holder's drop wipes the key.
 //!
+//! # Pages to read
+//!
+//! The module `guide` has them: how to size, run, watch and test a cache of data keys, and how to give it a message format.
+//!
 //! # What this crate does not do
 //!
 //! It does not retry (`datakey-retry` goes underneath), does not know AWS or any message format, and does not share keys
@@ -151,6 +155,8 @@
 
 mod config;
 mod error;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod kept;
 mod material;
 mod opening;

@@ -26,6 +26,9 @@ use crate::{MessageHeader, OpenError, StreamError, header::Undecoded};
 ///     Ok(text)
 /// }
 /// ```
+///
+/// Reading it takes no more off the stream than the header has, byte for byte, so that what follows can be handed to anybody. At most as
+/// many bytes as a header may have are read of what claims to be one.
 #[derive(Debug, Clone)]
 pub struct SealedHeader(Vec<u8>);
 

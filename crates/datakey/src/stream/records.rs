@@ -25,6 +25,9 @@ use crate::{OpenError, OpeningKey, SealingKey, StreamError, Unsupported};
 ///     Ok(batch.finish()?)
 /// }
 /// ```
+///
+/// It keeps four bytes for each record until the end, for the table from which single records are found. A batch has 2^24 of them at the
+/// most.
 pub struct RecordWriter<W> {
     inner: W,
     sealer: RecordSealer,
@@ -152,6 +155,9 @@ impl<W> fmt::Debug for RecordWriter<W> {
 ///     Ok(count)
 /// }
 /// ```
+///
+/// A record is handed out before it is known that the batch is whole. Whoever acts on single records (books an order) may do so, as each is
+/// authentic and in its place; whoever acts on the batch (closes the day) waits for the end.
 pub struct RecordReader<R> {
     inner: R,
     opener: Option<RecordOpener>,
