@@ -24,14 +24,7 @@ const ITEMS_EACH: u64 = 4;
 
 /// Libraries that have not come so far yet, each with the percentage that it does not fall below again.
 const ON_THE_WAY: &[(&str, u64)] = &[
-    ("datakey", 40),
-    ("datakey-branch-keys", 44),
-    ("datakey-envelope", 44),
-    ("datakey-esdk", 39),
     ("datakey-fake-kms", 18),
-    ("datakey-keyring", 33),
-    ("datakey-kms", 30),
-    ("datakey-loads", 42),
     ("datakey-retry", 30),
     ("datakey-sim", 20),
 ];

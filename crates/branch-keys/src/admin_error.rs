@@ -88,6 +88,8 @@ pub enum AdminError {
 
 impl AdminError {
     /// The class of the failure, where KMS or the store answered.
+    ///
+    /// What is none of KMS's or the store's has none: it is decided by its variant.
     #[must_use]
     pub fn class(&self) -> Option<ErrorClass> {
         match self {

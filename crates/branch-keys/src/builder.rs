@@ -226,6 +226,8 @@ where
     }
 
     /// Sets how long one load may take: the read of the store, the KMS call, and all retries. Without it, as long as both are patient.
+    ///
+    /// A load that takes longer is an outage: what is kept serves on.
     #[must_use]
     pub const fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = Some(timeout);

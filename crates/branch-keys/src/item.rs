@@ -278,6 +278,8 @@ impl Item {
     }
 
     /// The version that it holds: `None` of the beacon key alone.
+    ///
+    /// Of the active item it is what the attribute `version` says, which KMS has bound to the key.
     #[must_use]
     pub fn version(&self) -> Option<BranchKeyVersion> {
         match self.kind {
@@ -288,6 +290,8 @@ impl Item {
     }
 
     /// The custom encryption context: the pairs that whoever made it chose.
+    ///
+    /// Its keys are without the prefix `aws-crypto-ec:`, under which they stand in the table and in KMS's encryption context.
     pub fn custom_context(&self) -> impl Iterator<Item = (&str, &str)> {
         let own = self.texts.iter();
         own.filter_map(|(name, text)| Some((name.strip_prefix(CUSTOM_PREFIX)?, &**text)))
@@ -325,6 +329,8 @@ impl Item {
     ///
     /// # Errors
     /// [`ItemError::Key`] where `kms-arn` is no key id.
+    ///
+    /// Its id is what the item says; whether the provider opens under that key is for the provider to say.
     pub fn wrapped_key(&self) -> Result<WrappedKey, ItemError> {
         WrappedKey::new(self.kms_key(), &*self.enc).map_err(ItemError::Key)
     }

@@ -247,6 +247,8 @@ impl MemoryStore {
     }
 
     /// Puts an item in, over whatever is there: for restoring a backup, and for tests of what was tampered with.
+    ///
+    /// Nothing is checked: what KMS did not wrap for this item is refused when it is used.
     pub fn restore(&self, item: Item) {
         self.items().insert((item.id().clone(), item.kind()), item);
     }

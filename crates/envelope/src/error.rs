@@ -39,6 +39,8 @@ pub enum FormatError {
 
 impl FormatError {
     /// The rule of `docs/format.md` that is broken.
+    ///
+    /// A number of the text of the format, for whoever wrote the writer of a message that is refused.
     #[must_use]
     pub const fn rule(&self) -> Rule {
         match self {
@@ -211,6 +213,9 @@ pub enum SealError {
 }
 
 /// The operating system's reason for giving no random bytes.
+///
+/// The message was not begun. It is worth trying again where a system has just started; a process that is confined away from its random
+/// numbers will not get any.
 #[cfg(feature = "getrandom")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{0}")]

@@ -5,10 +5,14 @@ use crate::{FormatError, FrameLen, Rule};
 ///
 /// AES-256-GCM stays within an advantage of 2^-50 over a whole message of this length, cut into the smallest frames.
 /// A limit of the format, checked by writers and readers alike.
+///
+/// With frames of 64 KiB that is 2^27 of them.
 pub const MAX_MESSAGE_LEN: u64 = 1 << 43;
 
 /// The most records in one message: 2^24. The lengths of so many take 64 MiB, which a writer and a sequential reader
 /// hold until the end.
+///
+/// A batch that would have more is continued in another message.
 pub const MAX_RECORDS: u32 = 1 << 24;
 
 /// What a record takes besides its plaintext: its length before it, its tag after it, its length again in the table.

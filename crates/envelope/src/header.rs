@@ -12,6 +12,9 @@ use crate::{
 };
 
 /// The longest header, in bytes: the longest encryption context and 16 of the longest wrapped keys.
+///
+/// A reader that fetches this much of a stored object needs no second look; most headers have some hundred bytes, and a kilobyte is enough
+/// for those.
 pub const MAX_HEADER_LEN: usize = 64 + 2 + 4096 + 1 + 16 * (1 + 255 + 2 + 6144);
 
 /// Whether the bytes start as a datakey message does, of whichever version. Four bytes decide.
@@ -20,6 +23,9 @@ pub const MAX_HEADER_LEN: usize = 64 + 2 + 4096 + 1 + 16 * (1 + 255 + 2 + 6144);
 /// assert!(datakey_envelope::is_datakey_message(b"\xdaKEY\x01..."));
 /// assert!(!datakey_envelope::is_datakey_message(b"\x02\x04x"));
 /// ```
+///
+/// A file of another kind is told from a damaged message by it, before anything else is looked at: a tool that reads both formats of the
+/// workspace asks both crates.
 #[must_use]
 pub fn is_datakey_message(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
@@ -39,6 +45,12 @@ pub fn is_datakey_message(bytes: &[u8]) -> bool {
 ///     Err(malformed) => println!("{malformed}"),
 /// }
 /// ```
+///
+/// # Looking without a key
+///
+/// Routing a message, listing which keys an archive needs, or telling how long a plaintext is, takes no key: suite, kind, frame length,
+/// context and wrapped keys are in the clear. All of it is a claim of whoever wrote the message. In a stream, read [`MAX_HEADER_LEN`] bytes
+/// at the most; as soon as there are enough, decoding succeeds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Header<'a> {
     pub(crate) suite: Suite,
@@ -177,6 +189,9 @@ impl<'a> Header<'a> {
 
     /// The encoded context and wrapped keys: the same bytes in all messages of one data key, which makes them a key
     /// to look an opening key up by. Not authenticated.
+    ///
+    /// Two messages with the same shared part have the same wrapped keys and the same context, so that what one of them needed to be opened
+    /// will do for the other, if its commitment agrees.
     #[must_use]
     pub const fn shared_part(&self) -> &'a [u8] {
         self.shared
@@ -266,6 +281,8 @@ impl fmt::Debug for Header<'_> {
 /// # use datakey_envelope::{FormatError, Message};
 /// assert!(matches!(Message::decode(b""), Err(FormatError::Truncated { .. })));
 /// ```
+///
+/// It borrows the bytes and copies nothing. That there is a body of the right length is looked at when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
     header: Header<'a>,

@@ -112,6 +112,37 @@
 //!
 //! It does not make, unwrap or cache data keys (`datakey-provider` says who does), hides neither the length of the
 //! plaintext nor the encryption context, does not compress, and does not sign: whoever holds the data key can seal.
+//!
+//! # Three things are bound, in three ways
+//!
+//! | what | where it stands | who checks it |
+//! |---|---|---|
+//! | the encryption context | in the header, in the clear | the key service when it unwraps, the reader against what it [expects](datakey_provider::EncryptionContext::check_expected), the message's commitment |
+//! | the associated data ([`Aad`]) | nowhere | the message's commitment, against what the reader gives |
+//! | the plaintext's length, order and end | in frames and their counters | each frame's tag, and the last frame's flag |
+//!
+//! # Errors
+//!
+//! Opening answers one error for all that is not authentic, as none of the causes can be told from the others; what is wrong with the
+//! *structure* is named by its rule. Every call either does all of what it says or leaves the caller's buffer as it was; what was written
+//! in between is wiped. Streams are the exception by their nature: what came out of them is authentic, and whether it is whole is known at
+//! the end.
+//!
+//! # Memory
+//!
+//! A message is sealed and opened in the buffers of its caller and the memory of one frame. Nothing is allocated for a length that a
+//! message claims. Keys and hash states are on the heap, once, and wiped when dropped; [`SealingKey`](SealingKey::secret_memory) and
+//! [`OpeningKey`](OpeningKey::secret_memory) name that memory to whoever locks pages.
+//!
+//! # Threads
+//!
+//! Keys are shared behind an `Arc` and seal and open from any number of threads; none of them takes a lock. Messages of the size of many
+//! frames can be worked on by several threads at once.
+//!
+//! # Randomness
+//!
+//! Each message takes 24 random bytes of the operating system, asked for anew each time. Nothing is kept that a fork or a snapshot could
+//! repeat; a virtual machine that is cloned needs a kernel that knows of it (`docs/processes.md`).
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -12,9 +12,13 @@ pub const MAX_CONTEXT_PAIRS: usize = 32;
 pub const MAX_CONTEXT_TEXT_LEN: usize = 1024;
 
 /// The longest encoding of a whole encryption context in a message, in bytes. See [`EncryptionContext::encoded`].
+///
+/// About half of what AWS KMS takes, as each message carries it.
 pub const MAX_CONTEXT_LEN: usize = 4096;
 
 /// The most wrapped keys that one message carries.
+///
+/// As many Regions and owners as can be thought of, and few enough that the longest header has about a hundred kilobytes.
 pub const MAX_WRAPPED_KEYS: usize = 16;
 
 /// The longest id of a wrapping key in a message, in bytes.
@@ -24,6 +28,8 @@ pub const MAX_KEY_ID_LEN: usize = 255;
 pub const MAX_BLOB_LEN: usize = 6144;
 
 /// The most messages that one data key seals: rule L2 of `docs/format.md`. Whoever hands out data keys keeps it.
+///
+/// At a million messages a second that is nine years.
 pub const MAX_DATA_KEY_MESSAGES: u64 = 1 << 48;
 
 /// The most bytes of plaintext that one data key seals, in all messages together: rule L2 of `docs/format.md`, which bounds

@@ -56,6 +56,12 @@ pub use stream::StreamOpener;
 /// # }
 /// # Ok::<(), datakey_envelope::OpenError>(())
 /// ```
+///
+/// # Several readers, several messages
+///
+/// It is made for one data key and one encryption context, and opens every message that was sealed under both, whatever its suite, kind and
+/// frame length. A message of another data key is refused by its commitment before any cipher is set up, which costs two short derivations:
+/// trying the keys of several wrapped keys one after the other is cheap.
 pub struct OpeningKey {
     prepared: Preparations,
     context: EncryptionContext,
@@ -135,6 +141,30 @@ impl OpeningKey {
 
     /// Opens a whole byte stream and appends the plaintext to `out`: all of it or nothing.
     ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// use datakey_envelope::{Aad, Message, OpenError};
+    ///
+    /// let mut sealed = Vec::new();
+    /// sealing.seal(b"one order", Aad::EMPTY, &mut sealed)?;
+    /// let mut out = b"kept: ".to_vec();
+    /// let mut altered = sealed.clone();
+    /// *altered.last_mut().expect("a message is not empty") ^= 1;
+    /// assert_eq!(opening.open(&Message::decode(&altered)?, Aad::EMPTY, &mut out), Err(OpenError::NotAuthentic));
+    /// assert_eq!(out, b"kept: "); // all or nothing
+    /// opening.open(&Message::decode(&sealed)?, Aad::EMPTY, &mut out)?;
+    /// assert_eq!(out, b"kept: one order");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`]; `out` then has its former length, and what was written behind it is wiped.
     pub fn open(&self, message: &Message<'_>, aad: Aad<'_>, out: &mut Vec<u8>) -> Result<(), OpenError> {
@@ -190,6 +220,27 @@ impl OpeningKey {
 
     /// Opens a whole records message, appends the plaintext of all records to `out` one after the other, and says
     /// where each of them stands: all or nothing.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_envelope::{Params, SealingKey};
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey, WrappedKeys};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKeys::from(WrappedKey::new("local:dev", b"opaque".to_vec())?);
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let sealing = SealingKey::new(&data_key, &wrapped, &context, &Params::new())?;
+    /// # let opening = datakey_envelope::OpeningKey::new(&data_key, &context)?;
+    /// use datakey_envelope::{Aad, Message};
+    ///
+    /// let mut batch = Vec::new();
+    /// sealing.seal_records(["order 1", "", "order 3"], Aad::EMPTY, &mut batch)?;
+    /// let mut out = Vec::new();
+    /// let places = opening.open_records(&Message::decode(&batch)?, Aad::EMPTY, &mut out)?;
+    /// let records: Vec<&[u8]> = places.into_iter().map(|place| &out[place]).collect();
+    /// assert_eq!(records, [&b"order 1"[..], b"", b"order 3"]); // an empty record is one
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`OpenError`]; `out` then has its former length, and what was written behind it is wiped.

@@ -300,6 +300,9 @@ impl whole::Write<SealError> for Sealing<'_> {
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A piece that was opened may be written to its place in a file before the others are; the file is the plaintext when all of them were,
+/// and not before.
 #[must_use = "a message is known to be whole only when its last piece was opened"]
 pub struct PieceOpener {
     frames: Arc<FrameOpener>,

@@ -42,6 +42,12 @@ const TABLE_ENTRY: u64 = 4;
 /// # }
 /// # Ok::<(), datakey_envelope::OpenError>(())
 /// ```
+///
+/// # What is fetched
+///
+/// Whole frames: for a hundred bytes in a message of the default frame length, 64 KiB, and the last frame of the message besides. Choose a
+/// shorter frame length for what is read in small pieces. Nothing is known of the bytes that were not fetched, except that the whole is as
+/// long as it claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangePlan<'a> {
     header: Header<'a>,

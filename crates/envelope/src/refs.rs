@@ -4,6 +4,9 @@ use core::fmt;
 use crate::{cursor::Cursor, read};
 
 /// The pairs of a header's encryption context, in the order of the bytes of their keys.
+///
+/// Its pairs are in the order in which an [`EncryptionContext`](datakey_provider::EncryptionContext) has them, as the format has one
+/// encoding for each.
 #[derive(Clone)]
 pub struct ContextPairs<'a>(pub(crate) Cursor<'a>);
 
@@ -42,6 +45,8 @@ impl fmt::Debug for WrappedKeyRefs<'_> {
 }
 
 /// A wrapped key where it stands in a header.
+///
+/// It borrows the message. An object for a provider is made by [`Header::wrapped_keys`](crate::Header::wrapped_keys).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct WrappedKeyRef<'a> {
     pub(crate) key_id: &'a str,

@@ -119,6 +119,8 @@ impl Message<'_> {
     ///
     /// # Errors
     /// As `Header::rewrapped`.
+    ///
+    /// Plaintext and frames are not looked at, so it takes as long as copying does.
     pub fn rewrapped(
         &self,
         context: &EncryptionContext,

@@ -17,6 +17,8 @@ use crate::{SealError, error::RandomError};
 /// let salt = Salt::random()?;
 /// # Ok::<(), datakey_envelope::SealError>(())
 /// ```
+///
+/// Only systems without random bytes of the operating system make salts themselves; all others call `seal`, which draws one.
 pub struct Salt([u8; SALT_LEN]);
 
 impl Salt {

@@ -50,6 +50,17 @@ pub use stream::StreamSealer;
 /// # }
 /// # Ok::<(), datakey_envelope::SealError>(())
 /// ```
+///
+/// # Limits that are its owner's to keep
+///
+/// It does not count. One data key is good for [`MAX_DATA_KEY_MESSAGES`](crate::MAX_DATA_KEY_MESSAGES) messages and
+/// [`MAX_DATA_KEY_BYTES`](crate::MAX_DATA_KEY_BYTES) of plaintext; a cache of data keys counts, and replaces keys long before. Whoever has
+/// none of those seals a few messages and asks for the next data key.
+///
+/// # What it costs
+///
+/// Preparing hashes the data key, the context and the header once. A message then takes two short derivations, and the cipher over its
+/// frames.
 pub struct SealingKey {
     params: Params,
     bytes: Prepared,
@@ -111,6 +122,8 @@ impl SealingKey {
     }
 
     /// The length of the header of each message, in bytes.
+    ///
+    /// It is the same for each message of this key, and most of it is the context and the wrapped keys.
     #[must_use]
     pub fn header_len(&self) -> usize {
         self.shared.len().saturating_add(FIXED_LEN)

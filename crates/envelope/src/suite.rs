@@ -11,6 +11,12 @@ use thiserror::Error;
 /// assert_eq!(Suite::from_id(2), Some(Suite::Aes256Gcm));
 /// assert_eq!(Suite::from_id(3), None);
 /// ```
+///
+/// # Which one
+///
+/// Both are safe. ChaCha20-Poly1305, the default, is fast everywhere, without support of the processor too. AES-256-GCM is faster where the
+/// processor has instructions for it and the ciphers of AWS-LC are used, and it is the one that rules about approved algorithms ask for.
+/// Readers open both; a fleet can be changed from one to the other at any time, writers first or last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Suite {
@@ -66,6 +72,8 @@ impl fmt::Display for Suite {
 /// # use datakey_envelope::Kind;
 /// assert_eq!(Kind::Records.to_string(), "records");
 /// ```
+///
+/// A byte stream is one plaintext, of which any range can be read. A records message is a list of short ones, of which any one can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -121,6 +129,9 @@ impl fmt::Display for Kind {
 /// assert!(FrameLen::from_exponent(5).is_err());
 /// # Ok::<(), datakey_envelope::FrameLenError>(())
 /// ```
+///
+/// Longer frames take fewer bytes beside the plaintext (16 for each) and more memory; a range that is read takes whole frames. 64 KiB, the
+/// default, is 0.02 percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrameLen(u8);
 
@@ -172,6 +183,15 @@ impl FrameLen {
 ///
 /// ```
 /// # use datakey_envelope::{FrameLen, Params, Suite};
+/// let params = Params::new().with_suite(Suite::Aes256Gcm).with_frame_len(FrameLen::from_exponent(12)?);
+/// assert_eq!(params.frame_len().bytes(), 4096);
+/// # Ok::<(), datakey_envelope::FrameLenError>(())
+/// ```
+///
+/// ```
+/// use datakey_envelope::{FrameLen, Params, Suite};
+///
+/// // For an object store that is read in small ranges.
 /// let params = Params::new().with_suite(Suite::Aes256Gcm).with_frame_len(FrameLen::from_exponent(12)?);
 /// assert_eq!(params.frame_len().bytes(), 4096);
 /// # Ok::<(), datakey_envelope::FrameLenError>(())

@@ -11,6 +11,8 @@ use crate::{
 };
 
 /// The key under which a signed message has its public key.
+///
+/// Callers' own keys must not begin with `aws-crypto-`, which the format keeps to itself.
 pub const PUBLIC_KEY: &str = "aws-crypto-public-key";
 
 /// What keys that belong to the format begin with.
@@ -63,6 +65,8 @@ pub(crate) fn check_context_for(
 /// assert_eq!(own_context(&whole), EncryptionContext::new([("tenant", "acme")])?);
 /// # Ok::<(), datakey_provider::ContextError>(())
 /// ```
+///
+/// What an application looks at: the pairs that it stated when it sealed.
 #[must_use]
 pub fn own_context(whole: &EncryptionContext) -> EncryptionContext {
     if whole.iter().all(|(key, _)| !is_reserved(key)) {

@@ -10,6 +10,8 @@ use crate::{
 };
 
 /// The provider id of the AWS KMS keyrings.
+///
+/// What it names is believed only as far as a provider that was set up for that key believes it.
 pub const AWS_KMS: &str = "aws-kms";
 
 /// The provider id of the hierarchical keyring.
@@ -235,6 +237,8 @@ pub(crate) fn encode_all(wrapped: &WrappedKeys, limit: usize, out: &mut Vec<u8>)
 }
 
 /// The encrypted data keys of a header, in order.
+///
+/// It borrows the header and may be gone through again and again; nothing is allocated.
 #[derive(Clone)]
 pub struct EncryptedDataKeys<'a>(pub(crate) Cursor<'a>);
 

@@ -51,6 +51,8 @@ pub enum Fault {
 
 impl Fault {
     /// What is wrong, in words.
+    ///
+    /// For logs and labels; what to do about it is said by [`FormatError`]'s own text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -220,6 +222,8 @@ pub enum OpenError {
 }
 
 /// What is wrong with a public key.
+///
+/// Each of them means that the writer broke the format, or that somebody took a pair of the context away; no key makes such a message open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PublicKeyProblem {
@@ -350,6 +354,8 @@ pub enum SealError {
 }
 
 /// The operating system's reason for giving no random bytes.
+///
+/// Nothing was sealed. It passes where a system has just started.
 #[cfg(feature = "getrandom")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{0}")]

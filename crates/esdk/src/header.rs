@@ -12,6 +12,9 @@ use crate::{
 };
 
 /// The longest header, in bytes, if each of its parts were as long as its length can say.
+///
+/// Nobody writes one like that. A reader who sets a limit of encrypted data keys has a much lower bound: the context's 64 KiB, and for each
+/// key what KMS makes, some hundred bytes.
 pub const MAX_HEADER_LEN: u64 = 128 + 65_535 + 65_535 * (3 * (2 + 65_535));
 
 const V1: u8 = 1;
@@ -200,6 +203,8 @@ impl<'a> Header<'a> {
     }
 
     /// The version of the header: 2 for the suites that commit, 1 for the others.
+    ///
+    /// It follows from the suite, and is not chosen.
     #[must_use]
     pub const fn version(&self) -> u8 {
         if self.suite.is_committing() { V2 } else { V1 }

@@ -62,6 +62,8 @@
 //! | signatures | by the suites that have them | no |
 //! | bytes of a frame beside its plaintext | 32, 40 for the last | 16 |
 //!
+//! The page `guide` has both ways in whole, with a provider, and what other implementations do otherwise.
+//!
 //! # Features
 //!
 //! | feature | default | what it does |
@@ -100,6 +102,23 @@
 //!
 //! Data keys and what is derived from them are on the heap, once, and wiped when dropped. Buffers of plaintext that this crate makes
 //! itself, which are those of streams, are wiped too; what is appended to a caller's buffer is the caller's.
+//!
+//! # Moving from an AWS Encryption SDK
+//!
+//! | there | here |
+//! |---|---|
+//! | keyrings, master key providers | providers (`datakey-kms`, `datakey-branch-keys`, [`RawAesKey`], `RawRsaPublicKey` and its private half) |
+//! | caching cryptographic materials manager | a keyring of `datakey-keyring` in front of the provider; `CachingLimits` of `datakey` has its limits by their names |
+//! | commitment policy | [`CommitmentPolicy`], by the same names and with the same default |
+//! | maximum encrypted data keys | [`Params::with_max_encrypted_data_keys`], [`OpenParams::with_max_encrypted_data_keys`] |
+//! | required encryption context | [`Params::with_required_context_keys`], [`Header::context_expecting`] |
+//! | streaming decryption of signed messages | refused, unless [`danger_release_before_signature`](OpenParams::danger_release_before_signature) says otherwise |
+//! | the encryption context of a message, to be checked by the caller | [`Header::context_expecting`]: what is expected is stated |
+//!
+//! # What each writer should state
+//!
+//! A commitment policy, if readers are older than the default knows; a suite; a limit of encrypted data keys on the readers' side. The rest
+//! of the defaults are those of the AWS Encryption SDK, so that messages look alike.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -119,6 +138,8 @@ mod context;
 mod cursor;
 mod data_key;
 mod error;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod header;
 mod message_id;
 mod params;

@@ -32,6 +32,8 @@ pub struct MessageId([u8; 32]);
 
 impl MessageId {
     /// Takes bytes from a source of randomness that is not the operating system's. They must never repeat.
+    ///
+    /// A counter will do as little as a constant: whoever restores a backup of the counter repeats it.
     #[must_use]
     pub const fn from_random_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -67,6 +67,8 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// As [`Header::decode_within`].
+    ///
+    /// A reader of messages from elsewhere sets a limit: each encrypted data key may cost a call.
     pub fn decode_within(bytes: &'a [u8], max_data_keys: usize) -> Result<Self, FormatError> {
         Header::decode_within(bytes, max_data_keys).map(|header| Self::of(header, bytes))
     }
@@ -112,6 +114,11 @@ enum PublicKey {
 ///
 /// Make one per data key and encryption context and share it behind an `Arc`; it opens from any number of threads at once. What
 /// it holds is as secret as the data key, is wiped when dropped, and is not shown by `Debug`.
+///
+/// # Several messages, several suites
+///
+/// It opens every message that was sealed under its data key with its encryption context, of whatever suite takes a data key of that
+/// length. Signed and unsigned messages have different contexts, as the public key is one of the pairs, and so a key each.
 pub struct OpeningKey {
     data_key: DataKey,
     context: EncryptionContext,
@@ -140,6 +147,8 @@ impl OpeningKey {
     }
 
     /// The encryption context.
+    ///
+    /// With it a cache finds the key again; it has the format's own pairs too.
     #[must_use]
     pub const fn context(&self) -> &EncryptionContext {
         &self.context
@@ -292,6 +301,28 @@ impl OpeningKey {
     /// # Errors
     /// [`OpenError`], for a signed message unless
     /// [`danger_release_before_signature`](OpenParams::danger_release_before_signature) was said.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Header, OpenError, OpenParams, OpeningKey};
+    ///
+    /// let header = Header::decode(&sealed)?;
+    /// let opening = OpeningKey::new(&data_key, &context);
+    /// let mut stream = opening.stream_opener(&header, &OpenParams::new())?;
+    /// let mut out = Vec::new();
+    /// stream.push(&sealed[header.len()..sealed.len() - 1], &mut out)?; // a connection that broke off
+    /// assert!(matches!(stream.finish(), Err(OpenError::Format(_)))); // said at the end, whatever came out before
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stream_opener(&self, header: &Header<'_>, params: &OpenParams) -> Result<StreamOpener, OpenError> {
         header.check_stream(params)?;
         let opening = self.begin(header, params)?;

@@ -29,6 +29,8 @@ pub const DEFAULT_FRAME_LEN: NonZeroU32 = match NonZeroU32::new(4096) {
 /// assert!(params.check().is_ok());
 /// assert!(params.with_suite(Suite::Aes256GcmHkdfSha256).check().is_err(), "it does not commit");
 /// ```
+///
+/// They are the writer's, and stand in the header, but for the policy and the limits: a reader need not be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Params {
     suite: Suite,
@@ -213,6 +215,17 @@ impl Params {
 /// | messages of version 4.0.0 of the AWS Encryption SDK for .NET | opened |
 /// | what a stream keeps in memory | 64 MiB at most |
 /// | signed messages in streams | refused |
+///
+/// They are the reader's, and say what it accepts. The defaults accept what the AWS Encryption SDK accepts by default.
+///
+/// ```
+/// use datakey_esdk::{CommitmentPolicy, OpenParams};
+///
+/// // A reader of one writer's new messages: one encrypted data key each, and nothing older.
+/// let strict = OpenParams::new().with_max_encrypted_data_keys(1).with_net_4_0_0_messages(false);
+/// assert_eq!(strict.max_encrypted_data_keys(), 1);
+/// assert_eq!(strict.commitment_policy(), CommitmentPolicy::RequireEncryptRequireDecrypt);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenParams {
     policy: CommitmentPolicy,

@@ -64,6 +64,12 @@ const LENGTHS: [u8; 8] = [0, 0, 0, 128, 0, 0, 0, 12];
 /// assert!(now(either.decrypt(&context, wrapped)).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # When to use it
+///
+/// For messages that other AWS Encryption SDKs read with a raw AES keyring of the same namespace, name and key. The wrapping key is in the
+/// process, so that whoever reads its memory or its configuration opens everything; AWS KMS, or `datakey-branch-keys`, keeps it elsewhere.
+/// Where no other SDK reads along, the keys of `datakey-local` have names, sets and files.
 pub struct RawAesKey {
     names: Names,
     key: Zeroizing<Vec<u8>>,

@@ -20,6 +20,8 @@ const MAX_NAME_LEN: usize = 60_000;
 /// assert_eq!(RawAesKey::new("aws-kms", "2026", &[7; 32]).unwrap_err(), RawKeyError::Namespace);
 /// # }
 /// ```
+///
+/// Namespace and name are in the clear in each message, and are how readers find the key; both sides must be told the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RawKeyError {

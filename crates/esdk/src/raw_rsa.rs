@@ -28,6 +28,13 @@ use crate::raw_names::{Names, failed, not_authentic, refused};
 /// An encrypted data key does not say which it is: both sides must be told the same.
 ///
 /// Source: "Padding Scheme" of the raw RSA keyring in the specification of the AWS Encryption SDK; RFC 8017.
+///
+/// ```
+/// use datakey_esdk::RsaPadding;
+///
+/// // For what is new, the first; the others are for what somebody else writes or reads.
+/// assert_eq!(RsaPadding::ALL[0], RsaPadding::OaepSha512Mgf1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RsaPadding {
@@ -108,6 +115,11 @@ pub struct RawRsaPublicKey {
 ///
 /// One call computes with the private key, longer the larger that is, and does not yield; a keyring in front of it asks once
 /// for each wrapped key. AWS-LC holds the key, in memory that it wipes when it frees it.
+///
+/// # Where to keep it
+///
+/// The PEM is as secret as everything that was ever sealed under the public half. A process that opens holds the key in memory for as long
+/// as it runs; one that only seals needs none of it. There is no revoking: whoever had a copy opens all of it.
 pub struct RawRsaPrivateKey {
     names: Names,
     padding: RsaPadding,

@@ -39,6 +39,9 @@ pub use stream::StreamSealer;
 ///
 /// # Errors
 /// As [`check_context`](crate::check_context).
+///
+/// The provider has to be asked with what this answers, and not with the caller's own context: the public key would not be bound, and
+/// readers of every AWS Encryption SDK refuse the message.
 pub fn context_with_public_key(
     own: &EncryptionContext,
     signing: Option<&SigningKey>,
@@ -151,6 +154,8 @@ impl SealingKey {
     }
 
     /// What this key seals with.
+    ///
+    /// They are those that the message's header will say, with the limits that it keeps to.
     #[must_use]
     pub const fn params(&self) -> &Params {
         &self.params
@@ -220,6 +225,31 @@ impl SealingKey {
     }
 
     /// Seals a whole message and appends it to `out`. A buffer that is used again is not allocated again.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::{Message, OpenParams, OpeningKey};
+    ///
+    /// // One buffer for many messages, each written out before the next.
+    /// let (mut buffer, opening) = (Vec::new(), OpeningKey::new(&data_key, &context));
+    /// for order in ["order 1", "order 2"] {
+    ///     buffer.clear();
+    ///     sealing.seal(order.as_bytes(), &mut buffer)?;
+    ///     let mut opened = Vec::new();
+    ///     opening.open(&Message::decode(&buffer)?, &OpenParams::new(), &mut opened)?;
+    ///     assert_eq!(opened, order.as_bytes());
+    /// }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`SealError`]; `out` is then as before.
@@ -294,6 +324,9 @@ impl SealingKey {
     }
 
     /// Begins a message whose plaintext arrives in portions; appends the header to `out`.
+    ///
+    /// The header is in `out` at once and can be sent before there is any plaintext. A signed message is signed as it is written: nothing
+    /// of it is read again.
     ///
     /// # Errors
     /// [`SealError`]; `out` is then as before.

@@ -30,6 +30,16 @@ use crate::{SealError, cipher::Refused, der, suite::Curve};
 /// # }
 /// # Ok::<(), datakey_esdk::SealError>(())
 /// ```
+///
+/// # How long it lives
+///
+/// As long as its data key, and no longer: both are made together, and a cache keeps them together. It is no identity. That it belongs to a
+/// writer is said by the key service, which bound its public half into the encryption context of a data key that this writer was allowed to
+/// make.
+///
+/// # Where it is
+///
+/// The private half is on the heap, wiped when dropped, and shared by the streams that are sealed with it. It is never written anywhere.
 pub struct SigningKey {
     curve: Curve,
     private: backend::PrivateKey,

@@ -25,6 +25,17 @@ use datakey_provider::DataKeyLength;
 /// ```
 ///
 /// Source: "Algorithm suites" in the specification of the AWS Encryption SDK.
+///
+/// # What a signature is for
+///
+/// It says that whoever made the message had the signing key, whose public half the key service has bound to the data key. So a reader who
+/// can open messages cannot make one that passes for a writer's. Where readers and writers trust each other it says nothing that the tag of
+/// each frame does not, and takes longer than all the rest of a small message.
+///
+/// # What a commitment is for
+///
+/// Without one a message can be made that opens to different plaintexts under different data keys. The suites of header version 2 commit to
+/// the data key, so that the key which opens is the key that sealed. Write nothing else that is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Suite {
@@ -124,6 +135,8 @@ impl Suite {
     }
 
     /// How long the data keys of this suite are.
+    ///
+    /// It is what the provider is asked for: a data key of another length is refused before anything is sealed.
     #[must_use]
     pub const fn data_key_length(self) -> DataKeyLength {
         match self {
@@ -148,6 +161,15 @@ impl Suite {
     }
 
     /// Whether a message is signed, so that whoever may only open cannot have made it.
+    ///
+    /// ```
+    /// use datakey_esdk::Suite;
+    ///
+    /// // Of the suites that commit, one signs and one does not.
+    /// let committing: Vec<_> = Suite::ALL.into_iter().filter(|suite| suite.is_committing()).collect();
+    /// assert_eq!(committing.iter().filter(|suite| suite.is_signed()).count(), 1);
+    /// assert_eq!(committing.len(), 2);
+    /// ```
     #[must_use]
     pub const fn is_signed(self) -> bool {
         self.curve().is_some()
@@ -240,6 +262,10 @@ impl fmt::Display for Suite {
 /// assert!(policy.allows_opening(Suite::Aes256GcmHkdfSha256));
 /// assert!(!policy.allows_sealing(Suite::Aes256GcmHkdfSha256));
 /// ```
+///
+/// A fleet moves to commitment in three steps: readers to `RequireEncryptAllowDecrypt`, which opens both; then writers to a suite that
+/// commits; and when no older message is left, readers to `RequireEncryptRequireDecrypt`. The policy that is forbidden by a suite is found
+/// when a sealer is prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CommitmentPolicy {
     /// `FORBID_ENCRYPT_ALLOW_DECRYPT`: for readers that know no commitment yet.

@@ -29,6 +29,8 @@ pub const DEFAULT_MAX_QUEUED: usize = 4096;
 /// [`opening_time_limit`](datakey_provider::OpeningProvider::opening_time_limit)), as a retry layer does; a load then
 /// takes a second more at the most, so that the provider's own error is the one that callers see. Callers have deadlines
 /// of their own; a load outlives them.
+///
+/// A provider that answers within milliseconds and hangs once in a month makes callers without deadlines wait for that long, once.
 pub const DEFAULT_LOAD_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How much longer than its provider a load is patient.

@@ -16,6 +16,19 @@ use thiserror::Error;
 /// assert!(error.is_retryable());
 /// assert!(!KeyringError::ShutDown.is_retryable());
 /// ```
+///
+/// | variant | the provider was asked | what to do |
+/// |---|---|---|
+/// | [`Provider`](Self::Provider) | yes, or a moment ago | as its class says |
+/// | [`NotRecognised`](Self::NotRecognised) | no | the message is for somebody else, or the provider lacks a key |
+/// | [`NoneOpened`](Self::NoneOpened) | yes, for each | look at each failure; [`class`](Self::class) is that of which most can be hoped |
+/// | [`OtherKey`](Self::OtherKey) | yes | the message has a wrapped key of another one; it will not open |
+/// | [`LoadTimeout`](Self::LoadTimeout) | yes | as an outage |
+/// | [`Overloaded`](Self::Overloaded), [`QueueFull`](Self::QueueFull) | no | loads are slower than requests come: later, or more at once |
+/// | [`LoadPanicked`](Self::LoadPanicked) | yes | mend the provider or the material |
+/// | [`Invalidated`](Self::Invalidated) | yes | invalidate less often |
+/// | [`ShutDown`](Self::ShutDown) | no | another process |
+/// | [`NoRuntime`](Self::NoRuntime) | no | call from a tokio runtime |
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum KeyringError {

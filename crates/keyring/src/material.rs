@@ -187,6 +187,33 @@ impl<K> fmt::Debug for Draft<K> {
 /// How an unwrapped data key is prepared for opening, once per key, so that a hit hands out something ready.
 ///
 /// As [`SealingMaterial`](crate::SealingMaterial), for the other side.
+///
+/// ```
+/// use datakey_fake_kms::FakeKms;
+/// use datakey_keyring::{OpeningKeyring, OpeningMaterial, SealingKeyring, Usage};
+/// use datakey_provider::{DataKey, EncryptionContext, ProviderError};
+///
+/// /// Keeps a checksum in place of the key: of no use to open with, and enough to tell keys apart.
+/// struct Checksums;
+///
+/// impl OpeningMaterial for Checksums {
+///     type Key = u32;
+///     fn prepare(&self, key: DataKey, _: &EncryptionContext) -> Result<u32, ProviderError> {
+///         Ok(key.expose_secret().iter().map(|byte| u32::from(*byte)).sum())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let reader = OpeningKeyring::builder().material(Checksums).build(kms.clone())?;
+/// let context = EncryptionContext::empty();
+/// let sealed = SealingKeyring::new(kms).key(&context, Usage::message(300)).await?;
+/// let expected: u32 = sealed.data_key().expose_secret().iter().map(|byte| u32::from(*byte)).sum();
+/// assert_eq!(*reader.key(&context, sealed.wrapped_keys()).await?, expected);
+/// # Ok(()) }
+/// ```
 pub trait OpeningMaterial: Send + Sync + 'static {
     /// What opens: kept per wrapped key and encryption context.
     type Key: Send + Sync + 'static;
@@ -203,6 +230,8 @@ pub trait OpeningMaterial: Send + Sync + 'static {
 }
 
 /// The material that prepares nothing: sealing yields the data key with its wrapped forms, opening the data key.
+///
+/// For whoever has a format without anything to prepare, and for tests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DataKeys;
 

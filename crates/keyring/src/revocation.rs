@@ -51,6 +51,8 @@ use crate::error::KeyringError;
 /// assert_eq!((sealing.stats().live, opening.stats().live), (0, 0)); // neither half goes on with what it has
 /// # Ok(()) }
 /// ```
+///
+/// It holds keyrings weakly: one that is dropped is forgotten. A keyring is in one company at a time, that which it joined last.
 #[derive(Clone, Default)]
 pub struct Revocations(Arc<Mutex<Vec<Weak<dyn Half>>>>);
 

@@ -13,6 +13,16 @@ use crate::{KeyIdForm, KmsKeyId, key_id::Arn, limits::MAX_KMS_CIPHERTEXT_LEN, re
 /// The class is transient for what only a broken way to KMS can cause: a proxy, a cut answer, crossed answers. The
 /// same request may well succeed. It is not authentic for [`OpenedLength`](Self::OpenedLength) and
 /// [`NotTheNamedKey`](Self::NotTheNamedKey), which a forged message causes each time it is opened.
+///
+/// ```
+/// use datakey_kms::MalformedAnswer;
+/// use datakey_provider::ErrorClass;
+///
+/// // A proxy that answers an empty page with status 200: tried again.
+/// assert_eq!(MalformedAnswer::NoPlaintext.class(), ErrorClass::Transient);
+/// // Something was wrapped that is no data key, and will be each time.
+/// assert_eq!(MalformedAnswer::OpenedLength(7).class(), ErrorClass::NotAuthentic);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MalformedAnswer {

@@ -4,6 +4,8 @@ use thiserror::Error;
 use crate::{KmsKeyId, KmsKeyIdError};
 
 /// The most grant tokens in a request. Source: `GrantTokens` in the KMS API reference.
+///
+/// They go with each call, so that only grants that are new need one.
 pub const MAX_GRANT_TOKENS: usize = 10;
 
 /// The longest grant token, in characters. Source: `GrantTokenType` in the KMS API reference.

@@ -33,6 +33,14 @@ use crate::{
 ///         .build()
 /// }
 /// ```
+///
+/// | what | left out |
+/// |---|---|
+/// | a wrapping key | the provider opens only; sealing is refused without a call |
+/// | opening keys and discovery | the provider seals only; everything is foreign to it |
+/// | both | not built |
+/// | account, key stores | calls count against the Region as a whole |
+/// | timeouts | those of the given client; for an attempt the layer's above |
 #[derive(Clone)]
 #[must_use]
 pub struct KmsProviderBuilder {
@@ -212,6 +220,8 @@ impl KmsProviderBuilder {
 
     /// Grant tokens to send with each call, at most [`MAX_GRANT_TOKENS`]: they make a new grant count before it has
     /// spread, which takes KMS up to five minutes.
+    ///
+    /// They are no secrets, and of no use to others than the grant's principal.
     pub fn grant_tokens<T: Into<String>>(mut self, tokens: impl IntoIterator<Item = T>) -> Self {
         self.grant_tokens = tokens.into_iter().map(Into::into).collect();
         self
@@ -230,6 +240,8 @@ impl KmsProviderBuilder {
     /// name.
     ///
     /// Source: "Request quotas" in the AWS KMS Developer Guide.
+    ///
+    /// It is a name for this process and sent nowhere: an account number does, and so does `payments`.
     pub fn calling_account(mut self, name: impl Into<Box<str>>) -> Self {
         self.account = Some(name.into());
         self
@@ -276,6 +288,9 @@ impl KmsProviderBuilder {
     ///         .build()
     /// }
     /// ```
+    ///
+    /// It bounds the call with all that belongs to it but loading credentials, and is what the provider tells layers above as its [time
+    /// limit](datakey_provider::SealingProvider::sealing_time_limit).
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt = Some(timeout);
         self
@@ -283,6 +298,8 @@ impl KmsProviderBuilder {
 
     /// How long connecting may take. Without it: the connect timeout of the given client, else
     /// [`DEFAULT_CONNECT_TIMEOUT`](crate::DEFAULT_CONNECT_TIMEOUT).
+    ///
+    /// Behind a slow proxy, or where names are looked up far away, it is what fails first.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect = Some(timeout);
         self

@@ -16,6 +16,8 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 ///
 /// Less than the minute after which load balancers and firewalls commonly forget a connection, most often without telling
 /// either side; the SDK's own limit is 90 seconds. A service that calls more seldom pays a TLS handshake for each call.
+///
+/// Raise it where calls are minutes apart and nothing stands between this host and KMS; lower it behind a firewall that forgets sooner.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// How long a call of [`re_encrypt`](crate::KmsProvider::re_encrypt) or [`warm_up`](crate::KmsProvider::warm_up) may take where
@@ -23,6 +25,8 @@ pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 ///
 /// No retry layer makes these calls, so none can end them. KMS answers in tens of milliseconds; a far region adds some hundred, a
 /// cold start credentials and a TLS handshake.
+///
+/// It is set anew with [`attempt_timeout`](crate::KmsProviderBuilder::attempt_timeout).
 pub const UNRETRIED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the builder was told about attempts.

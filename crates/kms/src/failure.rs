@@ -29,6 +29,8 @@ const MAX_MESSAGE_LEN: usize = 1024;
 ///     error.source()?.downcast_ref::<KmsFailure>()?.request_id()
 /// }
 /// ```
+///
+/// Its text says the status and KMS's own words, or how far the call came; never what could not be read.
 #[derive(Debug, Clone)]
 pub struct KmsFailure {
     class: ErrorClass,

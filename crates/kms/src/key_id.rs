@@ -23,6 +23,9 @@ const MULTI_REGION_PREFIX: &str = "mrk-";
 /// ```
 ///
 /// Source: "Key identifiers (`KeyId`)" in the AWS KMS Developer Guide.
+///
+/// It is checked by form, without asking: that a key of this name exists, and that the role may use it, is found out by
+/// [`warm_up`](crate::KmsProvider::warm_up) or by the first call. It is sent as it was written.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct KmsKeyId {
     text: Box<str>,
@@ -30,6 +33,20 @@ pub struct KmsKeyId {
 }
 
 /// Which of its four forms a [`KmsKeyId`] has.
+///
+/// A key ARN is the one form that means the same to everybody.
+///
+/// ```
+/// use datakey_kms::{KeyIdForm, KmsKeyId};
+///
+/// /// Whether another account's role means the same key by it.
+/// fn is_the_same_everywhere(key: &KmsKeyId) -> bool {
+///     key.form() == KeyIdForm::KeyArn
+/// }
+/// let alias: KmsKeyId = "alias/orders".parse()?;
+/// assert!(!is_the_same_everywhere(&alias) && alias.is_alias());
+/// # Ok::<(), datakey_kms::KmsKeyIdError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyIdForm {

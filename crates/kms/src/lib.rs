@@ -49,11 +49,11 @@
 //!
 //! # Time limits
 //!
-//! How long an attempt may take is for the layer that makes attempts to say: the retry policy of `datakey-retry` ends one after
-//! 5 s. Two limits on one attempt would leave open which of them ended it. **Without such a layer set
-//! [`attempt_timeout`](KmsProviderBuilder::attempt_timeout)**: a KMS that accepts a connection and keeps silent is waited for
-//! otherwise, until the SDK's protection against stalled streams takes note, if it is on. Name lookup, connecting and TLS have their own limit, and so have the calls that no layer makes, `re_encrypt` and
-//! `warm_up`.
+//! How long an attempt may take is for the layer that makes attempts to say: the retry policy of `datakey-retry` ends one after 5 s. Two
+//! limits on one attempt would leave open which of them ended it. **Without such a layer set
+//! [`attempt_timeout`](KmsProviderBuilder::attempt_timeout)**: a KMS that accepts a connection and keeps silent is waited for otherwise,
+//! until the SDK's protection against stalled streams takes note, if it is on. Name lookup, connecting and TLS have their own limit, and so
+//! have the calls that no layer makes, `re_encrypt` and `warm_up`.
 //!
 //! # Features
 //!
@@ -143,6 +143,10 @@
 //! SDK's tracing is the other leak: at level `trace` it logs whole requests, those of `Encrypt` with the data key in them, and whole
 //! answers too if `LOG_SENSITIVE_BODIES` is set. Keep the target `aws_smithy_runtime` at `debug` or above.
 //!
+//! # Pages to read
+//!
+//! The module `guide` has them: which key to name how, what a role needs, what failures say, Regions, connections, and how it is tested.
+//!
 //! # What this crate does not do
 //!
 //! It does not retry (`datakey-retry`), cache (`datakey-keyring`), or define a message format (`datakey-envelope`). It
@@ -162,6 +166,8 @@ mod connections;
 mod credentials;
 mod endpoint;
 mod failure;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod kept;
 mod key_id;
 mod limits;

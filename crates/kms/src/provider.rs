@@ -50,6 +50,17 @@ use crate::{
 /// assert_eq!(kms.rank(&foreign), None); // the same id in another account
 /// # }
 /// ```
+///
+/// # What it is not
+///
+/// It has no cache, no retries and no pace of its own. One that is used bare meets the quota as any client does, and a call that hangs is
+/// waited for. Put the retry layer of `datakey-retry` above it, and the keyring of `datakey-keyring` above that; the facade `datakey` does
+/// both.
+///
+/// # Threads and clones
+///
+/// A clone is a pointer, and any number of threads call at once. Nothing is locked during a call; credentials are loaded by whoever comes
+/// first and shared.
 #[derive(Clone)]
 pub struct KmsProvider {
     inner: Arc<Inner>,
@@ -136,6 +147,8 @@ impl KmsProvider {
     }
 
     /// The key that it wraps data keys under.
+    ///
+    /// As it was named: an alias stays one here.
     #[must_use]
     pub fn wrapping_key(&self) -> Option<&KmsKeyId> {
         self.inner.wrapping.as_ref()
@@ -148,6 +161,8 @@ impl KmsProvider {
     }
 
     /// The client as it is called: one attempt.
+    ///
+    /// For calls that are none of a provider's, such as `DescribeKey`, on the same connections and credentials. It retries nothing.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.inner.client

@@ -16,6 +16,9 @@ use crate::{
 /// assert!(DiscoveryFilter::new("aws", [] as [&str; 0]).is_err());
 /// # Ok::<(), datakey_kms::DiscoveryFilterError>(())
 /// ```
+///
+/// It does not make discovery safe, but bounds it: to keys of one's own accounts. Who may use any key there, for whatever purpose, may
+/// still write messages that open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiscoveryFilter {
     partition: Box<str>,

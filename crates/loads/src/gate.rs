@@ -139,6 +139,8 @@ impl Gate {
     }
 
     /// Calls that were let pass so far.
+    ///
+    /// Turns that were given; those who gave up in the queue are not among them.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)

@@ -25,7 +25,7 @@
 //!
 //! # Thirty lines that work
 //!
-//! See [`Source`], whose example is one.
+//! See [`Source`], whose example is one; the page `guide` has a whole cache.
 //!
 //! # What is in it
 //!
@@ -83,6 +83,8 @@ mod board;
 mod caught;
 mod flight;
 mod gate;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod janitor;
 mod jitter;
 mod later;

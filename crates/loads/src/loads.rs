@@ -117,6 +117,8 @@ impl<S: Source> Loads<S> {
     }
 
     /// The gate.
+    ///
+    /// For its limits and its counts, and to run calls through it that are shared with nobody.
     #[must_use]
     pub const fn gate(&self) -> &Arc<Gate> {
         &self.gate
@@ -144,6 +146,8 @@ impl<S: Source> Loads<S> {
 
     /// Takes back values that loads brought and that those who wait have not looked at yet, where they are too old: those
     /// who wait start over. For whoever sweeps the source's store.
+    ///
+    /// A value that nobody has looked at yet is held by its load, and would outlive its age there.
     pub fn take_back(&self, too_old: impl Fn(&S::Value) -> bool) {
         self.flights.take_back(too_old);
     }

@@ -53,6 +53,9 @@ type Wall = dyn Fn() -> SystemTime + Send + Sync;
 /// assert!(slept.look(now + datakey_loads::LOOK));
 /// assert!(slept.total() > Duration::from_secs(3590));
 /// ```
+///
+/// It is right to within 100 ms of running time, and errs to one side: a wall clock that is put forward looks like sleep. Where nobody
+/// looks, nothing is found out; whoever looks up values looks here first.
 #[derive(Clone)]
 pub struct Slept(Arc<Shared>);
 

@@ -87,6 +87,8 @@ pub trait Source: Send + Sync + 'static {
 
     /// In which lane the load takes its place: loads of one lane leave room for those of others. All are of one lane by
     /// default.
+    ///
+    /// What may hang by itself is a lane: a Region, a host, a wrapping key.
     fn lane(&self, _key: &Self::Key) -> Arc<str> {
         "".into()
     }
@@ -105,6 +107,8 @@ pub trait Source: Send + Sync + 'static {
 
     /// Whether a load that waits for its turn goes on waiting when nobody waits for it any more: most often, whether it
     /// replaces something that is in use. Runs under the lock as well.
+    ///
+    /// A cache answers whether it keeps a value for the key: what replaces something that is in use is worth its turn though nobody waits.
     fn is_wanted(&self, _key: &Self::Key) -> bool {
         false
     }
@@ -119,5 +123,7 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// An attempt that slept was begun anew elsewhere, by somebody who waits.
+    ///
+    /// A cache notes it on the value's [life](crate::Life::note_load), whose beats are those of the new attempt from here on.
     fn taken_over(&self, _key: &Self::Key, _now: Instant, _pulse: &Arc<Pulse>) {}
 }

@@ -37,6 +37,9 @@ pub fn read_header<R: Read + ?Sized>(inner: &mut R) -> io::Result<Vec<u8>> {
 /// further read fails in the same way; errors of the inner reader are passed on, and reading may be tried again.
 ///
 /// Plaintext that waits here to be read is wiped when it was read, and when the reader is dropped.
+///
+/// Small reads are served from what was opened last. The inner reader is read in portions and to its end, as a message is the whole of what
+/// follows its header: where something else follows, bound it with `take`.
 pub struct OpenReader<R> {
     inner: R,
     opener: Option<StreamOpener>,

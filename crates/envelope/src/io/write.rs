@@ -14,6 +14,10 @@ const PORTION: usize = 256 << 10;
 ///
 /// The message is whole only after [`finish`](Self::finish). A writer that is dropped before leaves a message cut short, which
 /// no reader opens to its end.
+///
+/// Writes are gathered to frames, and the inner writer gets whole ones: with the default frame length a `BufWriter` around it, or within,
+/// gains nothing. `flush` writes what is sealed, and not what does not fill a frame yet: that is sealed with what follows, or by
+/// [`finish`](Self::finish).
 #[must_use = "a message without its last frame does not open"]
 pub struct SealWriter<W> {
     inner: W,

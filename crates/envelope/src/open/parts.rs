@@ -16,6 +16,9 @@ impl OpeningKey {
     /// Opens the range of a [`RangePlan`] from the bytes that it names, and appends its plaintext to `out`: all of it
     /// or nothing. `last` is empty where [`RangePlan::last_frame`] is.
     ///
+    /// Where in the plaintext the range begins is part of the plan; the frames that hold it are opened whole, and what does not belong to
+    /// the range is cut off and wiped.
+    ///
     /// # Errors
     /// [`OpenError::NotAsPlanned`] when the bytes are not as many as planned; otherwise as
     /// [`open`](Self::open). `out` then has its former length, and what was written behind it is wiped.
@@ -123,6 +126,9 @@ fn expect_len(bytes: &[u8], planned: &Range<u64>) -> Result<(), OpenError> {
 /// # }
 /// # Ok::<(), datakey_envelope::OpenError>(())
 /// ```
+///
+/// It may be kept for as long as the object is read from: it holds the message's key, and is wiped when dropped. If the object is replaced
+/// meanwhile, records of the other one are refused.
 pub struct RecordIndex {
     /// Boxed, so that moving this does not copy its key.
     frames: Box<FrameOpener>,

@@ -43,6 +43,9 @@ const HEAD_LEN_U64: u64 = 4;
 /// # }
 /// # Ok::<(), datakey_envelope::OpenError>(())
 /// ```
+///
+/// For queues and files that are read from front to back. To read one record of a stored batch, and nothing else of it, there is
+/// [`RecordIndex`](crate::RecordIndex).
 #[must_use = "a batch is known to be whole only when it is finished"]
 pub struct RecordOpener {
     /// Boxed, so that moving this does not copy its key.

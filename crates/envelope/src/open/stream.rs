@@ -38,6 +38,8 @@ use crate::{
 /// # }
 /// # Ok::<(), datakey_envelope::OpenError>(())
 /// ```
+///
+/// After any failure it is over, and every further call fails in the same way, so that a loop which ignores an error gets no further.
 #[must_use = "a stream is known to be whole only when it is finished"]
 pub struct StreamOpener {
     /// Boxed, so that moving this does not copy its key.

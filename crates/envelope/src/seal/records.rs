@@ -26,6 +26,9 @@ use crate::{
 /// # }
 /// # Ok::<(), datakey_envelope::SealError>(())
 /// ```
+///
+/// Dropped before [`finish`](Self::finish), it leaves what no reader takes for a whole batch; the records that were written can be read one
+/// by one, each of them authentic.
 #[must_use = "a message without its end does not open"]
 pub struct RecordSealer {
     /// Boxed, so that moving this does not copy its key.

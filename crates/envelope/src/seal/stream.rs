@@ -34,6 +34,8 @@ use crate::{
 /// # }
 /// # Ok::<(), datakey_envelope::SealError>(())
 /// ```
+///
+/// Portions of the frame length, or a multiple of it, are sealed straight from the caller's buffer; others are gathered first.
 #[must_use = "a message without its last frame does not open"]
 pub struct StreamSealer {
     /// Boxed, so that moving this does not copy its key.

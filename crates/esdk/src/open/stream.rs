@@ -42,6 +42,12 @@ use crate::{
 /// # }
 /// # Ok::<(), datakey_esdk::OpenError>(())
 /// ```
+///
+/// # What is kept in memory
+///
+/// A frame, or content that is not framed, as it arrives: at most [what the reader allows](crate::OpenParams::with_max_stream_buffer), 64
+/// MiB unless it says otherwise. Early versions wrote content that is not framed, of any length; those messages are opened as a whole, or
+/// with a higher limit.
 #[must_use = "a message is known to be whole only when it is finished"]
 pub struct StreamOpener {
     /// Boxed, so that moving this does not copy its key.
@@ -153,6 +159,8 @@ impl StreamOpener {
     ///
     /// # Errors
     /// [`OpenError`], also when the message was cut short.
+    ///
+    /// It consumes the stream: nothing can follow. For a signed message the last frame's plaintext was held back until here.
     pub fn finish(self) -> Result<(), OpenError> {
         if let Some(error) = self.failed {
             return Err(error);

@@ -63,6 +63,31 @@ impl StreamSealer {
     ///
     /// # Errors
     /// [`SealError`]; `out` is then as before, and every further call fails with [`SealError::Abandoned`].
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "getrandom", any(feature = "rustcrypto", feature = "aws-lc")))] {
+    /// # use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
+    /// # let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(7));
+    /// # let wrapped = WrappedKey::new("arn:aws:kms:eu-central-1:111122223333:key/1", b"opaque".to_vec())?.into();
+    /// # let context = EncryptionContext::new([("tenant", "acme")])?;
+    /// # let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    /// # let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params)?;
+    /// # let mut sealed = Vec::new();
+    /// # sealing.seal(b"one order", &mut sealed)?;
+    /// use datakey_esdk::SealError;
+    ///
+    /// let mut out = Vec::new();
+    /// let mut stream = sealing.stream_sealer(&mut out)?;
+    /// let header = out.len();
+    /// stream.push(&[7; 4096], &mut out)?;
+    /// assert_eq!(out.len(), header); // a full frame waits: it may be the last, which is written otherwise
+    /// stream.push(&[7], &mut out)?;
+    /// assert_eq!(out.len(), header + 4096 + 32);
+    /// stream.finish(&mut out)?;
+    /// # let _ = |error: SealError| error;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn push(&mut self, mut plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
         let start = out.len();
         self.guarded(out, |own, out| {

@@ -28,6 +28,12 @@ use crate::{
 ///     .build(provider)
 /// # }
 /// ```
+///
+/// | what | default | change it with |
+/// |---|---|---|
+/// | times and numbers of keys and refusals | [`OpeningLimits`] | [`limits`](Self::limits) |
+/// | time until the next wrapped key is tried as well | [`DEFAULT_HEDGE_DELAY`](crate::DEFAULT_HEDGE_DELAY) | [`hedge_delay`](Self::hedge_delay) |
+/// | all else | as for [sealing](crate::SealingKeyringBuilder) | as there |
 #[derive(Debug, Clone)]
 pub struct OpeningKeyringBuilder<M = DataKeys> {
     material: M,
@@ -58,6 +64,24 @@ impl OpeningKeyring {
 
     /// A keyring without a cache: each request is a provider call, and each key is dropped with its holder. No load is
     /// shared. For tests, for comparisons, and where a policy forbids reuse.
+    ///
+    /// ```
+    /// use datakey_keyring::{OpeningKeyring, SealingKeyring, Usage};
+    /// use datakey_provider::EncryptionContext;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// let context = EncryptionContext::empty();
+    /// let sealed = SealingKeyring::new(kms.clone()).key(&context, Usage::message(300)).await?;
+    /// let reader = OpeningKeyring::uncached(kms);
+    /// for _ in 0..10 {
+    ///     reader.key(&context, sealed.wrapped_keys()).await?;
+    /// }
+    /// assert_eq!(fake.ledger().calls(), 11); // one to seal, and one for each that is opened
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn uncached(provider: impl OpeningProvider + 'static) -> Self {
         Self::builder().uncached().assemble(provider)

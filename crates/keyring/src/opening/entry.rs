@@ -89,6 +89,8 @@ impl<O> Kept for Arc<Entry<O>> {
 }
 
 /// An opening key that is kept, at one moment.
+///
+/// It has no key in it, and no blob: what an attacker sends is not kept here, only what opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpeningSnapshot {

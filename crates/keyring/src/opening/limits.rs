@@ -36,6 +36,9 @@ pub const DEFAULT_HEDGE_DELAY: Duration = Duration::from_secs(1);
 /// let limits = OpeningLimits::default().with_ttl(Duration::from_secs(60)).with_max_keys(100_000);
 /// assert_eq!(limits.ttl(), Duration::from_secs(60));
 /// ```
+///
+/// An opening key is kept from when it was unwrapped, however often it is used, and unwrapped anew in the background while it is in use; a
+/// denial then drops it. So the time to live bounds how long a revoked key opens, in use or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpeningLimits {
     ttl: Duration,
@@ -68,6 +71,29 @@ impl OpeningLimits {
     /// Sets for how long a key may be used, from when it was unwrapped, while unwrapping it anew fails without a verdict on it: the
     /// outage that an opener rides out on the keys that it has. By default as long as it is [kept](Self::with_ttl), and no outage
     /// is ridden out. It is the longest time for which a revoked key goes on opening, and that only while the provider cannot be asked.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_fake_kms::{FaultRule, KmsErrorCode};
+    /// use datakey_keyring::{OpeningKeyring, OpeningLimits, SealingKeyring, Usage};
+    /// use datakey_provider::EncryptionContext;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// let limits = OpeningLimits::default().with_stale_ttl(Duration::from_secs(1800));
+    /// let reader = OpeningKeyring::builder().limits(limits).build(kms.clone())?;
+    /// let context = EncryptionContext::empty();
+    /// let sealed = SealingKeyring::new(kms).key(&context, Usage::message(300)).await?;
+    /// reader.key(&context, sealed.wrapped_keys()).await?;
+    ///
+    /// fake.inject(FaultRule::new(KmsErrorCode::Internal)); // the service is away
+    /// tokio::time::advance(Duration::from_secs(600)).await; // twice as long as keys are kept
+    /// reader.key(&context, sealed.wrapped_keys()).await?;
+    /// assert_eq!(reader.stats().stale.transient, 1);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn with_stale_ttl(mut self, ttl: Duration) -> Self {
         self.stale_ttl = Some(ttl);

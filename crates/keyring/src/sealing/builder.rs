@@ -24,6 +24,18 @@ use crate::{
 ///     .build(provider)
 /// # }
 /// ```
+///
+/// | what | default | change it with |
+/// |---|---|---|
+/// | ages, messages, bytes, contexts | [`SealingLimits`] | [`limits`](Self::limits) |
+/// | what is kept | the data keys themselves | [`material`](Self::material) |
+/// | time for a load | a second more than the provider is patient, or [`DEFAULT_LOAD_TIMEOUT`](crate::DEFAULT_LOAD_TIMEOUT) | [`load_timeout`](Self::load_timeout) |
+/// | loads at once, and waiting | [`DEFAULT_MAX_LOADS`](crate::DEFAULT_MAX_LOADS), [`DEFAULT_MAX_QUEUED`](crate::DEFAULT_MAX_QUEUED) | [`max_loads`](Self::max_loads), [`max_queued`](Self::max_queued) |
+/// | jitter | differs from process to process | [`seed`](Self::seed) |
+/// | wall clock | the system's | [`wall_clock`](Self::wall_clock) |
+/// | contexts in events | by their keys | [`tell_context_values`](Self::tell_context_values) |
+///
+/// Building asks the provider nothing but what it says of itself.
 #[derive(Debug, Clone)]
 pub struct SealingKeyringBuilder<M = DataKeys> {
     material: M,

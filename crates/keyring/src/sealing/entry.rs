@@ -85,6 +85,8 @@ impl<S> Kept for Arc<Entry<S>> {
 }
 
 /// A sealing key that is kept, at one moment.
+///
+/// It has no key in it and may be shown. Encryption contexts are no secrets, and may be nobody else's business.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SealingSnapshot {
@@ -158,6 +160,9 @@ impl fmt::Display for KeyStanding {
 
 /// Why a request for a sealing key would or would not make a call: see
 /// [`SealingKeyring::explain`](crate::SealingKeyring::explain).
+///
+/// Its text is for people, in one line; its fields are for programs. It is taken without reserving anything, and true of the moment at
+/// which it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {

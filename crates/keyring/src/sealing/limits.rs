@@ -49,6 +49,9 @@ pub const DEFAULT_MAX_CONTEXTS: usize = 1024;
 /// let keyring = SealingKeyring::builder().limits(limits).build(provider)?;
 /// # Ok(keyring) }
 /// ```
+///
+/// The page `guide::sizing` says how many calls follow from them. Two rules hold among them: the soft age is at most the hard age, and none
+/// is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealingLimits {
     soft_age: Duration,
@@ -201,6 +204,9 @@ impl SealingLimits {
 /// assert_eq!((post.messages(), post.bytes()), (5_000, Some(1_500_000)));
 /// assert_eq!(Usage::unknown_length().bytes(), None);
 /// ```
+///
+/// It is an upper bound. What is reserved and not used is not given back, so that a key may be replaced a little sooner than it had to be,
+/// and never later. Whoever reserves for a stream gives its greatest length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Usage {
     messages: u64,
@@ -215,6 +221,26 @@ impl Usage {
     }
 
     /// Several messages at once, of at most so many bytes of plaintext together.
+    ///
+    /// The whole batch is sealed under one data key, or not at all.
+    ///
+    /// ```
+    /// use datakey_keyring::{SealingKeyring, SealingLimits, Usage};
+    /// use datakey_provider::EncryptionContext;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use datakey_fake_kms::FakeKms;
+    /// # let fake = FakeKms::new();
+    /// # let kms = fake.provider(&fake.create_key()?);
+    /// let limits = SealingLimits::default().with_max_messages(1_000).with_refresh_by_use(false);
+    /// let keyring = SealingKeyring::builder().limits(limits).build(kms)?;
+    /// let context = EncryptionContext::empty();
+    /// let first = keyring.key(&context, Usage::batch(600, 180_000)).await?;
+    /// let second = keyring.key(&context, Usage::batch(600, 180_000)).await?; // 400 are left, which do not suffice
+    /// assert!(!first.same(&second));
+    /// assert_eq!(fake.ledger().calls(), 2);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn batch(messages: u64, bytes: u64) -> Self {
         Self {

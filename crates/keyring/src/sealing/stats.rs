@@ -36,6 +36,8 @@ use crate::{
 /// `calls_avoided` is the figure to show: requests that a service without a cache would have put to the provider. `misses` says why it is
 /// not higher, and the first reason to look at is [`New`](crate::MissReason::New): many of them are encryption contexts with something in
 /// them that differs from record to record.
+///
+/// It is a copy, taken without stopping anybody; keep the last one to tell rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct SealingStats {

@@ -7,6 +7,8 @@ use std::fmt;
 /// use datakey_keyring::MissReason;
 /// assert_eq!(MissReason::ALL.map(MissReason::as_str)[0], "cold");
 /// ```
+///
+/// The page `guide::watching` says what to do about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MissReason {
@@ -85,6 +87,24 @@ impl fmt::Display for MissReason {
 }
 
 /// Misses by reason.
+///
+/// ```
+/// use datakey_keyring::{MissReason, SealingKeyring, Usage};
+/// use datakey_provider::EncryptionContext;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use datakey_fake_kms::FakeKms;
+/// # let fake = FakeKms::new();
+/// # let kms = fake.provider(&fake.create_key()?);
+/// let keyring = SealingKeyring::new(kms);
+/// for tenant in ["acme", "umbrella", "acme"] {
+///     keyring.key(&EncryptionContext::new([("tenant", tenant)])?, Usage::message(300)).await?;
+/// }
+/// let misses = keyring.stats().misses;
+/// assert_eq!((misses.of(MissReason::Cold), misses.of(MissReason::New), misses.total()), (1, 1, 2));
+/// assert!(misses.iter().all(|(reason, count)| count == misses.of(reason)));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Misses(pub(crate) [u64; MissReason::ALL.len()]);
 
