@@ -38,6 +38,10 @@ pub(crate) enum Failure {
     ReportExists { path: PathBuf },
     #[error("{path:?} is a folder")]
     OutputIsFolder { path: PathBuf },
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "only there are disks and sockets that have paths")
+    )]
     #[error("{path:?} is a {what}, to which nothing is written")]
     OutputIsSpecial { path: PathBuf, what: &'static str },
     #[error("{path:?} would be the output of two inputs, of which one is {input:?}")]
@@ -46,6 +50,7 @@ pub(crate) enum Failure {
     OutputIsOld { path: PathBuf },
     #[error("sealed bytes are not for a terminal")]
     Terminal,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only there is it known"))]
     #[error("standard output is closed")]
     Closed,
     #[error("whoever read standard output went away")]

@@ -25,6 +25,7 @@ pub(crate) enum Secrecy {
     Figures,
 }
 
+#[cfg(unix)]
 impl Secrecy {
     const fn mode(self) -> u32 {
         match self {
@@ -167,13 +168,22 @@ impl Draft {
     }
 }
 
+#[cfg(unix)]
+fn named(secrecy: Secrecy) -> tempfile::Builder<'static, 'static> {
+    let mut name = name();
+    name.permissions(std::os::unix::fs::PermissionsExt::from_mode(secrecy.mode()));
+    name
+}
+
+/// The folder says who may read it.
+#[cfg(not(unix))]
+fn named(_secrecy: Secrecy) -> tempfile::Builder<'static, 'static> {
+    name()
+}
+
 fn with_name(folder: &Path, secrecy: Secrecy) -> io::Result<(File, Option<Named>)> {
     fs::metadata(folder)?;
-    let mut name = name();
-    #[cfg(unix)]
-    name.permissions(std::os::unix::fs::PermissionsExt::from_mode(secrecy.mode()));
-    let _mode_of_unix = secrecy;
-    let draft = name
+    let draft = named(secrecy)
         .tempfile_in(folder)
         // Without the draft's name, which means nothing to the reader.
         .map_err(|source| io::Error::from(source.kind()))?;
@@ -191,7 +201,7 @@ fn unnamed(folder: &Path, secrecy: Secrecy) -> Option<File> {
     use rustix::fs::{Mode, OFlags};
     use std::os::fd::AsRawFd as _;
     // For file systems that have such files and do not keep their word.
-    if std::env::var_os("DATAKEY_NAMED_DRAFTS").is_some() {
+    if std::env::var_os("DATAKEY_NAMED_DRAFTS").is_some_and(|wanted| !wanted.is_empty() && wanted != "0") {
         return None;
     }
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
