@@ -48,6 +48,13 @@ pub(crate) const fn frame_len(frame_len: FrameLen) -> u64 {
     1 << frame_len.exponent()
 }
 
+/// What so much plaintext and more of it come to; `None` beyond the limit of the format.
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+pub(crate) fn lengthened(plain_len: u64, more: u64) -> Option<u64> {
+    let total = plain_len.checked_add(more)?;
+    (total <= MAX_MESSAGE_LEN).then_some(total)
+}
+
 /// The length of the body of a byte stream; `None` beyond the limit of the format.
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 pub(crate) fn body_len(plain_len: u64, frame_len: FrameLen) -> Option<u64> {
@@ -91,6 +98,15 @@ pub(crate) fn plain_len(body_len: u64, frame_len: FrameLen) -> Result<u64, Forma
 #[cfg(all(test, any(feature = "rustcrypto", feature = "aws-lc")))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_grows_up_to_its_limit_and_not_by_a_byte_more() {
+        assert_eq!(lengthened(MAX_MESSAGE_LEN - 2, 1), Some(MAX_MESSAGE_LEN - 1));
+        assert_eq!(lengthened(MAX_MESSAGE_LEN - 2, 2), Some(MAX_MESSAGE_LEN));
+        assert_eq!(lengthened(MAX_MESSAGE_LEN - 2, 3), None);
+        assert_eq!(lengthened(0, u64::MAX), None);
+        assert_eq!(lengthened(1, u64::MAX), None);
+    }
 
     #[test]
     fn body_and_plaintext_lengths_are_inverse() {

@@ -3,7 +3,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, ops::Range};
 
 use crate::{
-    Aad, FrameLen, Header, Kind, MAX_MESSAGE_LEN, OpenError, OpeningKey, SealError, SealingKey,
+    Aad, FrameLen, Header, Kind, OpenError, OpeningKey, SealError, SealingKey,
     cipher::TAG_LEN,
     frame::{FrameOpener, FrameSealer, Position},
     geometry,
@@ -77,7 +77,7 @@ impl Cutter {
 
     /// The next piece; `None` where the format has no such message.
     fn piece(&mut self, plain_len: usize, is_last: bool) -> Option<Frames> {
-        let total = self.total.checked_add(as_u64(plain_len))?;
+        let total = geometry::lengthened(self.total, as_u64(plain_len))?;
         let is_whole = plain_len != 0 && plain_len.checked_rem(self.frame_len) == Some(0);
         // Only an empty message ends in an empty frame.
         let fits = if is_last {
@@ -85,7 +85,7 @@ impl Cutter {
         } else {
             is_whole
         };
-        if !fits || total > MAX_MESSAGE_LEN {
+        if !fits {
             return None;
         }
         let frames = Frames {
@@ -201,7 +201,7 @@ impl PieceSealer {
     }
 
     fn piece(&mut self, plain_len: usize, is_last: bool) -> Result<UnsealedPiece, SealError> {
-        let too_long = self.cutter.total.saturating_add(as_u64(plain_len)) > MAX_MESSAGE_LEN;
+        let too_long = geometry::lengthened(self.cutter.total, as_u64(plain_len)).is_none();
         let frames = self.cutter.piece(plain_len, is_last).ok_or(if too_long {
             SealError::MessageTooLong
         } else {

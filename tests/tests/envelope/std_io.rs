@@ -2,7 +2,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use datakey_envelope::{
-    Aad, FormatError, Header, Message, OpenError, OpeningKey, Params, SealingKey, read_header,
+    Aad, FormatError, FrameLen, Header, Message, OpenError, OpeningKey, Params, SealingKey, read_header,
 };
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 
@@ -192,4 +192,51 @@ fn what_is_authentic_comes_out_before_the_failure_however_little_is_read_at_a_ti
         }
     };
     assert_eq!((failed.kind(), seen), (ErrorKind::InvalidData, whole.len()));
+}
+
+#[test]
+fn nothing_is_read_of_an_altered_frame_or_behind_it() {
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |bytes| bytes.fill(0x5C));
+    let wrapped = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
+    let context = EncryptionContext::new([("tenant", "acme")]).unwrap();
+    let small = FrameLen::from_exponent(12).unwrap();
+    let params = Params::new().with_frame_len(small);
+    let sealing = SealingKey::new(&data_key, &wrapped, &context, &params).unwrap();
+    let opening = OpeningKey::new(&data_key, &context).unwrap();
+    let mut message = Vec::new();
+    sealing.seal(&[7; 100_000], Aad::EMPTY, &mut message).unwrap();
+    let mut rest = message.as_slice();
+    let header = read_header(&mut rest).unwrap();
+    let header = Header::decode(&header).unwrap();
+    for altered in [0_usize, 1, 5, 23] {
+        let mut body = rest.to_vec();
+        body[altered * (4_096 + 16) + 100] ^= 1;
+        let mut reader = opening.reader(&header, Aad::EMPTY, &*body).unwrap();
+        let (mut seen, mut few) = (0, [0; 999]);
+        let failed = loop {
+            match reader.read(&mut few) {
+                Ok(read) => seen += read,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(failed.kind(), ErrorKind::InvalidData);
+        assert!(seen <= altered * 4_096, "{seen} bytes before frame {altered}");
+        assert!(altered < 23 || seen > 0, "what came in earlier portions is read");
+    }
+}
+
+/// What locks or wipes memory asks for it.
+#[test]
+fn a_sealing_key_tells_where_the_bytes_of_its_keys_are() {
+    let mut ranges = Vec::new();
+    keys()
+        .sealing
+        .secret_memory(&mut |range| ranges.push((range.start.addr(), range.end.addr())));
+    let bytes: usize = ranges.iter().map(|(start, end)| end - start).sum();
+    assert!(ranges.len() >= 2 && bytes >= 64, "{ranges:?}");
+    ranges.sort_unstable();
+    assert!(
+        ranges.is_sorted_by(|before, after| before.1 <= after.0),
+        "{ranges:?}"
+    );
 }

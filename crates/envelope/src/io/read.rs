@@ -76,11 +76,11 @@ impl<R> OpenReader<R> {
         &self.inner
     }
 
-    /// Whether there is something to hand out, or nothing ever will be.
+    /// Whether there is something to hand out, or nothing ever will be. What fails was read when all before was handed out.
     fn is_ready(&self) -> io::Result<bool> {
         match self.failed {
-            Some(error) if self.opened.is_empty() => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-            _ => Ok(!self.opened.is_empty() || self.opener.is_none()),
+            Some(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            None => Ok(!self.opened.is_empty() || self.opener.is_none()),
         }
     }
 

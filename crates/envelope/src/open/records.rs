@@ -3,9 +3,10 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
-    FormatError, Header, MAX_MESSAGE_LEN, MAX_RECORDS, OpenError, Rule,
+    FormatError, Header, MAX_RECORDS, OpenError, Rule,
     cipher::TAG_LEN,
     frame::{FrameOpener, Position},
+    geometry::lengthened,
     read::{self, Gather},
     whole::all_or_nothing,
 };
@@ -180,10 +181,8 @@ impl RecordOpener {
         if self.count >= MAX_RECORDS {
             return Err(broken(Rule::RecordCount));
         }
-        self.total = self.total.saturating_add(u64::from(record_len));
-        if self.total > MAX_MESSAGE_LEN {
-            return Err(broken(Rule::MessageLength));
-        }
+        let total = lengthened(self.total, record_len.into());
+        self.total = total.ok_or_else(|| broken(Rule::MessageLength))?;
         self.table.extend_from_slice(&record_len.to_be_bytes());
         Ok(State::Record { len })
     }

@@ -3,10 +3,11 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
-    FormatError, Header, MAX_MESSAGE_LEN, OpenError, Rule,
+    FormatError, Header, OpenError, Rule,
     chunks::Chunks,
     cipher::TAG_LEN,
     frame::{FrameOpener, Position},
+    geometry::lengthened,
     room::Room,
     whole::{self, Write as _, all_or_nothing},
 };
@@ -158,13 +159,9 @@ fn write(
     out: &mut impl Room,
 ) -> Result<(), OpenError> {
     let plain_len = u64::try_from(sealed.len().saturating_sub(TAG_LEN)).unwrap_or(u64::MAX);
-    *total = total.saturating_add(plain_len);
-    if *total > MAX_MESSAGE_LEN {
-        return Err(FormatError::Malformed {
-            rule: Rule::MessageLength,
-        }
-        .into());
-    }
+    *total = lengthened(*total, plain_len).ok_or(FormatError::Malformed {
+        rule: Rule::MessageLength,
+    })?;
     frames.write(sealed, position, out)
 }
 

@@ -3,8 +3,9 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
-    FrameLen, MAX_MESSAGE_LEN, MAX_RECORDS, SealError,
+    FrameLen, MAX_RECORDS, SealError,
     frame::{FrameSealer, Position},
+    geometry::lengthened,
     whole::all_or_nothing,
 };
 
@@ -75,10 +76,7 @@ impl RecordSealer {
             Ok(len) if record.len() <= self.limit => len,
             _ => return Err(too_long),
         };
-        let total = self.total.saturating_add(u64::from(len));
-        if total > MAX_MESSAGE_LEN {
-            return Err(SealError::MessageTooLong);
-        }
+        let total = lengthened(self.total, len.into()).ok_or(SealError::MessageTooLong)?;
         let count = self.count.saturating_add(1);
         if count > MAX_RECORDS {
             return Err(SealError::TooManyRecords);

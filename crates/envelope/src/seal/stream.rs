@@ -3,10 +3,11 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
-    FrameLen, MAX_MESSAGE_LEN, SealError,
+    FrameLen, SealError,
     chunks::Chunks,
     cipher::TAG_LEN,
     frame::{FrameSealer, Position},
+    geometry::lengthened,
     room::Room,
     whole::{self, Write as _, all_or_nothing},
 };
@@ -107,11 +108,7 @@ impl StreamSealer {
             return Err(SealError::Abandoned);
         }
         let more = u64::try_from(plaintext.len()).unwrap_or(u64::MAX);
-        let total = self.total.saturating_add(more);
-        if total > MAX_MESSAGE_LEN {
-            return Err(SealError::MessageTooLong);
-        }
-        Ok(total)
+        lengthened(self.total, more).ok_or(SealError::MessageTooLong)
     }
 
     /// Appends the last frame.
