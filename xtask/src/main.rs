@@ -27,6 +27,7 @@ mod pages;
 mod python;
 mod release;
 mod supply;
+mod targets;
 mod test_binaries;
 mod tests_run;
 mod tidy;
@@ -63,6 +64,11 @@ const COMMANDS: &[Command] = &[
         "layers",
         "who may depend on whom, what must be absent from dependency trees, no file of a crate above itself",
         layers::run,
+    ),
+    (
+        "targets",
+        "the crates build for other machines and systems, as far as what that takes is here",
+        targets::run,
     ),
     ("msrv", "no crate needs a newer Rust than it states", msrv::run),
     (
