@@ -183,7 +183,10 @@ fn library(package: &Package) -> Result<PathBuf> {
     Ok(source.as_std_path().strip_prefix(cargo::root())?.to_path_buf())
 }
 
-/// The tests of a crate: its own, and those of `datakey-tests` that have its name.
+/// What crates tell of themselves is tested in one program, with one recorder.
+const TELEMETRY: &str = "telemetry";
+
+/// The tests of a crate: its own, those of `datakey-tests` that have its name, and those of events and metrics.
 struct Tests {
     package: String,
     prefix: String,
@@ -209,6 +212,8 @@ impl Tests {
             "--all-features",
             "--test",
             &pattern,
+            "--test",
+            TELEMETRY,
         ];
         let own = ["test", "--no-run", "-p", &self.package, "--all-features", "--lib"];
         let mut all: Vec<Program> = Vec::new();

@@ -2,7 +2,8 @@
 use std::{sync::Arc, time::Duration};
 
 use datakey_provider::{
-    DataKeyLength, EncryptionContext, OpeningProvider as _, Rank, SealingProvider as _, Several,
+    DataKeyLength, EncryptionContext, NoTraffic, OpeningProvider as _, Rank, SealingProvider as _, Several,
+    WrappedKey,
 };
 use datakey_retry::{BreakerPhase, Classify as _, Policy, Reason, Retry, retry};
 use datakey_tests::{
@@ -398,4 +399,20 @@ async fn the_error_of_a_call_that_was_given_up_names_the_quota() {
     let error = opening.decrypt(&context(0), keys.first()).await.unwrap_err();
     assert_eq!(error.quota(), Some("eu-west-1"));
     assert!(error.is_final());
+}
+
+#[test]
+fn what_opens_through_retries_says_the_same_quota_as_what_is_beneath() {
+    let (near, far) = (service(UNLIMITED), service(UNLIMITED));
+    let beneath = Arc::new(regions(&near, &far));
+    let retrying = Retry::new(Arc::clone(&beneath), seeded(1));
+    for id in ["near", "far"] {
+        let wrapped = WrappedKey::new(id, *b"blob").unwrap();
+        let (scope, amid) = (
+            retrying.opening_scope(&wrapped),
+            retrying.opening_scope_amid(&wrapped, &NoTraffic),
+        );
+        assert_eq!((scope, amid), (beneath.opening_scope(&wrapped), scope));
+        assert!(!scope.quota.is_empty() && scope.key == id, "{scope:?}");
+    }
 }

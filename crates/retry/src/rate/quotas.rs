@@ -78,5 +78,10 @@ mod tests {
         }
         assert!(quotas.all().len() <= defaults::RATE_QUOTAS + 1);
         assert!(Arc::ptr_eq(&held, &quotas.get("held")), "what is in use stays");
+        let late = quotas.get("late");
+        assert!(
+            !Arc::ptr_eq(&late, &quotas.unnamed) && Arc::ptr_eq(&late, &quotas.get("late")),
+            "idle ones made room for a quota of its own"
+        );
     }
 }

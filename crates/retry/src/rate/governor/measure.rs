@@ -112,6 +112,19 @@ mod tests {
     use super::{super::constants::CHOSEN, *};
 
     #[test]
+    fn what_is_remembered_of_many_successes_is_little() {
+        let mut epoch = Epoch::starting(0.0);
+        for number in 0..200_000_u32 {
+            epoch.succeeded(f64::from(number) / 1e3);
+        }
+        assert!(
+            epoch.marks.len() < 1_000,
+            "{} marks of 200,000 successes",
+            epoch.marks.len()
+        );
+    }
+
+    #[test]
     fn a_measurement_takes_calls_and_time() {
         let mut epoch = Epoch::starting(100.0);
         epoch.successes = 49.0;

@@ -292,3 +292,18 @@ fn answers_that_come_when_their_second_is_over_end_the_plan() {
     assert!(!slow.refused(0.5, 0.0) && !slow.refused(0.96, 0.0));
     assert!(!slow.served(1.04, 2.0 * SLOW, 5.0), "nor does one begin");
 }
+
+#[test]
+fn a_call_that_did_not_go_leaves_its_place_in_the_second() {
+    let mut seconds = found(10.0);
+    let sent = |seconds: &Seconds| seconds.known.as_ref().map(|known| known.sent).unwrap();
+    let before = sent(&seconds);
+    seconds.sent(1.1);
+    seconds.sent(1.2);
+    seconds.put_back();
+    assert_eq!(sent(&seconds), before + 1.0);
+    for _ in 0..5 {
+        seconds.put_back();
+    }
+    assert_eq!(sent(&seconds), 0.0, "no more places than there are");
+}
