@@ -59,24 +59,40 @@ impl Backoff {
     }
 
     /// From nothing to `min(cap, base * 2^n)`.
+    ///
+    /// On average it waits for half as long as the ceiling says, and spreads callers that were refused together over all of it.
     #[must_use]
     pub const fn full() -> Self {
         Self::of(Kind::Full)
     }
 
     /// From half of `min(cap, base * 2^n)` to the whole.
+    ///
+    /// For a service that should be left alone for some time at the least.
     #[must_use]
     pub const fn equal() -> Self {
         Self::of(Kind::Equal)
     }
 
     /// From `base` to three times the previous wait, at most `cap`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_retry::Backoff;
+    ///
+    /// let backoff = Backoff::decorrelated().with_base(Duration::from_millis(10)).with_cap(Duration::from_secs(1));
+    /// let previous = Some(Duration::from_millis(100));
+    /// assert_eq!(backoff.delay(5, previous, 0), Duration::from_millis(10)); // the number of the retry is of no account
+    /// assert_eq!(backoff.delay(5, previous, u64::MAX), Duration::from_millis(300));
+    /// ```
     #[must_use]
     pub const fn decorrelated() -> Self {
         Self::of(Kind::Decorrelated)
     }
 
     /// Exactly `min(cap, base * 2^n)`.
+    ///
+    /// Callers that failed together come back together, and fail together again.
     #[must_use]
     pub const fn without_jitter() -> Self {
         Self::of(Kind::WithoutJitter)
@@ -97,6 +113,18 @@ impl Backoff {
     }
 
     /// The same wait each time; zero retries at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_retry::{Backoff, Policy};
+    ///
+    /// // Asks each five seconds whether something is done, for an hour.
+    /// let polling = Policy::default()
+    ///     .with_transient_backoff(Backoff::constant(Duration::from_secs(5)))
+    ///     .with_max_attempts(720)
+    ///     .with_deadline(Duration::from_secs(3600));
+    /// assert_eq!(polling.rules().transient.delay(100, None, 7), Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub const fn constant(delay: Duration) -> Self {
         Self {

@@ -57,6 +57,8 @@ struct Bucket {
 }
 
 /// How a [`Budget`] stands.
+///
+/// `refused` grows where retries are wanted and not paid for: an outage, or a capacity that is too small for so many callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BudgetState {
@@ -70,6 +72,17 @@ pub struct BudgetState {
 
 impl Budget {
     /// No bound on retries but attempts and deadline: for tests, and for callers that bound retries themselves.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Budget, Policy, Reason, retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::default().with_budget(Budget::unlimited()).without_breaker().with_max_attempts(1_000).without_deadline();
+    /// let down = async || Err::<(), _>(ProviderError::new(ErrorClass::Transient, Operation::Decrypt));
+    /// assert_eq!(retry(&policy, down).await.unwrap_err().reason(), Reason::Attempts); // all of the thousand
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn unlimited() -> Self {
         Self(None)
@@ -84,6 +97,19 @@ impl Budget {
     }
 
     /// How it stands at the moment, over all quotas.
+    ///
+    /// Of several quotas it tells the one with the fewest tokens, so that one that is empty shows. A budget without bound has `u32::MAX` of
+    /// them.
+    ///
+    /// ```
+    /// use datakey_retry::Budget;
+    ///
+    /// let budget = Budget::builder().with_capacity(50).build();
+    /// assert_eq!((budget.state().available, budget.state().capacity), (50, 50));
+    /// assert_eq!(Budget::unlimited().state().available, u32::MAX);
+    /// // Clones are the same budget; what was built twice is not.
+    /// assert_eq!(budget.clone().state(), budget.state());
+    /// ```
     #[must_use]
     pub fn state(&self) -> BudgetState {
         self.state_where(|_| true)

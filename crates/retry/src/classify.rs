@@ -26,6 +26,8 @@ use crate::last_failure::LastFailure;
 /// }
 /// assert!(HttpError::Status(404).is_final());
 /// ```
+///
+/// An error that says nothing but its class is enough; the page `guide::errors` says when the other methods are worth writing.
 pub trait Classify {
     /// The kind of failure.
     fn class(&self) -> ErrorClass;
@@ -102,6 +104,8 @@ pub trait Classify {
 }
 
 /// What one service said, or failed to say: a part of an error that may stand for several.
+///
+/// Where an error stands for several services, a rate hears of each what its own quota is concerned with, and of no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part<'a> {

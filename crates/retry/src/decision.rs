@@ -65,6 +65,8 @@ impl Default for Rules {
 }
 
 /// How an attempt failed, in plain values.
+///
+/// For whoever decides without an error at hand: in a simulation, a test, or a loop of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// The kind of failure.
@@ -98,6 +100,8 @@ impl Outcome {
 }
 
 /// How far a call has come. Starts as the default, and [`Rules::decide`] moves it on.
+///
+/// One for each call. It remembers how often each kind of wait came, so that a throttle after three timeouts begins its own row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// Attempts that have failed.
@@ -114,6 +118,8 @@ struct Waits {
 }
 
 /// What to do after a failed attempt.
+///
+/// It says what, and does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Try again after this time.

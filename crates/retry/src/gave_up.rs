@@ -131,6 +131,8 @@ impl<E: Classify> Failure<E> {
 /// assert!(gave_up.last().is_some_and(|error| error.class() == ErrorClass::Transient));
 /// # }
 /// ```
+///
+/// Its text says how often it was tried, for how long it waited and why it ended, and then what the last attempt said.
 #[derive(Debug, Clone)]
 pub struct GaveUp<E> {
     pub(crate) reason: Reason,
@@ -174,6 +176,9 @@ impl<E> GaveUp<E> {
 
     /// How much of the call was spent waiting before attempts: backoff, server delays, and admission by the
     /// adaptive rate.
+    ///
+    /// What a caller spent without anything being under way. Much of it after a throttle is a quota that is too small; much of it otherwise
+    /// an outage.
     #[must_use]
     pub const fn waited(&self) -> Duration {
         self.waited
@@ -195,6 +200,23 @@ impl<E> GaveUp<E> {
     }
 
     /// As [`last`](Self::last), by value.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Policy, retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// /// For callers who know nothing of retries.
+    /// async fn plain(policy: &Policy) -> Result<u8, ProviderError> {
+    ///     let failing = async || Err(ProviderError::new(ErrorClass::Denied, Operation::Decrypt));
+    ///     retry(policy, failing).await.map_err(|gave_up| {
+    ///         let class = gave_up.failure().class();
+    ///         gave_up.into_last().unwrap_or_else(|| ProviderError::new(class, Operation::Decrypt))
+    ///     })
+    /// }
+    /// assert_eq!(plain(&Policy::default()).await.unwrap_err().class(), ErrorClass::Denied);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn into_last(self) -> Option<E> {
         match self.failure {

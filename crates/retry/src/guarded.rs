@@ -90,6 +90,8 @@ impl<P> Guarded<P> {
     }
 
     /// Sets the breaker. Providers that are to be judged by themselves must not share one.
+    ///
+    /// With one that has a shorter rest, a Region that is back is used again sooner, at the price of more calls that find it down.
     #[must_use]
     pub fn with_breaker(mut self, breaker: Breaker) -> Self {
         self.breaker = breaker;
@@ -97,6 +99,8 @@ impl<P> Guarded<P> {
     }
 
     /// Names all that the provider does, so that it is judged as a whole, whatever the key.
+    ///
+    /// For a provider of one Region, all of which is down together.
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<Arc<str>>) -> Self {
         self.scope = Some(scope.into());

@@ -16,6 +16,8 @@ use crate::rounded::rounded;
 /// assert_eq!((last.operation(), last.code()), (Some(Operation::Decrypt), Some("KMSInternalException")));
 /// assert!(last.is_retryable());
 /// ```
+///
+/// It is what callers learn who were refused without a call: enough to say what is down, and why.
 #[derive(Debug, Clone)]
 pub struct LastFailure {
     class: ErrorClass,

@@ -112,6 +112,11 @@
 //! | `tracing` | each [`Event`] as an event of `tracing`, under the names in its table |
 //! | `tower` | the module `tower`: a `Layer` that retries a `Service` whose errors classify themselves |
 //!
+//! # Pages to read
+//!
+//! The module `guide` has them: what happens to a call, errors of one's own, quotas, outages, which number to set, and how it is watched
+//! and tested.
+//!
 //! # What this crate does not do
 //!
 //! It looks at nothing but an error's class and delay: which service error is of which class is the provider's part
@@ -134,6 +139,8 @@ mod draws;
 mod gates;
 mod gave_up;
 mod guarded;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod last_failure;
 mod observer;
 mod policy;

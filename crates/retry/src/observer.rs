@@ -34,6 +34,8 @@ use crate::Reason;
 /// assert_eq!(attempts.0.load(Ordering::Relaxed), 3);
 /// # }
 /// ```
+///
+/// It is called on whichever thread the call runs, several at once. One that panics takes the call with it.
 pub trait Observer: Send + Sync {
     /// Something happened to this call.
     fn observe(&self, call: Subject<'_>, event: Event);
@@ -46,6 +48,8 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
 }
 
 /// Which call something happened to.
+///
+/// All of it is borrowed from the call, and gone when `observe` returns. Names are the provider's, and keys may be as many as tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subject<'a> {

@@ -25,6 +25,9 @@ use crate::{
 /// assert_eq!(policy.rules().deadline, Some(Duration::from_secs(10)));
 /// # let _ = background;
 /// ```
+///
+/// It is `Send` and `Sync`, cheap to clone, and made once: two policies with the same numbers do not know of each other's throttles,
+/// retries and outages. What differs between clones is what `with_` methods changed on one of them: numbers, names, priority, observer.
 #[derive(Debug, Clone)]
 pub struct Policy {
     rules: Rules,
@@ -95,6 +98,8 @@ impl Policy {
     }
 
     /// Sets the most attempts of one call, the first included. Zero counts as one.
+    ///
+    /// The deadline should end a call before this does; it is the net under failures that come at once.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.rules.max_attempts = NonZeroU32::new(attempts).unwrap_or(NonZeroU32::MIN);
@@ -128,6 +133,8 @@ impl Policy {
     }
 
     /// Lets a call take as long as its attempts do.
+    ///
+    /// Attempts, budget and breaker end it still. For jobs that nobody waits for.
     #[must_use]
     pub const fn without_deadline(mut self) -> Self {
         self.rules.deadline = None;
@@ -135,6 +142,31 @@ impl Policy {
     }
 
     /// Sets how long one attempt may take.
+    ///
+    /// An attempt that is ended by it is dropped, and counts as a timeout: several failures to the breaker, and ten tokens to the budget.
+    /// What the service did with it is not known.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_provider::ProviderError;
+    /// use datakey_retry::{Policy, retry};
+    /// use tokio::time::{Instant, sleep};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::default().with_attempt_timeout(Duration::from_millis(500));
+    /// let (mut calls, start) = (0, Instant::now());
+    /// let answer = retry(&policy, || {
+    ///     calls += 1;
+    ///     let takes = if calls == 1 { 3600 } else { 0 }; // the first hangs
+    ///     async move {
+    ///         sleep(Duration::from_secs(takes)).await;
+    ///         Ok::<_, ProviderError>("answered")
+    ///     }
+    /// });
+    /// assert_eq!(answer.await.unwrap(), "answered");
+    /// assert!(start.elapsed() < Duration::from_secs(1));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
         self.rules.attempt_timeout = Some(timeout);
@@ -142,6 +174,8 @@ impl Policy {
     }
 
     /// Lets an attempt take as long as it does: one that hangs then takes the whole deadline.
+    ///
+    /// For clients that have a timeout of their own which says more when it ends.
     #[must_use]
     pub const fn without_attempt_timeout(mut self) -> Self {
         self.rules.attempt_timeout = None;
@@ -218,6 +252,22 @@ impl Policy {
     }
 
     /// Leaves the spacing of throttled calls to backoff alone.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Policy, retry};
+    /// use tokio::time::Instant;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::default().without_adaptive_rate().with_max_attempts(4);
+    /// let start = Instant::now();
+    /// let throttled = async || Err::<(), _>(ProviderError::new(ErrorClass::Throttled, Operation::Decrypt));
+    /// let gave_up = retry(&policy, throttled).await.unwrap_err();
+    /// // Full jitter under ceilings of 0.5, 1 and 2 seconds.
+    /// assert!(gave_up.waited() <= std::time::Duration::from_millis(3_500));
+    /// assert!(policy.adaptive_rate().is_none() && start.elapsed() >= gave_up.waited());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn without_adaptive_rate(mut self) -> Self {
         self.rate = None;
@@ -226,6 +276,17 @@ impl Policy {
 
     /// Sets the breaker that fails calls while the service is down, which may be shared with other policies of the same
     /// service.
+    ///
+    /// Two policies of one service with other numbers share what is known of its outages:
+    ///
+    /// ```
+    /// use datakey_retry::{Breaker, Policy};
+    ///
+    /// let breaker = Breaker::new();
+    /// let reads = Policy::default().with_breaker(breaker.clone());
+    /// let writes = Policy::default().with_max_attempts(3).with_breaker(breaker);
+    /// assert!(reads.breaker().zip(writes.breaker()).is_some_and(|(one, other)| one.down() == other.down()));
+    /// ```
     #[must_use]
     pub fn with_breaker(mut self, breaker: Breaker) -> Self {
         self.breaker = Some(breaker);
@@ -233,6 +294,8 @@ impl Policy {
     }
 
     /// Sends calls to a service however long it has been failing.
+    ///
+    /// For tests that are about retries, and for calls each of which goes somewhere else.
     #[must_use]
     pub fn without_breaker(mut self) -> Self {
         self.breaker = None;
@@ -308,6 +371,8 @@ impl Policy {
     }
 
     /// Has an observer told of each attempt, wait and end of the calls under this policy.
+    ///
+    /// The clones that are made afterwards have it too; those from before do not.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observed = self.observed.by(observer);
@@ -334,6 +399,16 @@ impl Policy {
     }
 
     /// Sets the urgency of all calls under this policy, instead of each operation's own.
+    ///
+    /// ```
+    /// use datakey_retry::{Policy, Priority};
+    ///
+    /// let policy = Policy::default();
+    /// let refresh = policy.clone().with_priority(Priority::Background);
+    /// // They wait in one queue: somebody's call overtakes a refresh that came up to five seconds before.
+    /// assert!(Priority::Normal.head_start() > Priority::Background.head_start());
+    /// # let _ = (policy, refresh);
+    /// ```
     #[must_use]
     pub const fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);

@@ -75,6 +75,19 @@ impl<P> Retry<P> {
     }
 
     /// The policy, with the state of its budget and its adaptive rate.
+    ///
+    /// ```
+    /// use datakey_fake_kms::FakeKms;
+    /// use datakey_retry::{Policy, Retry};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let kms = Retry::new(fake.provider(&fake.create_key()?), Policy::default());
+    /// let budget = kms.policy().budget().state();
+    /// assert_eq!((budget.available, budget.capacity), (10_000, 10_000));
+    /// assert!(kms.policy().breaker().is_some_and(|breaker| breaker.down().is_empty()));
+    /// # Ok(()) }
+    /// ```
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }

@@ -151,6 +151,8 @@ impl<T> Watch<T> {
 
 impl Metrics {
     /// Watches nothing yet.
+    ///
+    /// One does for a process. Two publish under the same names, and gauges of one overwrite those of the other.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -195,6 +197,9 @@ impl Metrics {
 
     /// Publishes how budgets, rates and breakers stand, those of a quota together: the fewest tokens, the lowest rate, all calls
     /// that wait. Call it on a timer, or before a scrape.
+    ///
+    /// What is not watched any more, because the last clone of its policy is gone, is left out from then on. A breaker's series goes to
+    /// zero once nothing fails, instead of keeping its last number.
     pub fn publish(&self) {
         let mut watched = self.watched();
         let (budgets, rates) = (watched.budgets.live(), watched.rates.live());

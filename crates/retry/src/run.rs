@@ -44,6 +44,9 @@ use crate::{
 /// assert_eq!(answer.unwrap(), "done");
 /// # }
 /// ```
+///
+/// `op` is called again for each attempt, so it makes what it needs anew; what it borrows, it borrows for the whole call. It is not run in
+/// a task: the attempts happen where the returned future is polled.
 pub async fn retry<T, E, F, Fut>(policy: &Policy, op: F) -> Result<T, GaveUp<E>>
 where
     F: FnMut() -> Fut,

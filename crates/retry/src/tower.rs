@@ -86,6 +86,9 @@ impl<S> Layer<S> for RetryLayer {
 }
 
 /// A service around another one, each of whose requests follows a [`Policy`]. Made by [`RetryLayer`].
+///
+/// Requests are cloned for each attempt, so that their bodies must be: bytes, and no stream. A clone of the service shares the policy and
+/// has a clone of what is inside.
 #[derive(Debug, Clone)]
 pub struct RetryService<S> {
     inner: S,

@@ -30,18 +30,24 @@ impl Breaker {
 impl BreakerBuilder {
     /// Sets how many attempts in a row must fail for a scope to open: [10](crate::defaults::BREAKER_FAILURES) unless said
     /// otherwise. Zero counts as one.
+    ///
+    /// Lower it where a service has one host, so that two failures in a row are no chance.
     pub const fn with_failures(mut self, failures: u32) -> Self {
         self.0.failures = failures;
         self
     }
 
     /// Sets how many failures a timeout counts for: [4](crate::defaults::BREAKER_TIMEOUT_COUNTS) unless said otherwise.
+    ///
+    /// One has timeouts open it as slowly as failures do.
     pub const fn with_timeout_counts(mut self, failures: u32) -> Self {
         self.0.timeout_counts = failures;
         self
     }
 
     /// Sets how long attempts must have been failing: [1 s](crate::defaults::BREAKER_AFTER) unless said otherwise.
+    ///
+    /// It keeps a thousand calls that one broken connection ended together from counting as a thousand failures.
     pub const fn with_after(mut self, after: Duration) -> Self {
         self.0.after = after;
         self
@@ -56,12 +62,16 @@ impl BreakerBuilder {
 
     /// Sets the longest time from one try to the next: [1 s](crate::defaults::BREAKER_WAIT_CAP) unless said otherwise, and
     /// never less than the first wait.
+    ///
+    /// It bounds how long calls go on being refused after the service is back, and how often one is tried while it is not.
     pub const fn with_longest_wait(mut self, wait: Duration) -> Self {
         self.0.longest_wait = wait;
         self
     }
 
     /// Sets how long what has failed ranks last at first: [5 s](crate::defaults::BREAKER_REST) unless said otherwise.
+    ///
+    /// Only where there is another way: how long that is taken before one call looks whether the nearer one is back.
     pub const fn with_first_rest(mut self, rest: Duration) -> Self {
         self.0.first_rest = rest;
         self

@@ -48,18 +48,26 @@ impl CircuitOpen {
     }
 
     /// Whether the same call may succeed later without anybody changing anything.
+    ///
+    /// It is what was true of that failure: a breaker opens for outages, so mostly yes, and after [`probe_in`](Self::probe_in) at the
+    /// soonest.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         self.last.is_retryable()
     }
 
     /// The last failure of those for which calls are refused.
+    ///
+    /// It was another call's. Its error is here as its class, its text and, where it could be kept, its cause, for the log of whoever is
+    /// refused.
     #[must_use]
     pub const fn last(&self) -> &LastFailure {
         &self.last
     }
 
     /// After how long the next call may try whether the service is back.
+    ///
+    /// A `Retry-After` for one's own callers; more of them than one may come back at that time, and all but one are refused once more.
     #[must_use]
     pub const fn probe_in(&self) -> Duration {
         self.probe_in

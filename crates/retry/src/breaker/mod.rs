@@ -100,6 +100,9 @@ impl Breaker {
     }
 
     /// What it does with calls of one scope.
+    ///
+    /// A scope that nobody has called, or whose last call was answered, is closed. Where sealing and opening stand differently, it is the
+    /// worse of the two.
     #[must_use]
     pub fn phase_of(&self, scope: &str) -> BreakerPhase {
         let scopes = self.0.lock();
@@ -115,6 +118,9 @@ impl Breaker {
     /// # use datakey_retry::Breaker;
     /// assert!(Breaker::new().down().is_empty());
     /// ```
+    ///
+    /// In the order of their names, for a health page or a log line. A scope that has failed once or twice is not in it:
+    /// [`is_unwell`](Self::is_unwell) tells those.
     #[must_use]
     pub fn down(&self) -> Vec<Box<str>> {
         let scopes = self.0.lock();
@@ -152,6 +158,22 @@ impl Breaker {
     /// ```
     /// # use datakey_retry::Breaker;
     /// assert!(!Breaker::new().is_unwell("eu-central-1"));
+    /// ```
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Breaker, BreakerPhase, Policy, retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let breaker = Breaker::new();
+    /// let near = Policy::never().with_breaker(breaker.clone()).with_scope("near");
+    /// let failed = async || Err::<(), _>(ProviderError::new(ErrorClass::Transient, Operation::Decrypt));
+    /// assert!(retry(&near, failed).await.is_err());
+    /// // One failure does not open it, and is enough to go another way.
+    /// assert!(breaker.is_unwell("near") && breaker.phase_of("near") == BreakerPhase::Closed);
+    /// retry(&near, async || Ok::<_, ProviderError>(())).await.unwrap();
+    /// assert!(!breaker.is_unwell("near"));
+    /// # Ok(()) }
     /// ```
     #[must_use]
     pub fn is_unwell(&self, scope: &str) -> bool {

@@ -1,6 +1,8 @@
 //! How a breaker stands.
 
 /// What a [`Breaker`](crate::Breaker) does with calls.
+///
+/// For a gauge: 0, 1 and 2, or its [text](Self::as_str) as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BreakerPhase {

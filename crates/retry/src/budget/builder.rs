@@ -31,6 +31,8 @@ impl Budget {
 impl BudgetBuilder {
     /// Sets how many tokens each quota has when nothing was taken: [10,000](crate::defaults::BUDGET_CAPACITY) unless said
     /// otherwise.
+    ///
+    /// It is how large a storm of failures is met with retries before they stop: capacity over ten for outages.
     pub const fn with_capacity(mut self, tokens: u32) -> Self {
         self.capacity = tokens;
         self
@@ -38,6 +40,9 @@ impl BudgetBuilder {
 
     /// Sets how many tokens each quota gains a second, up to the capacity:
     /// [100](crate::defaults::BUDGET_REFILL_PER_SECOND) unless said otherwise.
+    ///
+    /// What is let through while nothing succeeds: a tenth of it a second, for outages. With none, a budget that is empty stays so until
+    /// calls succeed which have tokens out.
     pub const fn with_refill_per_second(mut self, tokens: u32) -> Self {
         self.refill_per_second = tokens;
         self

@@ -117,6 +117,20 @@ impl AdaptiveRate {
     }
 
     /// How one quota stands at the moment; that without a name is `""`.
+    ///
+    /// ```
+    /// use datakey_provider::{ErrorClass, Operation, ProviderError};
+    /// use datakey_retry::{Policy, retry};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::default().with_quota("eu-west-1").with_max_attempts(2);
+    /// let throttled = async || Err::<(), _>(ProviderError::new(ErrorClass::Throttled, Operation::Decrypt));
+    /// assert!(retry(&policy, throttled).await.is_err());
+    /// let rate = policy.adaptive_rate().expect("there is one by default");
+    /// assert_eq!(rate.throttled_quotas(), ["eu-west-1".into()]); // for a health page
+    /// assert!(rate.state_of("eu-west-1").rate.is_some() && rate.state_of("us-east-1").rate.is_none());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn state_of(&self, quota: &str) -> RateState {
         self.0

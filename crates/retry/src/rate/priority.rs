@@ -12,6 +12,8 @@ use std::time::Duration;
 /// # use std::time::Duration;
 /// assert_eq!(Priority::Urgent.head_start(), Priority::Background.head_start() + Duration::from_secs(5));
 /// ```
+///
+/// It matters only where calls wait: without a throttle nobody overtakes anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Priority {
