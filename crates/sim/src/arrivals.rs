@@ -9,6 +9,19 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, file::text_of, span::Span};
 
 /// When posts come: batches of messages that are sealed together, at each host by itself.
+///
+/// What is drawn at random comes from the scenario's seed, and for all strategies alike. Posts of a host are independent of how it fares:
+/// nobody sends less because answers are late, as users of a slow service do.
+///
+/// ```
+/// use datakey_sim::Arrivals;
+///
+/// // As in a scenario file, with the default of what is left out.
+/// let arrivals: Arrivals = serde_json::from_str(r#"{ "kind": "poisson", "posts_per_second": 2.5 }"#)?;
+/// assert_eq!(arrivals.messages_per_post(), 1);
+/// assert!(serde_json::from_str::<Arrivals>(r#"{ "kind": "poisson", "posts": 2.5 }"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]

@@ -14,6 +14,9 @@ use thiserror::Error;
 /// let misspelt = Scenario::from_toml("name = 'x'\nhost = 3").unwrap_err();
 /// assert!(matches!(misspelt, Error::Toml { line: 2, .. })); // an unknown field, and where it stands
 /// ```
+///
+/// All but [`Build`](Self::Build) and [`Unplayed`](Self::Unplayed) are found before anything is played: mend the scenario and play it.
+/// Those two are for settings that only show when a host is built, and for a machine that has no thread left.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -70,6 +70,8 @@ mod check;
 mod desk;
 mod error;
 mod file;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod host;
 mod material;
 mod outcome;

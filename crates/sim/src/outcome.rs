@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::Scenario;
 
 /// A scenario and what came of it, for each of its strategies in their order.
+///
+/// It equals another one to the last number where scenario and version are the same, so it can be compared, kept as JSON and read by other
+/// tools: it serializes with serde, under the names of its fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Simulation {
     /// What was played.
@@ -17,6 +20,9 @@ pub struct Simulation {
 }
 
 /// What came of a strategy. Counts of messages are those of the whole fleet over the whole time.
+///
+/// How to read one is in [`guide::reading`](crate::guide::reading): first whether all got done, then how long it waited, then what limited
+/// it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -42,6 +48,8 @@ pub struct Outcome {
 }
 
 /// Messages on their way through one half: sealed, or opened.
+///
+/// `offered` is `done`, `failed` and `waiting` together. A queue that grows shows in `waiting` alone: nothing has failed yet.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Flow {
@@ -62,6 +70,8 @@ pub struct Flow {
 }
 
 /// How long messages waited for their key, in seconds, to three digits. What was given up is not in it.
+///
+/// From a histogram over all messages, not an average of percentiles of hosts, so the 99.9th percentile is that of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Latencies {
     /// On average.
@@ -79,6 +89,8 @@ pub struct Latencies {
 }
 
 /// What KMS was asked by the fleet and its readers, and by neighbours.
+///
+/// Each attempt is a call, so where much is refused there are far more calls than keys. CloudTrail counts the same way.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KmsCalls {
@@ -110,6 +122,8 @@ pub struct OperationCalls {
 }
 
 /// What the calls cost, if every hour were as those played.
+///
+/// A free allowance is taken off once, as for one Region. What is played stands for every hour: give it the load of an average one.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// Calls a month of 730 hours that are paid for: those that were answered.
@@ -123,6 +137,9 @@ pub struct Cost {
 }
 
 /// How much one data key seals, and for how long: what is exposed with one.
+///
+/// What somebody with one data key can open. It is what caching is paid with, and bounded by [`Cache::messages`](crate::Cache::messages),
+/// [`Cache::bytes`](crate::Cache::bytes) and the ages.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Exposure {
     /// Data keys that sealed something.
@@ -218,6 +235,15 @@ impl Limit {
     }
 
     /// Whether it counts messages that were given up.
+    ///
+    /// The others count data keys that ended, or calls; so two bounds are compared only where both count the same.
+    ///
+    /// ```
+    /// use datakey_sim::Limit;
+    ///
+    /// assert!(Limit::Deadline.is_of_messages() && !Limit::KeyAge.is_of_messages() && !Limit::Quota.is_of_messages());
+    /// assert_eq!(Limit::ALL.iter().filter(|limit| limit.is_of_messages()).count(), 6);
+    /// ```
     #[must_use]
     pub const fn is_of_messages(self) -> bool {
         matches!(
@@ -237,6 +263,9 @@ pub struct Bound {
 }
 
 /// One step of the time series: counts of what happened in it, and how things stood at its end.
+///
+/// Counts are of what happened within it; `waiting`, `sealing_keys` and `opening_keys` are as things stood at its end. A rate is a count
+/// through `seconds`, which is less for the last step where the end cuts it short.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Step {

@@ -75,6 +75,8 @@ pub struct Scenario {
 }
 
 /// The hosts that seal.
+///
+/// A host is a process with caches of its own. What shares one `Keyring` is one host, however many threads it has.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fleet {
@@ -101,6 +103,8 @@ impl Default for Fleet {
 }
 
 /// The messages.
+///
+/// The length counts against the bytes of a data key, and for nothing else: nothing is encrypted, and nothing is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Messages {
@@ -137,6 +141,8 @@ impl Default for Contexts {
 }
 
 /// The hosts that open what was sealed. Each post goes to one of them, drawn at random.
+///
+/// Each has a cache of its own and none is told keys by who sealed, so each meets each data key for the first time once.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Readers {
@@ -177,6 +183,8 @@ impl Readers {
 }
 
 /// The KMS, in one Region.
+///
+/// Who is beyond the quota is refused with `ThrottlingException`, as KMS does: no call waits for its turn there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kms {
@@ -229,6 +237,9 @@ impl Kms {
 /// ```
 /// assert_eq!(datakey_sim::quota_of_region("eu-central-1"), 20_000);
 /// ```
+///
+/// A Region that it does not know has 10,000, as most have. What an account has been granted is in Service Quotas, and goes into
+/// [`Kms::quota_per_second`].
 #[must_use]
 pub fn quota_of_region(region: &str) -> u64 {
     use datakey_fake_kms::{KmsOperation, Quota};

@@ -59,6 +59,8 @@ impl Latency {
 }
 
 /// Somebody else who calls KMS in the same account and Region, evenly, without ever trying again.
+///
+/// It stands for another team, a batch job, a backup. It pays no heed to refusals, so it never makes room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Neighbour {
@@ -73,6 +75,9 @@ pub struct Neighbour {
 }
 
 /// Something that goes wrong at KMS for a time.
+///
+/// Times are after the start of the scenario, and end with it where they are longer. A share is drawn for each call by itself, so a call
+/// that is tried again may get through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {

@@ -16,6 +16,8 @@ use thiserror::Error;
 /// assert!("soon".parse::<Span>().is_err());
 /// # Ok::<(), datakey_sim::NotASpan>(())
 /// ```
+///
+/// To the microsecond, up to 366 days. It is written in the longest unit that makes a whole number, and is the same when read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(Duration);

@@ -27,6 +27,8 @@ pub struct Strategy {
 }
 
 /// What some of the hosts do. By default each message is a call of KMS, with datakey's retries.
+///
+/// Readers of what such hosts seal are made of the same, with caches, retries and branch keys of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Part {
@@ -118,6 +120,9 @@ impl Default for Retry {
 }
 
 /// The limits of the data keys that are kept. The defaults are those of `datakey-keyring`.
+///
+/// A limit out of the keyring's own limits is refused by [`Error::Build`](crate::Error::Build) or, where the scenario knows it, by
+/// [`Error::Value`](crate::Error::Value).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cache {
@@ -152,6 +157,8 @@ impl Default for Cache {
 }
 
 /// The branch keys, and how long a host keeps them. The defaults are those of `datakey-branch-keys`.
+///
+/// Contexts share them evenly, as tenants do where a tenant is in the context. A data key under one is wrapped without a call.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BranchKeys {

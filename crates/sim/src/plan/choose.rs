@@ -81,6 +81,8 @@ impl Candidate {
 }
 
 /// What to do, and why.
+///
+/// It serializes with serde, as `datakey plan --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Plan {

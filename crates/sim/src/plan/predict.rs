@@ -11,6 +11,8 @@ use crate::{BranchKeys, Cache, Error, Part};
 /// The calls that a way to seal takes, in calls a second of the whole fleet and its readers, none of them refused.
 ///
 /// Within 10 percent of what the simulation counts, unless [`is_estimate`](Self::is_estimate) says otherwise; see `docs/plan.md`.
+///
+/// A rate here is that of the fleet once it runs. Add [`at_start`](Self::at_start) for a time that begins with a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Prediction {
@@ -251,7 +253,8 @@ fn meet(readers: u32, (batches, serves, delay): (f64, f64, f64), first: (f64, f6
 }
 
 /// Batches to open become more, are as many for a time, and become fewer. By which part of such a ramp the first comes later than it would
-/// at the full rate, where that has so many within a ramp: half of it where hardly any come, and the gap of a rate that grows where many do.
+/// at the full rate, where that has so many within a ramp: half of it where hardly any come, and the gap of a rate that grows where many
+/// do.
 fn ramp(batches: f64) -> f64 {
     if batches < 2.5 {
         0.5 - 0.044 * batches
