@@ -219,7 +219,7 @@ fn stdout(how: How) -> Result<File, Failure> {
 /// Whether standard output was closed when the process began: Rust then opens `/dev/null` in its place, for reading and writing,
 /// which redirections do not.
 #[cfg(unix)]
-fn was_closed(stdout: &io::Stdout) -> bool {
+pub(crate) fn was_closed(stdout: &io::Stdout) -> bool {
     use std::os::fd::AsFd as _;
     let (Ok(found), Ok(null)) = (rustix::fs::fstat(stdout), rustix::fs::stat("/dev/null")) else {
         return true;
@@ -228,6 +228,12 @@ fn was_closed(stdout: &io::Stdout) -> bool {
     found.st_rdev == null.st_rdev
         && rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::CharacterDevice
         && flags.is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR))
+}
+
+/// Windows tells it when something is written.
+#[cfg(not(unix))]
+pub(crate) const fn was_closed(_: &io::Stdout) -> bool {
+    false
 }
 
 fn to_place(place: &Path, how: How) -> Result<To, Failure> {

@@ -3,7 +3,7 @@ use std::io::{self, Write as _};
 
 use serde_json::Value;
 
-use crate::{failure::Failure, text};
+use crate::{failure::Failure, output, text};
 
 /// Prints text or JSON on standard output, for which the command was run. A closed pipe is the reader's choice, not an error.
 pub(crate) fn result(json: bool, value: &Value, text: &str) -> Result<(), Failure> {
@@ -39,9 +39,18 @@ fn on_stdout(json: bool, value: &Value, text: &str) -> io::Result<()> {
     if line.is_empty() {
         return Ok(()); // a list of nothing
     }
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdout()?;
     writeln!(stdout, "{line}")?;
     stdout.flush()
+}
+
+/// What is written to a standard output that was closed would be lost without a word.
+fn stdout() -> io::Result<io::StdoutLock<'static>> {
+    let stdout = io::stdout();
+    if output::was_closed(&stdout) {
+        return Err(io::Error::new(io::ErrorKind::NotConnected, "it is closed"));
+    }
+    Ok(stdout.lock())
 }
 
 /// Prints what was done on standard error, so that it never mixes with bytes on standard output.
@@ -64,8 +73,11 @@ pub(crate) fn failure(failure: &Failure, json: bool) {
 
 /// Prints what is neither text nor JSON of a command, such as a script.
 pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    let written = stdout().and_then(|mut stdout| {
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    });
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::write(std::path::Path::new("-"), error))
         }

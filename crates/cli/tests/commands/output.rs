@@ -266,16 +266,20 @@ fn a_standard_output_that_is_closed_or_full_loses_nothing_without_a_word() {
             &["seal", "-k", "key", "text", "-o", "-"],
             &["cat", "-k", "key", "text.datakey"],
             &["keygen", "-"],
+            &["inspect", "text.datakey"],
+            &["inspect", "--json", "text.datakey"],
+            &["simulate", "order-id", "--hours", "0.001"],
+            &["simulate", "--list"],
+            &["simulate", "--print", "order-id"],
+            &["plan", "--records-per-second", "10"],
+            &["completions", "bash"],
         ] {
             let lost = shell.scripted(&format!("exec \"$0\" \"$@\" {to}"), line).ends(8);
             assert!(lost.stderr.contains(told), "{line:?}: {}", lost.stderr);
         }
         // The output is in its place, which nobody can be told there: it is told on standard error, and in the code to a program.
         for (number, (json, code)) in [("--verbose", 0), ("--json", 8)].into_iter().enumerate() {
-            if to == ">&-" {
-                continue; // nobody listens
-            }
-            let out = format!("out{number}");
+            let out = format!("out{number}{}", to.len());
             let json = if json == "--json" { json } else { "--armor" };
             let line = ["seal", "-k", "key", "text", "-o", &out, json];
             let done = shell
