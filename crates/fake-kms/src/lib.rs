@@ -127,6 +127,8 @@ mod error;
 mod fake;
 mod fault;
 mod fault_text;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod hex;
 #[cfg(feature = "http")]
 mod http;
