@@ -234,3 +234,20 @@ pub(crate) const fn nonzero(what: &'static str, is: bool) -> Result<(), ConfigEr
 /// How many times in a row a caller starts over because of an invalidation. Past that, invalidations come faster than
 /// keys can be loaded.
 pub(crate) const MAX_RESTARTS: u32 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_leaves_room_for_others_wherever_there_is_any() {
+        let widths = [1, 2, 3, 4, 5, 7, 8, 16].map(|max_loads| {
+            let settings = LoadSettings {
+                max_loads,
+                ..LoadSettings::default()
+            };
+            settings.lane_width()
+        });
+        assert_eq!(widths, [1, 1, 2, 3, 4, 6, 6, 12]);
+    }
+}

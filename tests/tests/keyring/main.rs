@@ -14,6 +14,7 @@ mod opening_stale;
 mod outside;
 mod primed;
 mod regions;
+mod remembered;
 mod room;
 mod runtimes;
 mod sealing;
