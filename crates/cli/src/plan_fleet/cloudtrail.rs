@@ -44,18 +44,35 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Measured, Failure> {
 /// What a file that is packed with gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// One value after the other: an export is one, a file of lines has one on each.
+/// One value after the other: an export is one, a file of lines has one on each; packed or not.
 fn add(path: &Path, mut source: impl BufRead, trail: &mut Trail) -> Result<(), Failure> {
     let begins = source.fill_buf().map_err(|error| Failure::read(path, error))?;
     if begins.starts_with(&GZIP) {
-        return Err(Failure::read(
-            path,
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                "it is packed; unpack it, as in gunzip -c FILE | datakey plan --from-cloudtrail -",
-            ),
-        ));
+        return packed(path, source, trail);
     }
+    events(path, source, trail)
+}
+
+/// As they lie in a bucket.
+#[cfg(feature = "gzip")]
+fn packed(path: &Path, source: impl BufRead, trail: &mut Trail) -> Result<(), Failure> {
+    events(
+        path,
+        BufReader::new(flate2::bufread::MultiGzDecoder::new(source)),
+        trail,
+    )
+}
+
+#[cfg(not(feature = "gzip"))]
+fn packed(path: &Path, _: impl BufRead, _: &mut Trail) -> Result<(), Failure> {
+    let next = "it is packed; unpack it, as in gunzip -c FILE | datakey plan --from-cloudtrail -";
+    Err(Failure::read(
+        path,
+        io::Error::new(io::ErrorKind::InvalidData, next),
+    ))
+}
+
+fn events(path: &Path, source: impl BufRead, trail: &mut Trail) -> Result<(), Failure> {
     let mut json = serde_json::Deserializer::from_reader(source);
     let mut take = |event| trail.add(&event);
     loop {
