@@ -119,6 +119,8 @@ impl BranchKeyId {
     }
 
     /// The key id of wrapped keys under it: [`KEY_ID_SCHEME`] and the text.
+    ///
+    /// It stands in messages, and is what `OnlyUnder` and the ranks of providers go by.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.0.key_id

@@ -73,18 +73,30 @@ impl BranchKeyLimits {
     }
 
     /// The age at which a branch key is looked for anew.
+    ///
+    /// Between it and the hard age a branch key goes on while the store or KMS fail, and is looked for in the background.
     #[must_use]
     pub const fn soft_age(&self) -> Duration {
         self.soft_age
     }
 
     /// The age past which a branch key is never used.
+    ///
+    /// Less the soft age, it is how long an outage may last at the least before sealing under a branch key that is in use stops.
     #[must_use]
     pub const fn hard_age(&self) -> Duration {
         self.hard_age
     }
 
     /// How many branch keys are kept for sealing, and how many versions for opening.
+    ///
+    /// Past it the keyring makes room, and the next data key of a branch key that went asks the store and KMS again.
+    ///
+    /// ```
+    /// use datakey_branch_keys::{BranchKeyLimits, DEFAULT_MAX_KEYS};
+    ///
+    /// assert_eq!(BranchKeyLimits::default().max_keys(), DEFAULT_MAX_KEYS);
+    /// ```
     #[must_use]
     pub const fn max_keys(&self) -> usize {
         self.max_keys

@@ -98,24 +98,33 @@ impl<'a> Header<'a> {
     }
 
     /// Byte stream or records.
+    ///
+    /// A reader that takes one kind only looks here before it fetches the rest.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The frame length of a byte stream; the limit of a record's length.
+    ///
+    /// It bounds what a reader has in memory at once. It is bound to the data key with the rest of the header, so a message that opens has
+    /// it as sealed.
     #[must_use]
     pub const fn frame_len(&self) -> FrameLen {
         self.frame_len
     }
 
     /// The salt, 24 bytes.
+    ///
+    /// It is drawn for each message, so it serves as an id that tells two messages of one data key apart; it is no secret.
     #[must_use]
     pub const fn salt(&self) -> &'a [u8; SALT_LEN] {
         self.salt
     }
 
     /// The commitment to data key, header, encryption context and associated data, 32 bytes.
+    ///
+    /// It is what opening compares first: another data key, context or associated data is refused before a frame is looked at.
     #[must_use]
     pub const fn commitment(&self) -> &'a [u8; 32] {
         self.commitment

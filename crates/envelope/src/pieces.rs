@@ -217,12 +217,16 @@ impl PieceSealer {
 
 impl UnsealedPiece {
     /// Where it stands in the plaintext.
+    ///
+    /// Pieces of a plan follow each other without gaps, so these ranges cut the plaintext into work for several threads.
     #[must_use]
     pub fn plain(&self) -> Range<u64> {
         self.frames.plain()
     }
 
     /// Where it stands in the message, header included.
+    ///
+    /// What it seals goes here, in whatever order pieces are done: write at an offset, or put together at the end.
     #[must_use]
     pub fn sealed(&self) -> Range<u64> {
         self.frames.sealed(self.header_len)

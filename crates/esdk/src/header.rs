@@ -211,6 +211,8 @@ impl<'a> Header<'a> {
     }
 
     /// The message id: 32 random bytes, 16 in version 1.
+    ///
+    /// It is drawn anew for each message, so that as an id in a log it tells messages apart, and it is no secret.
     #[must_use]
     pub const fn message_id(&self) -> &'a [u8] {
         self.message_id
@@ -236,6 +238,9 @@ impl<'a> Header<'a> {
     }
 
     /// Whether the message stores exactly this encryption context.
+    ///
+    /// For readers that know what a message should be about: compare before a call is made. It is a claim until the header's tag is
+    /// checked.
     #[must_use]
     pub fn has_context(&self, context: &EncryptionContext) -> bool {
         self.pairs.is_encoding_of(context)

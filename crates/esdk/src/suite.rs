@@ -116,6 +116,15 @@ impl Suite {
     }
 
     /// The suite of an id; `None` for an id that no message may have.
+    ///
+    /// Ids of suites that come later are unknown to this version, and their messages are refused.
+    ///
+    /// ```
+    /// use datakey_esdk::Suite;
+    ///
+    /// assert!(Suite::ALL.into_iter().all(|suite| Suite::from_id(suite.id()) == Some(suite)));
+    /// assert_eq!(Suite::from_id(0x0999), None);
+    /// ```
     #[must_use]
     pub const fn from_id(id: u16) -> Option<Self> {
         Some(match id {
@@ -155,6 +164,16 @@ impl Suite {
     }
 
     /// Whether a message commits to its data key, so that no other data key opens it.
+    ///
+    /// The two that do are those to seal with. Without commitment, somebody with two data keys can make one message that opens to two
+    /// texts.
+    ///
+    /// ```
+    /// use datakey_esdk::Suite;
+    ///
+    /// let committing: Vec<u16> = Suite::ALL.into_iter().filter(|suite| suite.is_committing()).map(Suite::id).collect();
+    /// assert_eq!(committing, [0x0478, 0x0578]);
+    /// ```
     #[must_use]
     pub const fn is_committing(self) -> bool {
         matches!(self.derivation(), Derivation::Sha512)
@@ -279,6 +298,17 @@ pub enum CommitmentPolicy {
 
 impl CommitmentPolicy {
     /// Whether a message may be sealed with a suite.
+    ///
+    /// A migration goes through the policies in their order: none seals what readers of the one before it cannot open.
+    ///
+    /// ```
+    /// use datakey_esdk::{CommitmentPolicy, Suite};
+    ///
+    /// let (old, new) = (Suite::Aes256GcmHkdfSha384EcdsaP384, Suite::Aes256GcmHkdfSha512CommitKeyEcdsaP384);
+    /// let between = CommitmentPolicy::RequireEncryptAllowDecrypt;
+    /// assert!(between.allows_sealing(new) && !between.allows_sealing(old));
+    /// assert!(between.allows_opening(old) && between.allows_opening(new));
+    /// ```
     #[must_use]
     pub const fn allows_sealing(self, suite: Suite) -> bool {
         match self {

@@ -74,6 +74,9 @@ impl FakeKmsBuilder {
     }
 
     /// The account, which stands in key ARNs. Default: [`DEFAULT_ACCOUNT`].
+    ///
+    /// Two fakes of one account are two services that know nothing of each other, as their keys differ; for two accounts that do, add a
+    /// [`Principal`](crate::Principal) of the other one.
     pub fn account(mut self, account: &str) -> Self {
         self.account = account.into();
         self
@@ -108,6 +111,8 @@ impl FakeKmsBuilder {
     }
 
     /// How long answers take. Default: none.
+    ///
+    /// In all Regions, and until [`set_latency`](crate::FakeKms::set_latency) says otherwise for one. Refusals take as long as answers.
     pub fn latency(mut self, latency: Latency) -> Self {
         self.latency = latency;
         self

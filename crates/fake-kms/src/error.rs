@@ -123,6 +123,17 @@ codes! {
 
 impl KmsErrorCode {
     /// The code of that name.
+    ///
+    /// ```
+    /// use datakey_fake_kms::KmsErrorCode;
+    /// use datakey_provider::ErrorClass;
+    ///
+    /// let code = KmsErrorCode::from_name("ThrottlingException").expect("KMS has it");
+    /// assert_eq!((code.http_status(), code.class()), (400, ErrorClass::Throttled));
+    /// assert_eq!(KmsErrorCode::from_name("TeapotException"), None);
+    /// // No two are spelt alike, and each is found again.
+    /// assert!(KmsErrorCode::ALL.iter().all(|code| KmsErrorCode::from_name(code.as_str()) == Some(*code)));
+    /// ```
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)
@@ -198,6 +209,9 @@ impl KmsError {
     }
 
     /// Adds a wait before the next attempt: over HTTP the header `x-amz-retry-after`, in milliseconds.
+    ///
+    /// Clients that know the header wait so long instead of what their own backoff says; a test of one gives it a wait that it would not
+    /// choose.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
@@ -211,6 +225,8 @@ impl KmsError {
     }
 
     /// The message, which may be empty.
+    ///
+    /// Over HTTP it is what the client's exception says. Nothing should be decided by it: KMS changes its texts.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

@@ -66,6 +66,17 @@ pub struct FakeKms {
 }
 
 /// There is no such Region, or there are too many already.
+///
+/// A fake takes any name that looks like a Region's, so that tests need not wait for a new one; a typo such as `eu-west` is not one.
+///
+/// ```
+/// use datakey_fake_kms::FakeKms;
+///
+/// let fake = FakeKms::new();
+/// assert!(fake.in_region("eu-west-1").is_ok());
+/// assert!(fake.in_region("eu-west").is_err());
+/// assert!(fake.in_region("europe").is_err_and(|error| error.to_string().contains("europe")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is not the name of a Region, or a fake has {MAX_REGIONS} others already")]
 pub struct NoSuchRegion(pub(crate) Box<str>);
@@ -134,6 +145,8 @@ impl FakeKms {
 
     /// Lets a principal call. From then on requests over HTTP are those of the principal whose access key they name,
     /// and only principals that were added may call.
+    ///
+    /// A second one with the same access key takes the place of the first, in all Regions and for handles that are made from then on.
     pub fn add_principal(&self, principal: Principal) {
         self.world.add_principal(principal);
     }
@@ -230,6 +243,15 @@ impl FakeKms {
     }
 
     /// The partition that the Region is in, which ARNs begin with: `aws`, `aws-cn`, `aws-us-gov` and so on.
+    ///
+    /// ```
+    /// use datakey_fake_kms::FakeKms;
+    ///
+    /// let fake = FakeKms::builder().region("cn-north-1").build()?;
+    /// assert_eq!(fake.partition(), "aws-cn");
+    /// assert!(fake.create_key()?.starts_with("arn:aws-cn:kms:cn-north-1:")); // code that expects `arn:aws:` fails here
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn partition(&self) -> &'static str {
         partition_of(self.region())
@@ -279,11 +301,29 @@ impl FakeKms {
     }
 
     /// Changes the latency for all calls from here on.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use datakey_fake_kms::{FakeKms, Latency};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let (near, far) = (fake.in_region("us-east-1")?, fake.in_region("ap-southeast-2")?);
+    /// far.set_latency(Latency::fixed(Duration::from_millis(30))); // of that Region alone
+    /// let begun = Instant::now();
+    /// near.generate_random(8).await?;
+    /// far.generate_random(8).await?;
+    /// assert!(begun.elapsed() >= Duration::from_millis(30));
+    /// # Ok(()) }
+    /// ```
     pub fn set_latency(&self, latency: Latency) {
         self.latency().latency = latency;
     }
 
     /// Adds a rule after those in force.
+    ///
+    /// It holds in this handle's Region, for all who call there, from the next call on: those that wait for their answer have been decided.
     #[expect(clippy::must_use_candidate, reason = "most rules are never taken out by hand")]
     pub fn inject(&self, rule: FaultRule) -> FaultId {
         self.faults()

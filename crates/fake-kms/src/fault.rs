@@ -146,18 +146,40 @@ impl FaultRule {
     }
 
     /// Not the first `calls` calls that fit.
+    ///
+    /// Those it lets pass go on to the rules after it.
     pub fn after(mut self, calls: u64) -> Self {
         self.after = calls;
         self
     }
 
     /// No more than `calls` calls; the rule is gone afterwards.
+    ///
+    /// With zero it is never added.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, FaultRule, KmsErrorCode};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let rule = fake.inject(FaultRule::new(KmsErrorCode::Internal).after(1).times(2));
+    /// let mut failed = Vec::new();
+    /// for _ in 0..5 {
+    ///     failed.push(fake.generate_random(8).await.is_err());
+    /// }
+    /// assert_eq!(failed, [false, true, true, false, false]);
+    /// assert!(!fake.remove_fault(rule)); // it is used up, and gone
+    /// # Ok(()) }
+    /// ```
     pub fn times(mut self, calls: u64) -> Self {
         self.times = Some(calls);
         self
     }
 
     /// Only calls that arrive within a window of time since the start of the fake: its end is not in it.
+    ///
+    /// Outside of it the rule is not asked, and neither [`after`](Self::after) nor [`times`](Self::times) counts.
     pub fn between(mut self, from: Duration, until: Duration) -> Self {
         self.from = from;
         self.until = until;
@@ -165,6 +187,9 @@ impl FaultRule {
     }
 
     /// Each call that fits with this chance, from 0.0 to 1.0, drawn from the fake's seeded random numbers.
+    ///
+    /// The chance is drawn after [`after`](Self::after) has let its calls pass, and a call that it spares does not count for
+    /// [`times`](Self::times).
     pub fn with_probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self

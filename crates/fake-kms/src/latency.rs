@@ -55,6 +55,15 @@ impl Latency {
     }
 
     /// Times spread evenly to both sides of a mean. What would be less than nothing is nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_fake_kms::Latency;
+    ///
+    /// let around_ten = Latency::normal(Duration::from_millis(10), Duration::from_millis(2));
+    /// assert_eq!(around_ten, "normal:10ms,2ms".parse()?);
+    /// # Ok::<(), datakey_fake_kms::ParseError>(())
+    /// ```
     #[must_use]
     pub const fn normal(mean: Duration, deviation: Duration) -> Self {
         Self(Kind::Normal { mean, deviation })
@@ -83,6 +92,8 @@ impl Latency {
     }
 
     /// Many short times and some long ones, as of a queue.
+    ///
+    /// One answer in a hundred takes more than four and a half times the mean: what is not bounded by a timeout shows soon.
     #[must_use]
     pub const fn exponential(mean: Duration) -> Self {
         Self(Kind::Exponential { mean })

@@ -70,6 +70,8 @@ impl Outcome {
 }
 
 /// One call. Never holds plaintext or ciphertext.
+///
+/// It stands there from the moment at which the call arrived, so that a test may look while calls wait for their answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LedgerEntry {
@@ -202,6 +204,8 @@ impl Ledger {
     }
 
     /// How many calls there were.
+    ///
+    /// Of all operations, however they ended; without those that the fake [lacks](Self::lacking).
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.counters
@@ -234,6 +238,8 @@ impl Ledger {
     }
 
     /// How many calls were answered with `ThrottlingException`.
+    ///
+    /// Over a quota or by a rule: they look the same to a client, and are counted together.
     #[must_use]
     pub fn throttled(&self) -> u64 {
         self.ended(Outcome::Refused(KmsErrorCode::Throttling))
@@ -247,6 +253,8 @@ impl Ledger {
     }
 
     /// The last calls in full, oldest first: as many as the fake was built to keep.
+    ///
+    /// A copy: it does not change while the test looks at it, and takes time that grows with what is kept.
     #[must_use]
     pub fn entries(&self) -> Vec<LedgerEntry> {
         self.recent().entries.iter().cloned().collect()

@@ -159,6 +159,15 @@ impl KmsOperation {
     }
 
     /// Whether it counts against the one request quota that all symmetric cryptographic operations share.
+    ///
+    /// ```
+    /// use datakey_fake_kms::KmsOperation;
+    ///
+    /// let shared: Vec<&str> = KmsOperation::ALL.iter().filter(|one| one.is_cryptographic()).map(|one| one.as_str()).collect();
+    /// assert!(shared.contains(&"Decrypt") && shared.contains(&"GenerateRandom"));
+    /// assert!(!shared.contains(&"DescribeKey"));
+    /// assert_eq!(shared.len(), 6);
+    /// ```
     #[must_use]
     pub const fn is_cryptographic(self) -> bool {
         matches!(self.group(), Group::Cryptographic(_))

@@ -35,6 +35,8 @@ impl Plaintext {
     }
 
     /// The bytes themselves.
+    ///
+    /// A copy of it is not wiped: compare or use it in place.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
         &self.0

@@ -118,6 +118,21 @@ impl FakeKmsProvider {
     }
 
     /// Answers another rank than [`Rank::LOCAL`] for its keys: for a fake that stands for a far Region.
+    ///
+    /// ```
+    /// use datakey_fake_kms::FakeKms;
+    /// use datakey_provider::{DataKeyLength, EncryptionContext, OpeningProvider as _, Rank, SealingProvider as _};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let near = fake.provider(&fake.create_key()?);
+    /// let made = near.generate_data_key(&EncryptionContext::empty(), DataKeyLength::Bytes32).await?;
+    /// let wrapped = made.wrapped_keys().first();
+    /// assert_eq!(near.rank(wrapped), Some(Rank::LOCAL));
+    /// assert_eq!(near.clone().with_rank(Rank::REMOTE).rank(wrapped), Some(Rank::REMOTE));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_rank(mut self, rank: Rank) -> Self {
         self.rank = rank;

@@ -36,6 +36,8 @@ impl Quota {
     pub const UNLIMITED: Self = Self(Kind::Unlimited);
 
     /// The first `calls` calls of each second, counted from the start of the fake, are answered.
+    ///
+    /// With zero, every call is refused: a service that is throttled for good.
     #[must_use]
     pub const fn per_second(calls: u64) -> Self {
         Self(Kind::PerSecond { calls })

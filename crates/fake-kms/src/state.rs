@@ -60,6 +60,8 @@ pub struct StateFile {
 }
 
 /// Why state cannot be read or written.
+///
+/// Nothing was loaded or written where there is one. Its texts name the file and never what is in it, which is key material.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StateError {

@@ -56,18 +56,24 @@ impl KmsFailure {
     }
 
     /// The HTTP status of the answer, if one came.
+    ///
+    /// Without one, the call came to no answer: its [source](std::error::Error::source) says how far it got.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         self.status
     }
 
     /// The service's message, cut to 1024 bytes.
+    ///
+    /// It is for people. KMS changes such texts, so decide by the [class](Self::class) or by the code of the `ProviderError`.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
     /// The id under which AWS support and CloudTrail know the request.
+    ///
+    /// It belongs into every log line about a failed call: it is what finds the call again.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()

@@ -108,18 +108,42 @@ impl KmsKeyId {
     }
 
     /// Its form.
+    ///
+    /// Refuse the forms that a setting should not have: a deployment that names keys by ARN is not moved to another account by its
+    /// credentials.
+    ///
+    /// ```
+    /// use datakey_kms::{KeyIdForm, KmsKeyId};
+    ///
+    /// let by_arn = |text: &str| text.parse::<KmsKeyId>().is_ok_and(|id| id.form() == KeyIdForm::KeyArn);
+    /// assert!(by_arn("arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"));
+    /// assert!(!by_arn("1234abcd-12ab-34cd-56ef-1234567890ab")); // of whichever account has the credentials
+    /// ```
     #[must_use]
     pub const fn form(&self) -> KeyIdForm {
         self.form
     }
 
     /// Whether it is an alias, which may name another key tomorrow.
+    ///
+    /// It is resolved by KMS in each call that wraps, and messages name the key that it led to.
     #[must_use]
     pub const fn is_alias(&self) -> bool {
         matches!(self.form, KeyIdForm::AliasName | KeyIdForm::AliasArn)
     }
 
     /// The region that an ARN states.
+    ///
+    /// `None` for ids and alias names, which mean whatever Region the client calls.
+    ///
+    /// ```
+    /// use datakey_kms::KmsKeyId;
+    ///
+    /// let alias: KmsKeyId = "arn:aws:kms:eu-west-1:111122223333:alias/orders".parse()?;
+    /// assert_eq!((alias.region(), alias.account()), (Some("eu-west-1"), Some("111122223333")));
+    /// assert_eq!("alias/orders".parse::<KmsKeyId>()?.region(), None);
+    /// # Ok::<(), datakey_kms::KmsKeyIdError>(())
+    /// ```
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.arn().map(|arn| arn.region)

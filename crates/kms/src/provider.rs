@@ -155,6 +155,9 @@ impl KmsProvider {
     }
 
     /// The region that it calls.
+    ///
+    /// It is that of the client's configuration, also where a key's ARN names another: such a key is refused when the provider is built,
+    /// unless a replica here stands in for it.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.inner.region

@@ -279,12 +279,16 @@ impl ProviderError {
     }
 
     /// How long the service asks to wait before the next attempt, where it says so.
+    ///
+    /// It is a lower bound for whoever retries, and no promise that the next attempt succeeds.
     #[must_use]
     pub fn delay(&self) -> Option<Duration> {
         self.0.delay
     }
 
     /// The quota that the call counted against, where the provider said: what a throttle is about, and nothing else.
+    ///
+    /// Two throttles with the same name are about one rate; those without a name are taken to be about one as well.
     #[must_use]
     pub fn quota(&self) -> Option<&str> {
         self.0.quota.as_deref()

@@ -163,12 +163,16 @@ impl<E> GaveUp<E> {
     }
 
     /// What ended the call.
+    ///
+    /// It says which setting ended the call, where [`class`](Self::class) says what was wrong; both belong into a log line.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         self.reason
     }
 
     /// How many attempts were made, those included that their provider refused without a call.
+    ///
+    /// Zero where the breaker was open when the call came.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts

@@ -134,6 +134,8 @@ impl<P> Guarded<P> {
     }
 
     /// The provider inside, by value.
+    ///
+    /// The breaker lives on where clones of it are held, and is told of nothing any more.
     pub fn into_inner(self) -> P {
         self.inner
     }

@@ -92,6 +92,8 @@ impl LastFailure {
     }
 
     /// The wrapping key concerned, where that is known.
+    ///
+    /// It is the key of the call that failed, which need not be that of the call that was refused: a breaker judges scopes.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.provider_error()?.key_id()

@@ -422,6 +422,8 @@ impl Policy {
     }
 
     /// The numbers for one operation of a provider: those set for it, otherwise those for all.
+    ///
+    /// What a call goes by that names its operation, as those of `Retry` do.
     #[must_use]
     pub fn rules_for(&self, operation: Operation) -> &Rules {
         let own = self.by_operation.iter().find(|(own, _)| *own == operation);

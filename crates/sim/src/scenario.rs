@@ -119,6 +119,8 @@ impl Default for Messages {
 }
 
 /// The encryption contexts.
+///
+/// Shares are Zipf's: the n-th most frequent context has a weight of n to the power of minus the skew.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Contexts {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::span::Span;
 
 /// How long KMS takes for an answer.
+///
+/// Where a request of a host is throttled, the refusal takes as long as an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -104,6 +106,8 @@ const fn two_seconds() -> Span {
 }
 
 /// What goes wrong.
+///
+/// Which of them a service notices, and how, is in [`guide::bad_days`](crate::guide::bad_days).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

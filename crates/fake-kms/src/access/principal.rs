@@ -91,6 +91,8 @@ impl Principal {
     }
 
     /// Temporary credentials: requests must carry this token.
+    ///
+    /// Over HTTP a request with another token, or with none, is refused. In process, where nothing is signed, it plays no part.
     #[must_use]
     pub fn with_session_token(mut self, token: &str) -> Self {
         self.session_token = Some(token.into());
@@ -98,6 +100,9 @@ impl Principal {
     }
 
     /// Credentials that are refused with `ExpiredTokenException` over HTTP from this time on, since 1970 on the fake's clock.
+    ///
+    /// It goes by the time that passed, as clients have clocks of their own: [`advance_clock`](crate::FakeKms::advance_clock) does not
+    /// bring it nearer. In process credentials do not expire.
     #[must_use]
     pub fn expires_at(mut self, since_1970: Duration) -> Self {
         self.expires = Some(since_1970);
@@ -114,6 +119,24 @@ impl Principal {
     }
 
     /// A tag more, of the principal itself or of its session: what conditions find under `aws:PrincipalTag/`.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsContext, Principal};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let key = fake.create_key()?;
+    /// let policy = r#"{"Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*",
+    ///     "Condition": {"StringEquals": {"aws:PrincipalTag/team": "shop"}}}}"#;
+    /// for (access_key, team) in [("AKIASHOP", "shop"), ("AKIAOTHER", "billing")] {
+    ///     let role = Principal::new(access_key, "secret", "arn:aws:iam::111122223333:role/service")?;
+    ///     fake.add_principal(role.with_tag("team", team).with_policy(policy)?);
+    /// }
+    /// assert!(fake.acting_as("AKIASHOP")?.encrypt(&key, &KmsContext::default(), b"x").await.is_ok());
+    /// assert!(fake.acting_as("AKIAOTHER")?.encrypt(&key, &KmsContext::default(), b"x").await.is_err());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_tag(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
@@ -122,6 +145,24 @@ impl Principal {
 
     /// All its calls come from this address, as `aws:SourceIp` has it. Default: over HTTP from that of the client, and in process
     /// from none.
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsContext, Principal};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fake = FakeKms::new();
+    /// let key = fake.create_key()?;
+    /// let policy = r#"{"Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*",
+    ///     "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}}"#;
+    /// for (access_key, address) in [("AKIAINSIDE", "10.1.2.3"), ("AKIAOUTSIDE", "192.0.2.7")] {
+    ///     let user = Principal::new(access_key, "secret", "arn:aws:iam::111122223333:user/x")?;
+    ///     fake.add_principal(user.with_source_ip(address.parse()?).with_policy(policy)?);
+    /// }
+    /// assert!(fake.acting_as("AKIAINSIDE")?.encrypt(&key, &KmsContext::default(), b"x").await.is_ok());
+    /// assert!(fake.acting_as("AKIAOUTSIDE")?.encrypt(&key, &KmsContext::default(), b"x").await.is_err());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_source_ip(mut self, address: IpAddr) -> Self {
         self.address = Some(address);

@@ -19,6 +19,8 @@ pub const MAX_CIPHERTEXT_LEN: usize = 6144;
 pub const MAX_RANDOM_LEN: usize = 1024;
 
 /// What `GenerateDataKey` answers.
+///
+/// The plaintext is wiped when it is dropped. What to keep is the ciphertext, and the ARN beside it where the reader is to pin the key.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DataKeyPair {
@@ -33,6 +35,22 @@ pub struct DataKeyPair {
 }
 
 /// What `Encrypt` and `GenerateDataKeyWithoutPlaintext` answer.
+///
+/// It names its key itself, so that `Decrypt` finds it without being told.
+///
+/// ```
+/// use datakey_fake_kms::{FakeKms, KmsContext};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let fake = FakeKms::new();
+/// let key = fake.create_key()?;
+/// let one = fake.encrypt(&key, &KmsContext::default(), b"the same").await?;
+/// let other = fake.encrypt(&key, &KmsContext::default(), b"the same").await?;
+/// assert_ne!(one.ciphertext, other.ciphertext); // nobody sees that they are
+/// assert_eq!(one.ciphertext.len(), b"the same".len() + 152);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ciphertext {
@@ -45,6 +63,8 @@ pub struct Ciphertext {
 }
 
 /// What `Decrypt` answers.
+///
+/// Compare the key's ARN with the one that should have opened it, where the request did not name it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Decrypted {

@@ -62,18 +62,34 @@ impl NewKey {
     }
 
     /// The primary of a multi-Region key.
+    ///
+    /// Its id begins with `mrk-`, and [`FakeKms::replicate_key`](crate::FakeKms::replicate_key) makes replicas of it. A key cannot become
+    /// one later.
     pub fn multi_region(mut self) -> Self {
         self.multi_region = true;
         self
     }
 
     /// A tag more.
+    ///
+    /// Policies find it under `aws:ResourceTag/`. The limits are those of KMS: names are unique, and none begins with `aws:`.
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
         self
     }
 
     /// A key policy, in JSON.
+    ///
+    /// Without one the key has that of KMS, which leaves all to the account's own policies. What it does not read or cannot evaluate is
+    /// refused when the key is made:
+    ///
+    /// ```
+    /// use datakey_fake_kms::{FakeKms, KmsErrorCode, NewKey};
+    ///
+    /// let fake = FakeKms::new();
+    /// let refused = fake.create_key_with(&NewKey::new().policy(r#"{"Statement": "everybody"}"#)).unwrap_err();
+    /// assert_eq!(refused.code(), KmsErrorCode::MalformedPolicy);
+    /// ```
     pub fn policy(mut self, json: &str) -> Self {
         self.policy = Some(json.to_owned());
         self

@@ -87,6 +87,8 @@ impl FakeKmsServerBuilder {
     }
 
     /// Answers `GET` of this path with metrics, in the text format of Prometheus. Default: none.
+    ///
+    /// What they count is what the ledger counts, by operation and how calls ended, with how long they took.
     pub fn metrics_path(mut self, path: &str) -> Self {
         self.settings.metrics_path = Some(path.into());
         self
@@ -109,6 +111,8 @@ impl FakeKmsServerBuilder {
 
     /// Moves the clock on by the time in the body of a `POST` to this path, such as `7d`: see
     /// [`FakeKms::advance_clock`]. `GET` tells what it shows. Default: none.
+    ///
+    /// Times are a number and a unit: `250ms`, `1h`, `7d`. Anything else is refused with status 400, and the clock stays.
     pub fn clock_path(mut self, path: &str) -> Self {
         self.settings.clock_path = Some(path.into());
         self

@@ -64,12 +64,17 @@ impl FakeKmsServer {
     }
 
     /// Where it listens.
+    ///
+    /// With the port that the operating system chose, where none was asked for.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
     /// The endpoint URL, without a slash at the end.
+    ///
+    /// It begins with `https` where the server was built with an identity. It has the address in it and no host name, so a certificate has
+    /// to be for that address.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.is_secure { "https" } else { "http" };

@@ -147,6 +147,16 @@ impl OpeningLimits {
     }
 
     /// For how long a key may be used while the provider fails.
+    ///
+    /// As long as the time to live where it was not set: nothing is used past that then, whatever the provider does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datakey_keyring::OpeningLimits;
+    ///
+    /// let limits = OpeningLimits::default().with_ttl(Duration::from_secs(60));
+    /// assert_eq!(limits.stale_ttl(), limits.ttl());
+    /// ```
     #[must_use]
     pub fn stale_ttl(&self) -> Duration {
         self.stale_ttl.unwrap_or(self.ttl)

@@ -170,6 +170,15 @@ impl SealingLimits {
     }
 
     /// Whether a key of which little is left is replaced in the background.
+    ///
+    /// Without it, a key that is used up makes the next caller wait for its successor.
+    ///
+    /// ```
+    /// use datakey_keyring::SealingLimits;
+    ///
+    /// assert!(SealingLimits::default().refreshes_by_use());
+    /// assert!(!SealingLimits::default().with_refresh_by_use(false).refreshes_by_use());
+    /// ```
     #[must_use]
     pub const fn refreshes_by_use(&self) -> bool {
         self.refresh_by_use

@@ -110,12 +110,16 @@ pub struct Misses(pub(crate) [u64; MissReason::ALL.len()]);
 
 impl Misses {
     /// How many there were for a reason.
+    ///
+    /// Counters go on from the keyring's start: take the difference of two readings for a rate.
     #[must_use]
     pub fn of(&self, reason: MissReason) -> u64 {
         self.0.get(reason.index()).copied().unwrap_or_default()
     }
 
     /// How many there were in all.
+    ///
+    /// With hits it makes the share of requests that waited, which is what to watch; the reasons say which limit to change.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().copied().fold(0, u64::wrapping_add)

@@ -74,6 +74,8 @@ pub struct Candidate {
 
 impl Candidate {
     /// Whether it keeps to all bounds.
+    ///
+    /// Where it does not, [`fails`](Self::fails) says each bound that it breaks.
     #[must_use]
     pub const fn holds(&self) -> bool {
         self.fails.is_empty()

@@ -37,6 +37,8 @@ pub struct Prediction {
 
 impl Prediction {
     /// Calls a second together.
+    ///
+    /// It is what [`Bounds::quota`](super::Bounds::quota) is compared with, beside others' calls and the headroom.
     #[must_use]
     pub const fn calls_per_second(&self) -> f64 {
         self.generate_data_key + self.decrypt
