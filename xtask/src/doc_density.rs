@@ -23,7 +23,7 @@ const TRAITS: &str = "datakey-provider";
 const ITEMS_EACH: u64 = 4;
 
 /// Libraries that have not come so far yet, each with the percentage that it does not fall below again.
-const ON_THE_WAY: &[(&str, u64)] = &[("datakey-fake-kms", 31)];
+const ON_THE_WAY: &[(&str, u64)] = &[("datakey-fake-kms", 33)];
 
 /// What was counted in a crate, tests left out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@
     doc = "| [`serving`] | programs that speak to KMS over HTTP, in any language |"
 )]
 #![cfg_attr(feature = "http", doc = "| [`keeping`] | a fake that outlives its process |")]
+//! | [`recipes`] | several of these at once: whole tests to start from |
 //! | [`believing`] | how far a test against it says something about KMS |
 //!
 //! All of them have the same shape: a fake with nothing but what the test is about, a provider or an endpoint given to the code under
@@ -26,6 +27,7 @@ pub mod failing;
 pub mod keeping;
 pub mod keys;
 pub mod quotas;
+pub mod recipes;
 pub mod roles;
 #[cfg(feature = "http")]
 pub mod serving;
