@@ -3,6 +3,7 @@
 mod control;
 mod crowds;
 mod draft;
+mod edges;
 mod explain;
 mod flight;
 mod janitor;

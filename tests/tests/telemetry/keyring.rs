@@ -305,3 +305,25 @@ async fn what_no_caller_is_told_is_an_event_and_what_one_is_told_is_none() {
     time::sleep(Duration::from_secs(400)).await;
     assert_eq!(names(), ["datakey.keyring.swept"]);
 }
+
+/// Once when it begins, and once more when it begins again.
+#[tokio::test(start_paused = true)]
+async fn contexts_that_look_like_one_per_record_are_told_once() {
+    let listening = Listening::begin().await;
+    let keyring = SealingKeyring::new(Scripted::default());
+    let seal = async |name: &str, contexts: usize, times: usize| {
+        for n in 0..contexts {
+            let context = context(format!("{name} {n}"));
+            for _ in 0..times {
+                keyring.key(&context, ONE).await.unwrap();
+            }
+        }
+        let name = "datakey.keyring.contexts_look_per_record";
+        let lines = listening.lines();
+        lines.iter().filter(|line| line.name == name).count()
+    };
+    assert_eq!(seal("tenant", 1_024, 5).await, 0);
+    assert_eq!(seal("order", 1_024, 1).await, 1, "of four windows");
+    assert_eq!(seal("another tenant", 1_024, 5).await, 0);
+    assert_eq!(seal("another order", 1_024, 1).await, 1);
+}
