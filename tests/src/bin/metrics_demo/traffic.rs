@@ -116,7 +116,7 @@ impl Traffic {
             "requests": self.requests.load(SeqCst),
             "calls": small.calls() + cached.calls(),
             "throttled": small.throttled() + cached.throttled(),
-            "failed": failed(&small) + failed(&cached),
+            "failed": failed(small) + failed(cached),
             // A request without a cache is a call, whatever its retries: none is avoided.
             "avoided": self.requests.load(SeqCst).saturating_sub(uncached.sum::<u64>() + cached.calls()),
         })
