@@ -111,7 +111,8 @@ fn one(package: &str, asked: &Asked) -> Result<String> {
         all.into()
     };
     let listed = waiting.len();
-    let mut tree = Tree::copy(folder.join(package).as_std_path(), &library(found)?)?;
+    // One tree for all crates: cargo knows a crate by its place in a workspace, and would take that of one tree for that of another.
+    let mut tree = Tree::copy(folder.join("tree").as_std_path(), &library(found)?)?;
     let target = folder.join("target");
     let tests = Tests::of(found);
     let mut mutants = Vec::new();
