@@ -3,11 +3,12 @@ use alloc::vec::Vec;
 
 use aws_lc_rs::{
     digest::{self, Context},
+    signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, EcdsaKeyPair, ParsedPublicKey},
+};
+#[cfg(feature = "getrandom")]
+use aws_lc_rs::{
     encoding::{AsBigEndian as _, EcPublicKeyCompressedBin},
-    signature::{
-        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1,
-        ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, ParsedPublicKey,
-    },
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, KeyPair as _},
 };
 
 use crate::{cipher::Refused, suite::Curve};
