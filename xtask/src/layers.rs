@@ -85,7 +85,7 @@ const ABSENT: &[(&str, &str, &[&str])] = &[
         "--all-features",
         &["aws-", "hyper", "chacha20poly1305", "aes-gcm"],
     ),
-    ("datakey-local", "--all-features", &["aws-", "hyper", "tokio"]),
+    ("datakey-local", "", &["aws-", "hyper", "tokio"]),
     ("datakey-fake-kms", "--features=http", &["aws-", "rustls"]),
     (
         "datakey-fake-kms",

@@ -9,6 +9,7 @@ mod doc_density;
 mod dynamodb;
 mod examples;
 mod features;
+mod fips;
 mod fuzz;
 mod interop;
 mod interop_branch_keys;
@@ -122,6 +123,11 @@ const COMMANDS: &[Command] = &[
         dynamodb::run,
     ),
     (
+        "fips",
+        "the feature `fips`, with AWS-LC's FIPS module and without: takes Go, CMake and clang; ci looks at its form and lock file",
+        fips::run,
+    ),
+    (
         "large",
         "the command with 10 GiB in constant memory, and with more lines than a batch holds; its tests have a short form",
         large::run,
@@ -207,6 +213,7 @@ fn ci(_: &[String]) -> Result<()> {
         ("backends", backends::run),
         ("vectors --check", vectors::check),
         ("dynamodb", dynamodb::ci),
+        ("fips", fips::ci),
         ("interop python", interop::ci),
         ("interop kms", interop::ci_kms),
         ("interop esdk", interop::ci_esdk),

@@ -257,7 +257,7 @@ impl fmt::Display for BranchKeyVersion {
 
 fn random_uuid() -> Result<Uuid, getrandom::Error> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
+    crate::primitives::fill(&mut bytes)?;
     let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
     debug_assert_eq!(uuid.get_variant(), Variant::RFC4122, "the builder sets it");
     Ok(uuid)

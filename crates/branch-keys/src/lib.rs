@@ -184,6 +184,7 @@ mod limits;
 mod loader;
 mod material;
 mod opening;
+mod primitives;
 mod retried;
 mod sealing;
 #[cfg(feature = "tracing")]
@@ -207,6 +208,7 @@ pub use item::{Item, ItemError, ItemKind};
 pub use limits::{BranchKeyLimits, DEFAULT_HARD_AGE, DEFAULT_MAX_KEYS, DEFAULT_SOFT_AGE};
 pub use loader::BranchKeyFault;
 pub use opening::OpeningBranchKeys;
+pub use primitives::is_fips;
 pub use retried::RetryingStore;
 pub use sealing::SealingBranchKeys;
 pub use store::{MemoryStore, ReadingStore, Store, Written};

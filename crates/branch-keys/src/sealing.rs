@@ -197,7 +197,7 @@ const MAX_DATA_KEY_LEN: usize = DataKeyLength::Bytes32.bytes();
 /// A data key and what it is wrapped with, drawn at once: each request to the operating system takes longer than the bytes do.
 fn drawn(operation: Operation, length: DataKeyLength) -> Result<(DataKey, [u8; RANDOM_LEN]), ProviderError> {
     let mut bytes = Zeroizing::new([0; MAX_DATA_KEY_LEN + RANDOM_LEN]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|error| no_randomness(operation, error))?;
+    crate::primitives::fill(bytes.as_mut_slice()).map_err(|error| no_randomness(operation, error))?;
     let (random, secret) = bytes.split_first_chunk().ok_or_else(|| no_bytes(operation))?;
     let data_key = secret.get(..length.bytes()).and_then(DataKey::from_slice);
     Ok((data_key.ok_or_else(|| no_bytes(operation))?, *random))
@@ -237,7 +237,7 @@ impl SealingProvider for SealingBranchKeys {
     ) -> Result<WrappedKeys, ProviderError> {
         const OPERATION: Operation = Operation::Encrypt;
         let mut random = [0; RANDOM_LEN];
-        getrandom::fill(&mut random).map_err(|error| no_randomness(OPERATION, error))?;
+        crate::primitives::fill(&mut random).map_err(|error| no_randomness(OPERATION, error))?;
         self.wrap(OPERATION, context, data_key, &random).await
     }
 

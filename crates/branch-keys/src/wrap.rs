@@ -5,23 +5,17 @@
 //! wrapping key = HMAC-SHA-256(branch key, u32be 1 | "aws-kms-hierarchy" | 00 | salt | u32be 256)
 //! authenticated = "aws-kms-hierarchy" | branch key id | version | encryption context
 //! ```
-use aes_gcm::{
-    Aes256Gcm, KeyInit as _,
-    aead::{AeadInOut as _, inout::InOutBuf},
-};
 use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
-use crate::{BranchKeyId, BranchKeyVersion};
+use crate::{
+    BranchKeyId, BranchKeyVersion,
+    primitives::{Cipher, IV_LEN, Keyed, TAG_LEN},
+};
 
 const LABEL: &[u8] = b"aws-kms-hierarchy";
 const SALT_LEN: usize = 16;
-const IV_LEN: usize = 12;
 const VERSION_LEN: usize = 16;
-const TAG_LEN: usize = 16;
 /// What is drawn at random for each wrapped data key: salt and IV.
 pub(crate) const RANDOM_LEN: usize = SALT_LEN + IV_LEN;
 /// What stands before the encrypted data key.
@@ -33,7 +27,7 @@ const WRAPPED_MORE: usize = HEAD_LEN + TAG_LEN;
 pub(crate) const BRANCH_KEY_LEN: DataKeyLength = DataKeyLength::Bytes32;
 
 /// A branch key, ready to derive wrapping keys from: keyed once, wiped when dropped.
-pub(crate) struct BranchKey(Hmac<Sha256>);
+pub(crate) struct BranchKey(Keyed);
 
 /// Why a data key was not wrapped or unwrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -80,20 +74,19 @@ impl BranchKey {
         if key.length() != BRANCH_KEY_LEN {
             return None;
         }
-        let keyed = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key.expose_secret());
-        keyed.ok().map(Self)
+        Keyed::new(key.expose_secret()).map(Self)
     }
 
     /// NIST SP 800-108 in counter mode, one block.
-    fn cipher(&self, salt: &[u8; SALT_LEN]) -> Result<Aes256Gcm, WrapError> {
-        let mut mac = self.0.clone();
-        mac.update(&1_u32.to_be_bytes());
-        mac.update(LABEL);
-        mac.update(&[0]);
-        mac.update(salt);
-        mac.update(&256_u32.to_be_bytes());
-        let key = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
-        Aes256Gcm::new_from_slice(key.as_slice()).map_err(|_length| WrapError::Cipher)
+    fn cipher(&self, salt: &[u8; SALT_LEN]) -> Result<Cipher, WrapError> {
+        let text = [
+            &1_u32.to_be_bytes()[..],
+            LABEL,
+            &[0],
+            salt,
+            &256_u32.to_be_bytes(),
+        ];
+        Cipher::new(&self.0.code(text)).ok_or(WrapError::Cipher)
     }
 
     /// Wraps a data key: 60 bytes more than it has. `random` is drawn for it, and for no other.
@@ -117,12 +110,9 @@ impl BranchKey {
         let (drawn, named) = start.split_at_mut(random.len());
         drawn.copy_from_slice(random);
         named.copy_from_slice(version.as_bytes());
-        let data = InOutBuf::new(plaintext, ciphertext).map_err(|_lengths| WrapError::Cipher)?;
-        let made = self
-            .cipher(salt)?
-            .encrypt_inout_detached(&(*iv).into(), &aad, data)
-            .map_err(|_refused| WrapError::Cipher)?;
-        *tag = made.into();
+        self.cipher(salt)?
+            .seal(iv, &aad, plaintext, ciphertext, tag)
+            .ok_or(WrapError::Cipher)?;
         Ok(blob)
     }
 
@@ -136,10 +126,9 @@ impl BranchKey {
         let aad = authenticated(id, parts.version, context)?;
         let cipher = self.cipher(parts.salt)?;
         DataKey::try_init(parts.length, |bytes| {
-            let place = InOutBuf::new(parts.ciphertext, bytes).map_err(|_lengths| WrapError::Cipher)?;
             cipher
-                .decrypt_inout_detached(&(*parts.iv).into(), &aad, place, &(*parts.tag).into())
-                .map_err(|_refused| WrapError::NotAuthentic)
+                .open(parts.iv, &aad, parts.ciphertext, parts.tag, bytes)
+                .ok_or(WrapError::NotAuthentic)
         })
     }
 }

@@ -149,6 +149,9 @@ pub enum OpenError {
          another key; check the associated data and where the message came from, and do not use it otherwise"
     )]
     NotAuthentic,
+    /// The message is of a suite that FIPS 140 does not approve, and this program [computes](crate::is_fips) with AWS-LC's FIPS module.
+    #[error("{0}")]
+    NotApproved(envelope::OpenError),
     /// The message is of the other kind than the call is for.
     #[error("the message holds {found}, and this call opens {expected}; use the call for {found}")]
     OtherKind {
@@ -222,6 +225,7 @@ impl From<envelope::OpenError> for OpenError {
         match error {
             envelope::OpenError::Format(error) => Self::Format(error),
             envelope::OpenError::OtherKind { expected, found } => Self::OtherKind { expected, found },
+            error @ envelope::OpenError::NotApproved { .. } => Self::NotApproved(error),
             // Whatever else a later version of the format may refuse is not to be told apart from a forgery.
             _ => Self::NotAuthentic,
         }

@@ -147,6 +147,7 @@
 mod both;
 mod caching;
 mod error;
+mod fips;
 mod format;
 #[cfg(feature = "esdk")]
 mod formats;
@@ -193,6 +194,7 @@ pub use datakey_keyring::{ConfigError, KeyringError};
 #[doc(no_inline)]
 pub use datakey_provider::{ContextError, ContextMismatch, EncryptionContext, ErrorClass, ProviderError};
 pub use error::{OpenError, SealError, StreamError};
+pub use fips::is_fips;
 pub use format::{Format, FormatName};
 #[cfg(feature = "esdk")]
 pub use formats::Formats;

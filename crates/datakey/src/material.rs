@@ -8,7 +8,7 @@ use datakey_envelope::{
 use datakey_esdk as esdk;
 #[cfg(feature = "esdk")]
 use datakey_keyring::Draft;
-use datakey_keyring::{OpeningMaterial, SealingMaterial};
+use datakey_keyring::{ConfigError, OpeningMaterial, SealingMaterial};
 use datakey_provider::{
     DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, Operation, ProviderError,
 };
@@ -55,6 +55,23 @@ impl Envelope {
         Self {
             opens_only_datakey: formats.esdk().is_none(),
             ..Self::default()
+        }
+    }
+
+    /// Whether module and suite are what the feature `fips` asks for.
+    pub(crate) fn check_approved(&self) -> Result<(), ConfigError> {
+        crate::fips::check_built()?;
+        let approved = match &self.format {
+            Format::Datakey(params) => params.suite() == envelope::Suite::Aes256Gcm,
+            #[cfg(feature = "esdk")]
+            Format::Esdk(params) => params.suite().is_committing(),
+        };
+        if approved || !crate::is_fips() {
+            Ok(())
+        } else {
+            Err(ConfigError::NotApproved(
+                "choose the suite `Aes256Gcm` of the native format, or one of the AWS Encryption SDK's that commits",
+            ))
         }
     }
 
@@ -113,6 +130,7 @@ impl SealingMaterial for Envelope {
     }
 
     fn check_context(&self, context: &EncryptionContext) -> Result<(), ProviderError> {
+        self.check_approved().map_err(over_a_limit)?;
         match &self.format {
             Format::Datakey(_) => envelope::check_context(context).map_err(over_a_limit),
             #[cfg(feature = "esdk")]
@@ -184,6 +202,10 @@ impl OpeningMaterial for Envelope {
     type Key = OpeningKey;
 
     fn prepare(&self, data_key: DataKey, context: &EncryptionContext) -> Result<OpeningKey, ProviderError> {
+        crate::fips::check_module().map_err(|why| {
+            ProviderError::new(ErrorClass::InvalidRequest, Operation::Decrypt)
+                .with_source(ConfigError::NotApproved(why))
+        })?;
         let datakey = envelope::OpeningKey::new(&data_key, context);
         #[cfg(feature = "esdk")]
         if !self.opens_only_datakey {

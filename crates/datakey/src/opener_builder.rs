@@ -96,8 +96,14 @@ impl OpenerBuilder {
     /// Nests the layers.
     ///
     /// # Errors
-    /// [`ConfigError`] when the limits contradict each other.
+    /// [`ConfigError`] when the limits contradict each other, and when the feature `fips` is on without the module.
     pub fn build(self) -> Result<Opener, ConfigError> {
+        crate::fips::check_built()?;
+        self.build_anyway()
+    }
+
+    /// Without the question what computes, which is asked for each data key too.
+    fn build_anyway(self) -> Result<Opener, ConfigError> {
         let keyring = self
             .keyring()
             .build(self.layers.opening(Arc::clone(&self.provider)))?;
@@ -117,7 +123,7 @@ impl OpenerBuilder {
         reason = "the defaults do not contradict each other; a test builds them"
     )]
     pub(crate) fn build_default(self) -> Opener {
-        self.build().expect("the defaults are valid")
+        self.build_anyway().expect("the defaults are valid")
     }
 }
 

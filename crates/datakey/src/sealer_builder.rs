@@ -110,8 +110,10 @@ impl SealerBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] when the limits contradict each other, when the provider answers more wrapped keys for each data
-    /// key than a message holds, or when the format's parameters do, such as a suite that its commitment policy does not allow.
+    /// key than a message holds, or when the format's parameters do, such as a suite that its commitment policy does not allow;
+    /// [`ConfigError::NotApproved`] when the feature `fips` is on and the suite, or what computes it, is not approved.
     pub fn build(self) -> Result<Sealer, ConfigError> {
+        Envelope::new(self.format.clone()).check_approved()?;
         let keyring = self
             .keyring()
             .build(self.layers.sealing(Arc::clone(&self.provider)))?;

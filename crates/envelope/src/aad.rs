@@ -78,6 +78,10 @@ impl<'a> Aad<'a> {
 
     #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
     pub(crate) fn digest(self) -> [u8; 32] {
+        #[cfg(feature = "fips")]
+        if crate::is_fips() {
+            return crate::fips::sha256(&[self.0]);
+        }
         match u16::try_from(self.0.len()) {
             Ok(0) => EMPTY_DIGEST,
             Ok(len) if self.0.len() <= MAX_END => State::initial().after(&padded(self.0, len)).digest(),

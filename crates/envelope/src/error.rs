@@ -123,6 +123,15 @@ pub enum OpenError {
         /// The length of the plaintext, in bytes.
         needed: usize,
     },
+    /// The message is of a suite that is not approved, and the FIPS module is what computes: see [`is_fips`](crate::is_fips). Nothing was
+    /// opened.
+    #[error(
+        "the message is sealed with {suite}, which is not approved by FIPS 140, and this program computes with the FIPS module of AWS-LC; open it where that is not asked for, and seal it anew with AES-256-GCM"
+    )]
+    NotApproved {
+        /// The suite of the message.
+        suite: crate::Suite,
+    },
     /// The message is sound so far, but of the other kind than the call is for.
     #[error("the message holds {found}, and this call opens {expected}; use the call for {found}")]
     OtherKind {

@@ -154,6 +154,7 @@ extern crate std;
 mod aad;
 mod cursor;
 mod error;
+mod fips;
 mod fixed;
 mod geometry;
 mod header;
@@ -195,6 +196,7 @@ pub use aad::Aad;
 #[cfg(feature = "getrandom")]
 pub use error::RandomError;
 pub use error::{FormatError, OpenError, SealError};
+pub use fips::is_fips;
 pub use fixed::{MAGIC, SALT_LEN, VERSION};
 pub use geometry::{MAX_MESSAGE_LEN, MAX_RECORDS, RECORD_OVERHEAD};
 pub use header::{Header, MAX_HEADER_LEN, Message, is_datakey_message};

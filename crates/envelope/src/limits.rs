@@ -70,6 +70,11 @@ pub enum LimitError {
     /// The blob of a wrapped key is longer than [`MAX_BLOB_LEN`].
     #[error("the blob of a wrapped key in a message has at most {MAX_BLOB_LEN} bytes, this one has {0}")]
     Blob(usize),
+    /// The suite is not approved, and the FIPS module is what computes: see [`is_fips`](crate::is_fips).
+    #[error(
+        "{0} is not approved by FIPS 140, and this program computes with the FIPS module of AWS-LC; seal with AES-256-GCM"
+    )]
+    NotApproved(crate::Suite),
 }
 
 /// Whether the format has a place for an encryption context: to be asked before a data key is made for it.

@@ -5,7 +5,7 @@ use core::{borrow::Borrow, fmt, ops::Range};
 use datakey_provider::{DataKey, EncryptionContext};
 
 use crate::{
-    Aad, Header, Kind, LimitError, Message, OpenError,
+    Aad, Header, Kind, LimitError, Message, OpenError, fips,
     frame::{FrameOpener, Position},
     geometry,
     room::Room,
@@ -124,6 +124,11 @@ impl OpeningKey {
         header: &Header<'_>,
         aad: Aad<'_>,
     ) -> Result<Self, OpenError> {
+        if !fips::permits(header.suite()) {
+            return Err(OpenError::NotApproved {
+                suite: header.suite(),
+            });
+        }
         let fitting = |data_key: K| {
             // One of another length is none of this format, and so not the message's.
             let key = Self::new(data_key.borrow(), context).ok()?;
@@ -314,6 +319,11 @@ impl OpeningKey {
     }
 
     pub(crate) fn begin(&self, header: &Header<'_>, aad: Aad<'_>) -> Result<FrameOpener, OpenError> {
+        if !fips::permits(header.suite()) {
+            return Err(OpenError::NotApproved {
+                suite: header.suite(),
+            });
+        }
         if !header.has_context(&self.context) {
             return Err(OpenError::NotAuthentic);
         }
@@ -321,7 +331,7 @@ impl OpeningKey {
             suite: header.suite(),
             kind: header.kind(),
             frame_len: header.frame_len(),
-            context_digest: self.context.digest(),
+            context_digest: &fips::context_digest(&self.context),
         };
         self.prepared.with(&profile, |prepared| {
             FrameOpener::new(profile.suite, prepared, header.salt(), aad, header.commitment())

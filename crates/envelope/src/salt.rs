@@ -29,7 +29,7 @@ impl Salt {
     #[cfg(feature = "getrandom")]
     pub fn random() -> Result<Self, SealError> {
         let mut bytes = [0; SALT_LEN];
-        getrandom::fill(&mut bytes).map_err(|error| SealError::Random(RandomError(error)))?;
+        crate::fips::fill(&mut bytes).map_err(|error| SealError::Random(RandomError(error)))?;
         Ok(Self(bytes))
     }
 

@@ -19,8 +19,8 @@ pub(crate) const KEY_LEN: usize = 32;
 const LABEL: [u8; 29] = *b"datakey envelope format v1\0\0\0";
 // The one output block of each expansion ends its input with the counter 1 (RFC 5869 section 2.3).
 // In front of it stand the key's block, `P` and `M`.
-const AEAD_KEY: [u8; BLOCK_LEN] = padded(b"aead key\x01", 3 * 64 + 9);
-const COMMITMENT: [u8; BLOCK_LEN] = padded(b"commitment\x01", 3 * 64 + 11);
+const AEAD_KEY: End = End::new(b"aead key\x01", 3 * 64 + 9);
+const COMMITMENT: End = End::new(b"commitment\x01", 3 * 64 + 11);
 
 /// What all messages of one data key, suite, kind and frame length have in common.
 #[derive(Debug, Clone, Copy)]
@@ -51,15 +51,82 @@ fn block(parts: [&[u8]; 3]) -> [u8; BLOCK_LEN] {
     block
 }
 
+/// The end of a text, as it is and padded.
+struct End {
+    #[cfg(feature = "fips")]
+    text: &'static [u8],
+    block: [u8; BLOCK_LEN],
+}
+
+impl End {
+    const fn new(text: &'static [u8], len: u16) -> Self {
+        Self {
+            #[cfg(feature = "fips")]
+            text,
+            block: padded(text, len),
+        }
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104) between two blocks, by whichever computes it.
+enum Mac {
+    Own(OwnMac),
+    /// Boxed, as it is many times as large.
+    #[cfg(feature = "fips")]
+    Module(Box<aws_lc_rs::hmac::Context>),
+}
+
+impl Mac {
+    fn new(key: &[u8; 32]) -> Self {
+        #[cfg(feature = "fips")]
+        if crate::is_fips() {
+            use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key};
+            return Self::Module(Box::new(Context::with_key(&Key::new(HMAC_SHA256, key))));
+        }
+        Self::Own(OwnMac::new(key))
+    }
+
+    #[inline]
+    fn after(&self, block: &[u8; BLOCK_LEN]) -> Self {
+        match self {
+            Self::Own(own) => Self::Own(own.after(block)),
+            #[cfg(feature = "fips")]
+            Self::Module(code) => {
+                let mut code = code.clone();
+                code.update(block);
+                Self::Module(code)
+            }
+        }
+    }
+
+    #[inline]
+    fn finish(&self, ends: [&End; 2], out: [&mut [u8; 32]; 2]) {
+        match self {
+            Self::Own(own) => own.finish(ends.map(|end| &end.block), out),
+            #[cfg(feature = "fips")]
+            Self::Module(code) => {
+                for (end, out) in ends.into_iter().zip(out) {
+                    let mut code = code.as_ref().clone();
+                    code.update(end.text);
+                    let made = code.sign();
+                    out.iter_mut()
+                        .zip(made.as_ref())
+                        .for_each(|(to, byte)| *to = *byte);
+                }
+            }
+        }
+    }
+}
+
 /// HMAC-SHA-256 (RFC 2104) between two blocks: what stands in front of the text and behind it.
 ///
 /// All texts here are whole blocks and a constant end, so that there is nothing to buffer and nothing to pad.
-struct Mac {
+struct OwnMac {
     inner: State,
     outer: State,
 }
 
-impl Mac {
+impl OwnMac {
     fn new(key: &[u8; 32]) -> Self {
         let start = |pad: u8| {
             let mut block = Zeroizing::new([pad; BLOCK_LEN]);
@@ -134,8 +201,15 @@ impl Keyed {
 
 /// Where a hash state lies on the heap.
 fn memory(state: &Mac) -> Range<*const u8> {
-    let range = slice::from_ref(state).as_ptr_range();
-    range.start.cast()..range.end.cast()
+    fn place<T>(of: &T) -> Range<*const u8> {
+        let range = slice::from_ref(of).as_ptr_range();
+        range.start.cast()..range.end.cast()
+    }
+    match state {
+        Mac::Own(own) => place(own),
+        #[cfg(feature = "fips")]
+        Mac::Module(code) => place(code.as_ref()),
+    }
 }
 
 /// The state after `P`.

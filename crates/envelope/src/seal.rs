@@ -5,7 +5,7 @@ use core::{fmt, ops::Range};
 use datakey_provider::{DataKey, EncryptionContext, WrappedKeys};
 
 use crate::{
-    Aad, FrameLen, Kind, LimitError, Params, Salt, SealError,
+    Aad, FrameLen, Kind, LimitError, Params, Salt, SealError, fips,
     fixed::{FIXED_LEN, Fixed},
     frame::{FrameSealer, Position},
     geometry::{self, MAX_RECORDS, RECORD_OVERHEAD, RECORDS_END_LEN},
@@ -95,15 +95,19 @@ impl SealingKey {
         context: &EncryptionContext,
         params: &Params,
     ) -> Result<Self, LimitError> {
+        if !fips::permits(params.suite()) {
+            return Err(LimitError::NotApproved(params.suite()));
+        }
         check_context(context)?;
         check_wrapped_keys(wrapped)?;
+        let context_digest = fips::context_digest(context);
         let keyed = Keyed::new(data_key)?;
         let prepare = |kind, frame_len| {
             keyed.prepare(&Profile {
                 suite: params.suite(),
                 kind,
                 frame_len,
-                context_digest: context.digest(),
+                context_digest: &context_digest,
             })
         };
         let mut shared = Vec::new();

@@ -160,6 +160,14 @@ pub enum OpenError {
     /// The structure is not that of the format.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The message is of a suite that is not approved, and the FIPS module is what computes: see [`is_fips`](crate::is_fips).
+    #[error(
+        "the message has the suite {suite}, which is not approved by FIPS 140, and this program computes with the FIPS module of AWS-LC"
+    )]
+    NotApproved {
+        /// The suite of the message.
+        suite: Suite,
+    },
     /// The reader's commitment policy does not allow the message's suite.
     #[error("the message has the suite {suite}, which the commitment policy {policy} does not allow to open")]
     Policy {
@@ -314,6 +322,11 @@ pub enum LimitError {
         /// The policy.
         policy: CommitmentPolicy,
     },
+    /// The suite is not approved, and the FIPS module is what computes: see [`is_fips`](crate::is_fips).
+    #[error(
+        "the suite {0} is not approved by FIPS 140, and this program computes with the FIPS module of AWS-LC; seal with a suite that commits"
+    )]
+    NotApproved(Suite),
     /// A signing suite without a signing key, a signing key without such a suite, or one of another curve.
     #[error("the suite {suite} and the signing key do not fit each other")]
     SigningKey {

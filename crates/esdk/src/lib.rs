@@ -138,6 +138,7 @@ mod context;
 mod cursor;
 mod data_key;
 mod error;
+mod fips;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod header;
@@ -176,6 +177,7 @@ pub use data_key::{AWS_KMS, EncryptedDataKey, EncryptedDataKeys};
 #[cfg(feature = "getrandom")]
 pub use error::RandomError;
 pub use error::{Fault, FormatError, LimitError, OpenError, PublicKeyProblem, SealError};
+pub use fips::is_fips;
 pub use header::{Content, Header, MAX_HEADER_LEN, is_esdk_message};
 pub use message_id::MessageId;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]

@@ -46,7 +46,7 @@ impl MessageId {
     #[cfg(feature = "getrandom")]
     pub fn random() -> Result<Self, crate::SealError> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| crate::SealError::Random(crate::RandomError(error)))?;
+        crate::fips::fill(&mut bytes).map_err(|error| crate::SealError::Random(crate::RandomError(error)))?;
         Ok(Self(bytes))
     }
 

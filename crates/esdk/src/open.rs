@@ -10,7 +10,7 @@ use crate::{
     FormatError, Header, OpenError, OpenParams, PUBLIC_KEY, PublicKeyProblem, Suite,
     body::{self, Layout, Pieces},
     cipher::Cipher,
-    context,
+    context, fips,
     schedule::MessageSecrets,
     sign::{Hasher, VerifyingKey},
     suite::Curve,
@@ -337,6 +337,9 @@ impl OpeningKey {
     /// Derives a message's secrets and verifies its commitment and its header.
     fn begin(&self, header: &Header<'_>, params: &OpenParams) -> Result<Opening<'_>, OpenError> {
         let (suite, policy) = (header.suite(), params.commitment_policy());
+        if !fips::permits(suite) {
+            return Err(OpenError::NotApproved { suite });
+        }
         if !policy.allows_opening(suite) {
             return Err(OpenError::Policy { suite, policy });
         }

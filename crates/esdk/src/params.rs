@@ -195,9 +195,13 @@ impl Params {
     /// Whether messages can be sealed in this way at all.
     ///
     /// # Errors
-    /// [`LimitError::Suite`] where the policy forbids the suite, or the suite derives no keys.
-    pub const fn check(&self) -> Result<(), LimitError> {
+    /// [`LimitError::Suite`] where the policy forbids the suite, or the suite derives no keys; [`LimitError::NotApproved`] where the suite
+    /// is none that the FIPS module approves of, and that is what computes.
+    pub fn check(&self) -> Result<(), LimitError> {
         let (suite, policy) = (self.suite, self.policy);
+        if !crate::fips::permits(suite) {
+            return Err(LimitError::NotApproved(suite));
+        }
         if policy.allows_sealing(suite) && suite.derives_keys() {
             Ok(())
         } else {

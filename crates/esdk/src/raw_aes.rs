@@ -92,7 +92,7 @@ impl RawAesKey {
 
     fn wrap(&self, context: &EncryptionContext, data_key: &DataKey) -> Result<WrappedKeys, &'static str> {
         let mut iv = [0; IV_LEN];
-        getrandom::fill(&mut iv).map_err(|_error| "the operating system gave no random bytes")?;
+        crate::fips::fill(&mut iv).map_err(|_error| "the operating system gave no random bytes")?;
         let plaintext = data_key.expose_secret();
         let mut sealed = vec![0; plaintext.len().saturating_add(TAG_LEN)];
         let Some((ciphertext, tag)) = sealed.split_last_chunk_mut() else {
@@ -129,7 +129,7 @@ impl SealingProvider for RawAesKey {
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let internal = |why| failed(ErrorClass::Internal, Operation::GenerateDataKey, why);
-        let data_key = DataKey::try_init(length, getrandom::fill)
+        let data_key = DataKey::try_init(length, crate::fips::fill)
             .map_err(|_error| internal("the operating system gave no random bytes"))?;
         let wrapped = self.wrap(context, &data_key).map_err(internal)?;
         Ok(GeneratedDataKey::new(data_key, wrapped))

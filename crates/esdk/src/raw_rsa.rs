@@ -126,6 +126,16 @@ pub struct RawRsaPrivateKey {
     key: PrivateDecryptingKey,
 }
 
+/// Whether a padding may be used.
+fn check(padding: RsaPadding) -> Result<(), RawRsaKeyError> {
+    let approved = !matches!(padding, RsaPadding::DangerPkcs1V15 | RsaPadding::OaepSha1Mgf1);
+    if approved || !crate::is_fips() {
+        Ok(())
+    } else {
+        Err(RawRsaKeyError::NotApproved)
+    }
+}
+
 impl RawRsaPublicKey {
     /// Takes a namespace, a name, a padding, and a public key in PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1), of 2048 to 8192
     /// bits.
@@ -138,6 +148,7 @@ impl RawRsaPublicKey {
         padding: RsaPadding,
         pem: &[u8],
     ) -> Result<Self, RawRsaKeyError> {
+        check(padding)?;
         Ok(Self {
             names: Names::new(namespace, name)?,
             padding,
@@ -185,6 +196,7 @@ impl RawRsaPrivateKey {
         padding: RsaPadding,
         pem: &[u8],
     ) -> Result<Self, RawRsaKeyError> {
+        check(padding)?;
         Ok(Self {
             names: Names::new(namespace, name)?,
             padding,
@@ -220,7 +232,7 @@ impl RawRsaPrivateKey {
         }
         let Some(algorithm) = self.padding.oaep() else {
             // Drawn in either case, so that it takes as long.
-            let other = DataKey::try_init(DataKeyLength::Bytes32, getrandom::fill);
+            let other = DataKey::try_init(DataKeyLength::Bytes32, crate::fips::fill);
             let opened = self.decrypt_with(ciphertext, |key, plaintext| {
                 let key = Pkcs1PrivateDecryptingKey::new(key)?;
                 key.decrypt(ciphertext, plaintext).map(|opened| opened.len())
@@ -259,7 +271,7 @@ impl SealingProvider for RawRsaPublicKey {
         length: DataKeyLength,
     ) -> Result<GeneratedDataKey, ProviderError> {
         let internal = |why| failed(ErrorClass::Internal, Operation::GenerateDataKey, why);
-        let data_key = DataKey::try_init(length, getrandom::fill)
+        let data_key = DataKey::try_init(length, crate::fips::fill)
             .map_err(|_error| internal("the operating system gave no random bytes"))?;
         let wrapped = self.wrap(&data_key).map_err(internal)?;
         Ok(GeneratedDataKey::new(data_key, wrapped))

@@ -47,8 +47,13 @@ impl MessageSecrets {
         match suite.derivation() {
             Derivation::Sha512 => {
                 let extracted = Extracted::new(message_id, data_key);
-                extracted.expand([&id, DERIVE], &mut self.key);
-                extracted.expand([COMMIT, &[]], &mut self.commitment);
+                let made = extracted
+                    .expand([&id, DERIVE], &mut self.key)
+                    .and_then(|()| extracted.expand([COMMIT, &[]], &mut self.commitment));
+                // A key of no length is none that a cipher takes.
+                if made.is_err() {
+                    self.len = 0;
+                }
             }
             _ => self.derive_without_commitment(suite, data_key, &[&id, message_id]),
         }

@@ -3,6 +3,8 @@
 use sha2::block_api::compress512;
 use zeroize::Zeroize as _;
 
+use crate::cipher::Refused;
+
 const BLOCK_LEN: usize = 128;
 const DIGEST_LEN: usize = 64;
 
@@ -111,22 +113,55 @@ impl Mac {
     }
 }
 
-/// What HKDF (RFC 5869) expands, after its extraction.
-pub(crate) struct Extracted(Mac);
+/// What HKDF (RFC 5869) expands, after its extraction, by whichever computes it.
+pub(crate) enum Extracted {
+    Own(OwnExtracted),
+    #[cfg(feature = "fips")]
+    Module(aws_lc_rs::hkdf::Prk),
+}
 
 impl Extracted {
     /// Extracts from a data key with the message id as its salt.
     #[inline]
     pub(crate) fn new(salt: &[u8], data_key: &[u8]) -> Self {
+        #[cfg(feature = "fips")]
+        if crate::is_fips() {
+            use aws_lc_rs::hkdf::{HKDF_SHA512, Salt};
+            return Self::Module(Salt::new(HKDF_SHA512, salt).extract(data_key));
+        }
+        Self::Own(OwnExtracted::new(salt, data_key))
+    }
+
+    /// Expands to 32 bytes. `info` stands in two parts.
+    #[inline]
+    pub(crate) fn expand(&self, info: [&[u8]; 2], out: &mut [u8; 32]) -> Result<(), Refused> {
+        match self {
+            Self::Own(own) => own.expand(info, out),
+            #[cfg(feature = "fips")]
+            Self::Module(key) => key
+                .expand(&info, aws_lc_rs::hkdf::HKDF_SHA256)
+                .and_then(|made| made.fill(out))
+                .map_err(|_opaque| Refused)?,
+        }
+        Ok(())
+    }
+}
+
+/// The same, block by block.
+pub(crate) struct OwnExtracted(Mac);
+
+impl OwnExtracted {
+    #[inline]
+    fn new(salt: &[u8], data_key: &[u8]) -> Self {
         let mut pseudorandom = Block([0; BLOCK_LEN]);
         let (key, _) = pseudorandom.0.split_at_mut(DIGEST_LEN);
         Mac::new(salt).code([data_key, &[], &[]], key);
         Self(Mac::new(key))
     }
 
-    /// Expands to 32 bytes, which are the front of the one block of output that it takes. `info` stands in two parts.
+    /// The 32 bytes are the front of the one block of output that it takes.
     #[inline]
-    pub(crate) fn expand(&self, info: [&[u8]; 2], out: &mut [u8; 32]) {
+    fn expand(&self, info: [&[u8]; 2], out: &mut [u8; 32]) {
         let [front, back] = info;
         self.0.code([front, back, &[1]], out);
     }
@@ -146,7 +181,7 @@ mod tests {
             let hkdf = Hkdf::<Sha512>::new(Some(&salt), &key);
             for info in [[&b"\x04\x78"[..], b"DERIVEKEY"], [b"COMMITKEY", b""], [b"", b""]] {
                 let (mut found, mut expected) = ([0; 32], [0; 32]);
-                own.expand(info, &mut found);
+                own.expand(info, &mut found).unwrap();
                 hkdf.expand_multi_info(&info, &mut expected).unwrap();
                 assert_eq!(found, expected);
             }

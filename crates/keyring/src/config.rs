@@ -225,6 +225,9 @@ pub enum ConfigError {
     /// The message format cannot be sealed in with its own settings.
     #[error("nothing can be sealed with these settings of the message format: {0}")]
     Material(&'static str),
+    /// The program asks for FIPS 140, and what was chosen or linked is not approved.
+    #[error("refused, as only what FIPS 140 approves may be used: {0}")]
+    NotApproved(&'static str),
 }
 
 pub(crate) const fn nonzero(what: &'static str, is: bool) -> Result<(), ConfigError> {

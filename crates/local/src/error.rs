@@ -42,6 +42,11 @@ pub enum LocalKeysError {
     /// More than [`MAX_KEYS`].
     #[error("a set has at most {MAX_KEYS} keys; take out the ones that nothing is sealed under any more")]
     TooMany,
+    /// The program computes with the FIPS module of AWS-LC (the feature `fips`), and local keys wrap with ChaCha20-Poly1305.
+    #[error(
+        "local keys wrap with ChaCha20-Poly1305, which is not approved by FIPS 140, and this program computes with the FIPS module of AWS-LC; take a KMS key"
+    )]
+    NotApproved,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     Randomness(#[source] getrandom::Error),

@@ -12,6 +12,7 @@ use crate::{
     FormatError, LocalKeys,
     format::{self, Parsed},
     place,
+    wrapping_key::is_refused,
 };
 
 /// The longest key file, in bytes.
@@ -110,6 +111,12 @@ pub enum KeyFileError {
         /// The path of the key file.
         path: PathBuf,
     },
+    /// The program computes with the FIPS module of AWS-LC (the feature `fips`), which does not approve of what local keys wrap with.
+    #[error("{} is of no use to this program: {}", path.display(), crate::LocalKeysError::NotApproved)]
+    NotApproved {
+        /// The path of the key file.
+        path: PathBuf,
+    },
     /// The text is not that of a key file.
     #[error("{} is not a key file that can be used", path.display())]
     Format {
@@ -181,6 +188,9 @@ impl KeyFile {
     /// [`KeyFileError`]: missing, not a file, open to others, too large, or malformed, with the line's number.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         let path = path.into();
+        if is_refused() {
+            return Err(KeyFileError::NotApproved { path });
+        }
         // Asked of the path first, as opening a pipe would wait for a writer; then of what was opened.
         let metadata = fs::metadata(&path).map_err(|error| not_read(&path, error))?;
         check_metadata(&path, &metadata)?;

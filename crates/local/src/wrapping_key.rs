@@ -66,6 +66,15 @@ pub(crate) struct WrappingKey {
 /// 256 secret bits: in one place on the heap, wiped when dropped.
 pub(crate) type Secret = Box<Zeroizing<[u8; WRAPPING_KEY_LEN]>>;
 
+/// Whether the FIPS module of AWS-LC is what computes: it does not approve of what local keys wrap with.
+pub(crate) fn is_refused() -> bool {
+    #[cfg(feature = "fips")]
+    let is = aws_lc_rs::try_fips_mode().is_ok();
+    #[cfg(not(feature = "fips"))]
+    let is = false;
+    is
+}
+
 /// A place for a secret, still to be written.
 pub(crate) fn no_secret() -> Secret {
     Box::new(Zeroizing::new([0; WRAPPING_KEY_LEN]))
@@ -73,6 +82,9 @@ pub(crate) fn no_secret() -> Secret {
 
 impl WrappingKey {
     pub(crate) fn new(name: &str, secret: Secret) -> Result<Self, LocalKeysError> {
+        if is_refused() {
+            return Err(LocalKeysError::NotApproved);
+        }
         if !is_name(name) {
             return Err(LocalKeysError::Name(name.chars().take(MAX_NAME_LEN).collect()));
         }

@@ -60,6 +60,10 @@ pub enum ContextError {
 }
 
 impl EncryptionContext {
+    /// What stands before the [encoded](Self::encoded) pairs in what [`digest`](Self::digest) is of: for whoever computes it with SHA-256
+    /// of another library.
+    pub const DIGEST_LABEL: &[u8] = b"datakey encryption context v1\0";
+
     /// Checks, sorts, encodes and digests pairs of key and value.
     ///
     /// ```
@@ -276,7 +280,7 @@ fn encode(pairs: &[(Box<str>, Box<str>)]) -> Vec<u8> {
 
 fn digest(encoded: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(b"datakey encryption context v1\0");
+    hash.update(EncryptionContext::DIGEST_LABEL);
     hash.update(encoded);
     hash.finalize().into()
 }

@@ -33,6 +33,11 @@ pub enum RawRsaKeyError {
     /// Not an RSA key, or one that does not have 2048 to 8192 bits.
     #[error("the PEM holds no RSA key of 2048 to 8192 bits")]
     Rejected,
+    /// The padding is not approved, and the FIPS module is what computes: see [`is_fips`](crate::is_fips).
+    #[error(
+        "PKCS#1 v1.5 and OAEP with SHA-1 are not approved by FIPS 140, and this program computes with the FIPS module of AWS-LC; take OAEP with SHA-256 or longer"
+    )]
+    NotApproved,
 }
 
 impl RawRsaKeyError {
