@@ -5,14 +5,20 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{RecvTimeoutError, channel},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{RecvTimeoutError, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use super::build::{Program, RUSTFLAGS};
+use super::{
+    AT_ONCE,
+    build::{Program, RUSTFLAGS},
+};
 use crate::cargo;
 
 /// What the tests made of a mutant.
@@ -24,65 +30,140 @@ pub enum Verdict {
     Endless,
     /// Every test passed.
     Survived,
-    /// No test runs the place.
+    /// No test gets there.
     Unreached,
 }
 
-/// The tests of a crate, how long they take and what they reach.
+/// The tests of a crate, how long each takes and what it reaches.
 #[derive(Debug)]
-pub struct Bench {
-    /// Each with the time that it may take.
-    programs: Vec<(Program, Duration)>,
+pub struct Bench(Vec<(Program, Vec<Test>)>);
+
+/// A test of a program.
+#[derive(Debug)]
+struct Test {
+    name: String,
+    time: Duration,
     reached: BTreeSet<u32>,
 }
 
-/// The least time that a program has before it counts as endless: other work may be under way.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The least time that tests have before they count as endless: other work may be under way.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The tests that a program is started with first; with twice as many each further time.
+const FIRST: usize = 8;
 
 impl Bench {
-    /// Runs the tests without a mutant.
+    /// Runs each test alone and without a mutant.
+    pub fn new(programs: Vec<Program>, notes: &Path) -> Result<Self> {
+        fs::create_dir_all(notes)?;
+        let timed = programs.into_iter().map(|program| {
+            let names = names(&program)?;
+            let count = names.len();
+            let next = AtomicUsize::new(0);
+            let work = |notes: PathBuf| -> Result<Vec<Test>> {
+                let mut tests = Vec::new();
+                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    tests.push(Test::new(&program, name, &notes)?);
+                }
+                Ok(tests)
+            };
+            let mut tests = thread::scope(|scope| {
+                let workers: Vec<_> = (0..AT_ONCE)
+                    .map(|worker| scope.spawn(move || work(notes.join(worker.to_string()))))
+                    .collect();
+                let mut all = Vec::with_capacity(count);
+                for worker in workers {
+                    match worker.join() {
+                        Ok(tests) => all.extend(tests?),
+                        Err(_panicked) => bail!("a worker panicked"),
+                    }
+                }
+                anyhow::Ok(all)
+            })?;
+            // The fastest first, as most mutants are caught by any of them.
+            tests.sort_by_key(|test| test.time);
+            Ok((program, tests))
+        });
+        timed.collect::<Result<_>>().map(Self)
+    }
+
+    /// Runs the tests that reach a mutant against it, until one fails.
+    pub fn judge(&self, mutant: u32) -> Result<Verdict> {
+        let mut left: Vec<(&Program, &[&Test])> = Vec::new();
+        let reaching: Vec<(&Program, Vec<&Test>)> = self
+            .0
+            .iter()
+            .map(|(program, tests)| {
+                let reaching = tests.iter().filter(|test| test.reached.contains(&mutant));
+                (program, reaching.collect())
+            })
+            .collect();
+        left.extend(reaching.iter().map(|(program, tests)| (*program, &tests[..])));
+        left.retain(|(_, tests)| !tests.is_empty());
+        if left.is_empty() {
+            return Ok(Verdict::Unreached);
+        }
+        let mut at_most = FIRST;
+        while !left.is_empty() {
+            for (program, tests) in &mut left {
+                let (now, later) = tests.split_at(at_most.min(tests.len()));
+                *tests = later;
+                let time: Duration = now.iter().map(|test| test.time).sum();
+                let mut command = command(program);
+                command
+                    .arg("--exact")
+                    .args(now.iter().map(|test| &test.name))
+                    .env("DATAKEY_MUTANT", mutant.to_string());
+                match watch(command, PATIENCE.max(time * 5))? {
+                    End::Passed => {}
+                    End::Failed => return Ok(Verdict::Caught),
+                    End::TookTooLong => return Ok(Verdict::Endless),
+                }
+            }
+            left.retain(|(_, tests)| !tests.is_empty());
+            at_most *= 2;
+        }
+        Ok(Verdict::Survived)
+    }
+}
+
+impl Test {
     #[expect(
         clippy::disallowed_methods,
         reason = "how long the tests take is what is asked"
     )]
-    pub fn new(programs: Vec<Program>, notes: &Path) -> Result<Self> {
-        let mut timed = Vec::new();
+    fn new(program: &Program, name: &str, notes: &Path) -> Result<Self> {
         let _none_yet = fs::remove_file(notes);
-        for program in programs {
-            let began = Instant::now();
-            let mut command = command(&program);
-            command.env("DATAKEY_MUTANTS_REACHED", notes);
-            match watch(command, PATIENCE * 20)? {
-                End::Passed => {}
-                other => bail!("{} does not pass without a mutant: {other:?}", program.name),
-            }
-            timed.push((program, PATIENCE.max(began.elapsed() * 5)));
+        let mut command = command(program);
+        command
+            .args(["--exact", name])
+            .env("DATAKEY_MUTANTS_REACHED", notes);
+        let began = Instant::now();
+        match watch(command, PATIENCE * 40)? {
+            End::Passed => {}
+            other => bail!(
+                "{}: {name} does not pass without a mutant: {other:?}",
+                program.name
+            ),
         }
         let noted = fs::read_to_string(notes).unwrap_or_default();
-        // The fastest first, as most mutants are caught by any of them.
-        timed.sort_by_key(|(_, time)| *time);
         Ok(Self {
-            programs: timed,
+            name: name.into(),
+            time: began.elapsed(),
             reached: noted.lines().filter_map(|line| line.parse().ok()).collect(),
         })
     }
+}
 
-    /// Runs the tests against a mutant until one fails.
-    pub fn judge(&self, mutant: u32) -> Result<Verdict> {
-        if !self.reached.contains(&mutant) {
-            return Ok(Verdict::Unreached);
-        }
-        for (program, time) in &self.programs {
-            let mut command = command(program);
-            command.env("DATAKEY_MUTANT", mutant.to_string());
-            match watch(command, *time)? {
-                End::Passed => {}
-                End::Failed => return Ok(Verdict::Caught),
-                End::TookTooLong => return Ok(Verdict::Endless),
-            }
-        }
-        Ok(Verdict::Survived)
-    }
+/// The tests of a program that are not ignored.
+fn names(program: &Program) -> Result<Vec<String>> {
+    let listed = command(program)
+        .args(["--list", "--format", "terse"])
+        .output()
+        .with_context(|| format!("{} does not list its tests", program.name))?;
+    let text = String::from_utf8_lossy(&listed.stdout);
+    let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+    Ok(names.map(String::from).collect())
 }
 
 /// The examples of a crate's documentation. They take long to build, so they are asked last.
@@ -135,7 +216,7 @@ fn command(program: &Program) -> Command {
     // A mutant may ask for all the memory there is.
     let mut command = Command::new("sh");
     command
-        .args(["-c", "ulimit -v 12000000; exec \"$0\""])
+        .args(["-c", "ulimit -v 12000000; exec \"$0\" \"$@\""])
         .arg(&program.path)
         .current_dir(&program.folder)
         .env("CARGO_MANIFEST_DIR", &program.folder)
