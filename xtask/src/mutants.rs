@@ -155,7 +155,7 @@ fn one(package: &str, asked: &Asked) -> Result<String> {
         programs.len()
     );
     mutants.truncate(asked.sample);
-    let bench = Bench::new(programs, folder.join(format!("{package}.reached")).as_std_path())?;
+    let bench = Bench::new(programs, folder.join("reached").as_std_path())?;
     let mut judged = judge(&bench, mutants)?;
     let examples = Examples::new(package, tree.root(), target.as_std_path())?;
     for (mutant, verdict) in &mut judged {
