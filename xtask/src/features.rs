@@ -1,5 +1,5 @@
 //! Each crate builds and tests alone with no, default and all features.
-use anyhow::Result;
+use anyhow::{Result, bail};
 use cargo_metadata::Package;
 
 use crate::cargo;
@@ -8,8 +8,19 @@ const NONE: &[&str] = &["--no-default-features"];
 const DEFAULT: &[&str] = &[];
 const ALL: &[&str] = &["--all-features"];
 
-/// Runs each crate's own tests with each set; arguments, if any, name the crates to run.
-pub fn run(only: &[String]) -> Result<()> {
+/// Runs each crate's own tests with each set, or with `--each` checks it with each single feature; arguments, if any, name the crates to
+/// run.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let (options, only): (Vec<String>, Vec<String>) = arguments
+        .iter()
+        .cloned()
+        .partition(|argument| argument.starts_with('-'));
+    if let Some(other) = options.iter().find(|option| *option != "--each") {
+        bail!("features [--each] [CRATE...]: {other}?");
+    }
+    if !options.is_empty() {
+        return single(&only);
+    }
     each(|package, set| {
         let name = package.name.as_str();
         if only.is_empty() || only.iter().any(|chosen| chosen == name) {
@@ -31,6 +42,28 @@ pub fn ci(_: &[String]) -> Result<()> {
         };
         alone(what, package.name.as_str(), set)
     })
+}
+
+/// Checks the crates with each of their features and no other: a library must not rest on what another feature brings.
+fn single(only: &[String]) -> Result<()> {
+    let metadata = cargo::metadata()?;
+    let mut builds = 0_usize;
+    for package in cargo::crates(&metadata) {
+        let name = package.name.as_str();
+        if !only.is_empty() && !only.iter().any(|chosen| chosen == name) {
+            continue;
+        }
+        for feature in package.features.keys().filter(|feature| *feature != "default") {
+            alone(
+                &["check", "--quiet"],
+                name,
+                &["--no-default-features", "--features", feature],
+            )?;
+            builds += 1;
+        }
+    }
+    println!("features: {builds} builds with one feature each");
+    Ok(())
 }
 
 fn each(mut one: impl FnMut(&Package, &'static [&'static str]) -> Result<()>) -> Result<()> {

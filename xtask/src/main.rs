@@ -5,6 +5,7 @@ mod backends;
 mod bench;
 mod book;
 mod cargo;
+mod coverage;
 mod doc_density;
 mod dynamodb;
 mod examples;
@@ -99,7 +100,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "features",
-        "each crate builds and tests alone with no, default and all features; ci tests the default ones and checks the others",
+        "each crate builds and tests alone with no, default and all features; ci tests the default ones and checks the others; --each checks each feature alone",
         features::run,
     ),
     (
@@ -131,6 +132,11 @@ const COMMANDS: &[Command] = &[
         "large",
         "the command with 10 GiB in constant memory, and with more lines than a batch holds; its tests have a short form",
         large::run,
+    ),
+    (
+        "coverage",
+        "which lines of each crate the tests run, by cargo-llvm-cov where there is one",
+        coverage::run,
     ),
     (
         "mutants",
