@@ -145,7 +145,10 @@ impl Counted {
     /// Tests stand at the end of a file.
     fn add_lines(&mut self, text: &str) {
         let mut in_example = false;
-        let own = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let own = text
+            .split("\n#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
         let own = own.split("\n#[cfg(all(test").next().unwrap_or_default();
         for line in own.lines().map(str::trim) {
             let doc = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));

@@ -24,7 +24,7 @@ use cargo_metadata::Package;
 use list::Mutant;
 use report::{Judged, Report};
 use tree::Tree;
-use trial::{Bench, Examples, Verdict};
+use trial::{AT_ONCE, Bench, Examples, Verdict};
 
 use crate::cargo;
 
@@ -45,9 +45,6 @@ const SAMPLE: usize = 150;
 
 /// Builds at the most, each without the mutants that the one before refused.
 const BUILDS: usize = 30;
-
-/// Test programs at once.
-const AT_ONCE: usize = 2;
 
 struct Asked {
     crates: Vec<String>,
@@ -187,7 +184,28 @@ fn library(package: &Package) -> Result<PathBuf> {
 /// What crates tell of themselves is tested in one program, with one recorder.
 const TELEMETRY: &str = "telemetry";
 
-/// The tests of a crate: its own, those of `datakey-tests` that have its name, and those of events and metrics.
+/// Tests of a crate that need a build of their own: code that all features of the workspace do not build.
+const APART: [(&str, &[&str]); 3] = [
+    ("datakey-envelope", WITH_RUSTCRYPTO),
+    ("datakey-esdk", WITH_RUSTCRYPTO),
+    (
+        "datakey-branch-keys",
+        &["--locked", "--manifest-path", "tests/dynamodb/Cargo.toml"],
+    ),
+];
+
+/// As `backends` does.
+const WITH_RUSTCRYPTO: &[&str] = &[
+    "-p",
+    "datakey-tests",
+    "--no-default-features",
+    "--test",
+    "envelope",
+    "--test",
+    "esdk",
+];
+
+/// The tests of a crate: its own, those of `datakey-tests` that have its name, those of events and metrics, and those apart.
 struct Tests {
     package: String,
     prefix: String,
@@ -218,8 +236,10 @@ impl Tests {
         ];
         let own = ["test", "--no-run", "-p", &self.package, "--all-features", "--lib"];
         let mut all: Vec<Program> = Vec::new();
-        for arguments in [&own[..], &outside[..]] {
-            match build::build(tree.root(), target, arguments)? {
+        let apart = APART.iter().filter(|(package, _)| *package == self.package);
+        let apart = apart.map(|(_, more)| [&["test", "--no-run"], *more].concat());
+        for arguments in [own.to_vec(), outside.to_vec()].into_iter().chain(apart) {
+            match build::build(tree.root(), target, &arguments)? {
                 Built::Programs(programs) => all.extend(programs),
                 refused @ Built::Refused(..) => return Ok(refused),
             }

@@ -12,4 +12,5 @@ mod roles;
 mod schedules;
 mod stack;
 mod table;
+mod told;
 mod wrapping;

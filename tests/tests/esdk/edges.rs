@@ -54,6 +54,8 @@ async fn a_context_as_long_as_the_format_has_room_for_is_sealed_and_a_longer_one
     for (suite, most) in [
         (Suite::Aes256GcmHkdfSha512CommitKey, 65_535),
         (SIGNED, 65_535 - 93),
+        // A point of the smaller curve takes 44 bytes.
+        (Suite::Aes128GcmHkdfSha256EcdsaP256, 65_535 - 69),
     ] {
         let sealer = Sealer::builder(raw()).format(params(suite)).build().unwrap();
         let longest = context_of(most);

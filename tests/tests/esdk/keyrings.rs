@@ -326,3 +326,19 @@ fn only_key_arns_and_other_keyrings_are_written() {
         assert_eq!(EncryptedDataKey::of(&wrapped).is_ok(), fits, "{id}");
     }
 }
+
+#[test]
+fn a_data_key_under_a_branch_key_names_it_and_one_without_a_name_has_no_place() {
+    let wrapped = |id: &str| datakey_provider::WrappedKey::new(id, vec![7; 92]).unwrap();
+    let under = wrapped("branch-key:tenant-acme");
+    let key = EncryptedDataKey::of(&under).unwrap();
+    assert_eq!(
+        (key.provider_id(), key.provider_info()),
+        ("aws-kms-hierarchy", &b"tenant-acme"[..])
+    );
+    let nameless = wrapped("branch-key:");
+    assert_eq!(
+        EncryptedDataKey::of(&nameless).map(|_| ()),
+        Err(datakey_esdk::LimitError::KeyId)
+    );
+}

@@ -11,6 +11,7 @@ mod fuzz_smoke;
 mod keyrings;
 mod net_4_0_0;
 mod outside;
+mod printed;
 mod properties;
 mod raw_aes;
 mod raw_rsa;

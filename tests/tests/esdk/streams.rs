@@ -118,3 +118,33 @@ fn what_a_stream_keeps_is_bounded_and_grows_with_what_arrives() {
     let refused = opener.push(&[0, 0, 0, 1, 9, 9], &mut out);
     assert_eq!(refused, Err(OpenError::FrameTooLong { needed, limit: 1000 }));
 }
+
+#[test]
+fn a_frame_that_just_fits_what_a_stream_may_keep_is_kept() {
+    let pair = Pair::new(&small_frames(Suite::Aes256GcmHkdfSha512CommitKey), &context(&[])).unwrap();
+    let sealed = pair.seal(&[5; 250]);
+    let needed = 100 + 12 + 16;
+    for (limit, fits) in [(needed - 1, false), (needed, true)] {
+        let params = OpenParams::new().with_max_stream_buffer(limit);
+        let (mut out, mut opener) = (Vec::new(), opener(&pair, &sealed, &params));
+        let pushed = body(&sealed)
+            .chunks(7)
+            .try_for_each(|portion| opener.push(portion, &mut out));
+        match pushed {
+            Ok(()) => assert!(fits && opener.finish().is_ok() && out == [5; 250]),
+            Err(error) => assert!(
+                !fits && matches!(error, OpenError::FrameTooLong { .. }),
+                "{limit}: {error}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_key_names_the_memory_of_its_data_key() {
+    let pair = Pair::new(&Params::new(), &context(&[])).unwrap();
+    let mut lens = Vec::new();
+    pair.sealing
+        .secret_memory(&mut |range| lens.push(range.end.addr() - range.start.addr()));
+    assert_eq!(lens, [32]);
+}

@@ -7,9 +7,15 @@ use std::{
     time::Duration,
 };
 
-use datakey_keyring::{MissReason, OpeningLimits, OpeningMaterial, SealingLimits, SealingMaterial, Usage};
-use datakey_provider::{DataKey, EncryptionContext, GeneratedDataKey, ProviderError};
-use datakey_tests::keyring::{Scripted, context};
+use datakey_keyring::{
+    MissReason, OpeningKeyring, OpeningLimits, OpeningMaterial, SealingKeyring, SealingLimits,
+    SealingMaterial, Usage,
+};
+use datakey_provider::{
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, GeneratedDataKey, ProviderError,
+    SealingProvider as _,
+};
+use datakey_tests::keyring::{Does, Scripted, context};
 use datakey_tests::keyrings::Keyrings;
 use tokio::{runtime::Handle, time::sleep};
 
@@ -138,4 +144,73 @@ async fn no_task_is_left_when_no_key_is() {
     other.sealing.key(&context("a"), ONE).await.unwrap();
     drop(other);
     assert_eq!(alive.load(SeqCst), 0, "it keeps no keyring alive");
+}
+
+/// A load that was begun before a sweep, and is under way when nothing is kept, has nobody else to sweep what it brings.
+#[tokio::test(start_paused = true)]
+async fn a_load_that_outlasts_a_sweep_leaves_no_key_that_nobody_wipes() {
+    let material = Counting::default();
+    let alive = Arc::clone(&material.0);
+    let provider = Scripted::default();
+    let sealing = SealingKeyring::builder()
+        .material(material.clone())
+        .limits(
+            SealingLimits::default()
+                .with_soft_age(Duration::from_secs(5))
+                .with_hard_age(Duration::from_secs(10)),
+        )
+        .build(provider.clone())
+        .unwrap();
+    let opening = OpeningKeyring::builder()
+        .material(material)
+        .limits(OpeningLimits::default().with_ttl(Duration::from_secs(10)))
+        .build(provider.clone())
+        .unwrap();
+    let (a, b) = (context("a"), context("b"));
+    let wrapped = provider
+        .generate_data_key(&b, DataKeyLength::Bytes32)
+        .await
+        .unwrap();
+    let wrapped = wrapped.wrapped_keys();
+    provider.does(Does::Fail(ErrorClass::Throttled));
+    assert!(sealing.key(&a, ONE).await.is_err() && opening.key(&a, wrapped).await.is_err());
+    sleep(Duration::from_secs(9)).await;
+    provider.does(Does::Work);
+    provider.takes(Duration::from_secs(3));
+    let (sealed, opened) = tokio::join!(sealing.key(&b, ONE), opening.key(&b, wrapped));
+    assert!(sealed.is_ok() && opened.is_ok());
+    drop((sealed, opened));
+    assert_eq!(alive.load(SeqCst), 2);
+    sleep(Duration::from_secs(12)).await;
+    assert_eq!(alive.load(SeqCst), 0);
+}
+
+/// Who waits for a load and looks no more holds what it brought, until it is too old there too.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_somebody_waited_for_and_never_took_is_wiped_when_it_is_too_old() {
+    let material = Counting::default();
+    let alive = Arc::clone(&material.0);
+    let provider = Scripted::default();
+    let context = context("a");
+    let made = provider.generate_data_key(&context, DataKeyLength::Bytes32);
+    let made = made.await.unwrap();
+    provider.takes(Duration::from_secs(1));
+    let opening = OpeningKeyring::builder()
+        .material(material)
+        .limits(OpeningLimits::default().with_ttl(TTL))
+        .build(provider.clone())
+        .unwrap();
+    let mut waits = Box::pin(opening.key(&context, made.wrapped_keys()));
+    let nobody = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(waits.as_mut().poll(nobody).is_pending());
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(alive.load(SeqCst), 1, "it has come");
+    sleep(TTL + Duration::from_secs(2)).await;
+    assert_eq!(alive.load(SeqCst), 0);
+    assert!(waits.await.is_ok());
+    assert_eq!(
+        provider.decrypted(),
+        2,
+        "for those who come back it is unwrapped anew"
+    );
 }

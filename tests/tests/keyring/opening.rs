@@ -325,3 +325,21 @@ async fn an_invalidation_wins_over_an_opening_under_way() {
         assert_eq!(keyring.stats().in_flight, 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_load_has_its_key_and_does_not_start_over() {
+    let provider = Scripted::taking(100);
+    let keyring = Keyrings::new(provider.clone());
+    let sealed = keyring
+        .sealing
+        .key(&context("a"), Usage::message(1))
+        .await
+        .unwrap();
+    keyring
+        .opening
+        .key(&context("a"), sealed.wrapped_keys())
+        .await
+        .unwrap();
+    let stats = keyring.opening.stats();
+    assert_eq!((stats.loads, stats.superseded, stats.hits), (1, 0, 0));
+}

@@ -356,3 +356,11 @@ async fn a_server_s_delay_of_an_hour_does_not_outlast_the_key() {
         );
     }
 }
+
+#[test]
+fn what_keyrings_tell_each_other_prints_its_name_and_no_keyring() {
+    assert_eq!(
+        format!("{:?}", datakey_keyring::Revocations::new()),
+        "Revocations(..)"
+    );
+}

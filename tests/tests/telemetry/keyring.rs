@@ -5,9 +5,9 @@ use datakey_keyring::{
     DEFAULT_HARD_AGE, DEFAULT_MAX_BYTES, DEFAULT_MAX_MESSAGES, KeyringMetrics, SealingKeyring, SealingLimits,
     Usage, describe_metrics,
 };
-use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError};
+use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError, Verdict};
 use datakey_retry::Retry;
-use datakey_tests::keyring::{Does, Scripted, context};
+use datakey_tests::keyring::{Does, Scripted, context, junk};
 use datakey_tests::{keyrings::Keyrings, retry};
 use tokio::time::{self, timeout};
 use tracing::Instrument as _;
@@ -205,6 +205,69 @@ async fn keyrings_of_one_name_are_counted_together() {
     assert!(gauge("greatest_age{half=sealing,keyring=shop}").unwrap().is_nan());
 }
 
+/// Counts stay, and what is of one moment goes with the keyring.
+#[tokio::test(start_paused = true)]
+async fn of_a_keyring_that_is_dropped_only_what_was_counted_is_published() {
+    const MOMENTS: [&str; 6] = [
+        "keys",
+        "greatest_age",
+        "least_time_left",
+        "least_messages_left",
+        "least_bytes_left",
+        "loads_in_flight",
+    ];
+    let listening = Listening::begin().await;
+    let metrics = KeyringMetrics::new();
+    let provider = Scripted::default();
+    let keyrings = Keyrings::new(provider.clone());
+    metrics.watch_sealing(None, &keyrings.sealing);
+    metrics.watch_opening(None, &keyrings.opening);
+    let gauge = |half: &str, what: &str| {
+        let gauge = listening.metric(&format!("datakey.keyring.{what}{{half={half}}}"));
+        gauge.map(f64::from_bits)
+    };
+    let sealed = keyrings.sealing.key(&context("a"), ONE).await.unwrap();
+    keyrings
+        .opening
+        .key(&context("a"), sealed.wrapped_keys())
+        .await
+        .unwrap();
+    time::sleep(Duration::from_secs(10)).await;
+    provider.does(Does::Hang);
+    let slow = context("slow");
+    let wrapped = junk(1);
+    let waits = async {
+        tokio::join!(
+            keyrings.sealing.key(&slow, ONE),
+            keyrings.opening.key(&slow, &wrapped)
+        )
+    };
+    assert!(timeout(Duration::from_secs(1), waits).await.is_err());
+    metrics.publish();
+    for half in ["sealing", "opening"] {
+        for what in MOMENTS {
+            if half == "opening" && ["least_messages_left", "least_bytes_left"].contains(&what) {
+                continue;
+            }
+            let gauge = gauge(half, what);
+            assert!(gauge.is_some_and(|value| value > 0.0), "{half} {what}: {gauge:?}");
+        }
+    }
+
+    drop((sealed, keyrings));
+    // The loads that hang hold them until they are given up.
+    time::sleep(Duration::from_secs(600)).await;
+    metrics.publish();
+    for half in ["sealing", "opening"] {
+        for what in MOMENTS {
+            let gauge = gauge(half, what).unwrap_or_default();
+            assert!(gauge == 0.0 || gauge.is_nan(), "{half} {what}: {gauge}");
+        }
+        let loads = listening.metric(&format!("datakey.keyring.loads{{half={half}}}"));
+        assert!(loads.is_some_and(|loads| loads >= 2), "{half}: {loads:?}");
+    }
+}
+
 /// How a load came out, and nothing that is secret or somebody's business: neither values of contexts nor keys, however they are spelled.
 #[tokio::test(start_paused = true)]
 async fn a_load_is_a_span_with_its_outcome_and_tells_no_values() {
@@ -287,6 +350,10 @@ async fn what_no_caller_is_told_is_an_event_and_what_one_is_told_is_none() {
     provider.does(Does::Fail(ErrorClass::Throttled));
     assert!(keyring.sealing.key(&context("a"), ONE).await.is_err());
     assert_eq!(names(), [""; 0], "its caller was told");
+    provider.does(Does::Say(ErrorClass::Denied, Some(Verdict::WrappingKey)));
+    assert!(keyring.sealing.key(&context("a"), ONE).await.is_err());
+    assert!(keyring.opening.key(&context("a"), &junk(1)).await.is_err());
+    assert_eq!(names(), [""; 0], "and no key was dropped");
 
     provider.does(Does::Work);
     keyring.sealing.key(&context("a"), ONE).await.unwrap();

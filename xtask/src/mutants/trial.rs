@@ -15,11 +15,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{
-    AT_ONCE,
-    build::{Program, RUSTFLAGS},
-};
+use super::build::{Program, RUSTFLAGS};
 use crate::cargo;
+
+/// Test programs at once.
+pub const AT_ONCE: usize = 2;
 
 /// What the tests made of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,5 +2,7 @@
 pub(crate) mod handle;
 pub(crate) mod lease;
 pub(crate) mod nearby;
+#[cfg(test)]
+mod nearby_cases;
 pub(crate) mod secret;
 pub(crate) mod store;

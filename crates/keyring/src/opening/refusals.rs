@@ -95,3 +95,28 @@ impl Refusals {
         self.failed.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datakey_provider::{EncryptionContext, ErrorClass, Operation, ProviderError, WrappedKey};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lapses_at_a_moment_is_forgotten_at_that_moment() {
+        let refusals = Refusals::new(&OpeningLimits::default(), false);
+        let wrapped = WrappedKey::new("key", vec![1]).unwrap();
+        let id = OpeningId::new(&wrapped, &EncryptionContext::empty());
+        let error = ProviderError::new(ErrorClass::NotAuthentic, Operation::Decrypt).into();
+        let now = Instant::now();
+        let lapses = now + refusals.ttl;
+        let nearly = lapses - Duration::from_nanos(1);
+        refusals.refused(&id, &error, now);
+        refusals.failed(&id, refusals.ttl, now);
+        refusals.forget_lapsed(nearly);
+        assert!(refusals.of(&id, nearly).is_some() && refusals.has_failed(&id, nearly));
+        assert_eq!((refusals.len(), refusals.failed.len()), (1, 1));
+        refusals.forget_lapsed(lapses);
+        assert_eq!((refusals.len(), refusals.failed.len()), (0, 0));
+    }
+}
