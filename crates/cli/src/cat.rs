@@ -3,7 +3,7 @@ use std::{
     fs::File,
     io::{self, Write},
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use datakey::{
@@ -16,10 +16,12 @@ use crate::{
     args::CatArgs,
     failure::Failure,
     input::{Front, Input},
+    keys::Chosen,
     open::{Opening, Place},
     output::{How, Output},
     progress::Progress,
     pump::read_exact_at,
+    role::Role,
     session::Session,
     span::Span,
 };
@@ -31,6 +33,11 @@ const STDOUT: &str = "-";
 
 /// Writes each message's plaintext to standard output, one after the other.
 pub(crate) fn run(args: &CatArgs, session: &Session) -> Result<(), Failure> {
+    let chosen = Chosen::of(&args.key, &session.settings)?;
+    session
+        .kept(&chosen.keys, &args.expected.binding)
+        .with(Role::Input, args.inputs.iter().map(PathBuf::as_path))
+        .check(Path::new(STDOUT))?;
     let opening = Opening::new(&args.key, &args.expected, &args.reader, session)?;
     let threads = session.threads(&args.threads);
     let place = Path::new(STDOUT);

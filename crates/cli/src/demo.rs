@@ -48,7 +48,7 @@ const KMS_LATENCY: Duration = Duration::from_millis(3);
 pub(crate) async fn run(args: &DemoArgs, json: bool) -> Result<(), Failure> {
     let strategies = chosen(&args.only)?;
     #[cfg(feature = "report")]
-    args.report.check()?;
+    args.report.check([])?;
     let orders = orders::all().map_err(|error| Failure::other("the order data", error))?;
     if !json {
         print::note(false, &serde_json::Value::Null, &opening_line(args, &orders));

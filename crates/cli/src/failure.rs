@@ -18,7 +18,7 @@ use datakey::{
 use serde_json::json;
 use thiserror::Error;
 
-use crate::armor::ArmorError;
+use crate::{armor::ArmorError, role::Role, standard::CLOSED};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, Error)]
@@ -46,12 +46,22 @@ pub(crate) enum Failure {
     OutputIsSpecial { path: PathBuf, what: &'static str },
     #[error("{path:?} would be the output of two inputs, of which one is {input:?}")]
     OutputTwice { path: PathBuf, input: PathBuf },
+    #[error(
+        "{output} is the same file as {role} {input}, and would take its place",
+        output = Named(output, "standard output"),
+        input = Named(path, "standard input")
+    )]
+    OutputIsRead {
+        output: PathBuf,
+        role: Role,
+        path: PathBuf,
+    },
     #[error("{path:?} is older than the file that it was made of")]
     OutputIsOld { path: PathBuf },
     #[error("sealed bytes are not for a terminal")]
     Terminal,
     #[cfg_attr(not(unix), expect(dead_code, reason = "only there is it known"))]
-    #[error("standard output is closed")]
+    #[error("standard output cannot be written: {CLOSED}")]
     Closed,
     #[error("whoever read standard output went away")]
     ReaderGone,
@@ -192,7 +202,11 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Demo { .. } | Self::Listen { .. } | Self::Other { .. } => 1,
-            Self::Usage(_) | Self::Context(_) | Self::OutputTwice { .. } | Self::Terminal => 2,
+            Self::Usage(_)
+            | Self::Context(_)
+            | Self::OutputTwice { .. }
+            | Self::OutputIsRead { .. }
+            | Self::Terminal => 2,
             Self::OutputExists { .. }
             | Self::OutputIsFolder { .. }
             | Self::OutputIsSpecial { .. }
@@ -236,6 +250,7 @@ impl Failure {
             #[cfg(feature = "report")]
             Self::ReportExists { .. } => Some("name another file with --report, or replace it with --force"),
             Self::OutputIsFolder { .. } => Some("name a file in it with --output"),
+            Self::OutputIsRead { .. } => Some("choose another output with --output"),
             Self::OutputTwice { .. } => Some("write them into different folders"),
             Self::Terminal => {
                 Some("write text with --armor, name a file with --output, or send them through a pipe")

@@ -10,6 +10,7 @@ use crate::{
     armor::{self, ArmorReader},
     failure::Failure,
     progress::Progress,
+    standard,
 };
 
 /// What a sealed file's name ends in.
@@ -106,6 +107,12 @@ impl Read for Input {
 
 /// Standard input without a buffer of its own, which would take small portions.
 fn unbuffered_stdin(path: &Path) -> Result<File, Failure> {
+    if standard::was_closed(&io::stdin()) {
+        return Err(Failure::read(
+            path,
+            io::Error::new(io::ErrorKind::NotConnected, standard::CLOSED),
+        ));
+    }
     #[cfg(unix)]
     let own = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned();
     #[cfg(windows)]

@@ -7,12 +7,18 @@ use serde_json::{Map, Value};
 use crate::{
     args::KeygenArgs,
     failure::Failure,
+    kept::Kept,
     output::{self, How, Output},
-    print, text,
+    print,
+    role::Role,
+    text,
 };
 
 /// Makes the file; with `--rotate`, one that still opens what the old file's keys sealed.
 pub(crate) fn run(args: &KeygenArgs, json: bool) -> Result<(), Failure> {
+    Kept::default()
+        .with(Role::Key, args.rotate.as_deref())
+        .check(&args.output)?;
     let keys = match &args.rotate {
         Some(old) => whole(old, args.keys)?.with_generated(&args.name)?,
         None => LocalKeys::generate(&args.name)?,

@@ -14,6 +14,7 @@ mod fake_kms;
 mod input;
 mod inspect;
 mod interrupt;
+mod kept;
 mod key_uri;
 mod keygen;
 mod keys;
@@ -29,11 +30,13 @@ mod records;
 #[cfg(feature = "report")]
 mod report;
 mod rewrap;
+mod role;
 mod seal;
 mod session;
 mod settings;
 mod simulate;
 mod span;
+mod standard;
 mod text;
 
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ use crate::{
     each::{Each, is_done},
     failure::Failure,
     input,
+    keys::Chosen,
     output::{self, How, Output},
     plan::{Item, Naming, Plan},
     print,
@@ -33,6 +34,10 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> Result<(), Failure> {
         result: &input::opened_name,
     };
     let plan = Plan::new(&args.inputs, args.output.output.as_deref(), &naming)?;
+    plan.check(session.kept(
+        &Chosen::of(&args.key, &session.settings)?.keys,
+        &args.expected.binding,
+    ))?;
     let how = How::plain(args.output.force);
     let opening = Opening::new(&args.key, &args.expected, &args.reader, session)?;
     let each = each(&plan, &args.threads, session);
@@ -159,7 +164,8 @@ fn verified(item: &Item, opened: &Opened, json: bool) -> Result<(), Failure> {
         text::path(&item.input)
     };
     let told = format!("{name} is authentic and whole: {}", amount(opened));
-    print::result(json, &values.into(), &told)
+    // Whoever does not read it has the exit code.
+    print::done(json, &values.into(), &told)
 }
 
 /// What was done to several files.

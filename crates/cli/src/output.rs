@@ -8,7 +8,7 @@ use std::{
 };
 
 pub(crate) use self::draft::{Draft, Secrecy};
-use crate::{armor::ArmorWriter, failure::Failure, text};
+use crate::{armor::ArmorWriter, failure::Failure, standard, text};
 
 /// How an output is made.
 #[derive(Debug, Clone, Copy)]
@@ -200,7 +200,7 @@ fn stdout(how: How) -> Result<File, Failure> {
     #[cfg(unix)]
     {
         use std::os::fd::AsFd as _;
-        if was_closed(&stdout) {
+        if standard::was_closed(&stdout) {
             return Err(Failure::Closed);
         }
         let own = stdout.as_fd().try_clone_to_owned();
@@ -214,26 +214,6 @@ fn stdout(how: How) -> Result<File, Failure> {
         own.map(File::from)
             .map_err(|source| Failure::write(Path::new("-"), source))
     }
-}
-
-/// Whether standard output was closed when the process began: Rust then opens `/dev/null` in its place, for reading and writing,
-/// which redirections do not.
-#[cfg(unix)]
-pub(crate) fn was_closed(stdout: &io::Stdout) -> bool {
-    use std::os::fd::AsFd as _;
-    let (Ok(found), Ok(null)) = (rustix::fs::fstat(stdout), rustix::fs::stat("/dev/null")) else {
-        return true;
-    };
-    let flags = rustix::fs::fcntl_getfl(stdout.as_fd());
-    found.st_rdev == null.st_rdev
-        && rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::CharacterDevice
-        && flags.is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR))
-}
-
-/// Windows tells it when something is written.
-#[cfg(not(unix))]
-pub(crate) const fn was_closed(_: &io::Stdout) -> bool {
-    false
 }
 
 fn to_place(place: &Path, how: How) -> Result<To, Failure> {

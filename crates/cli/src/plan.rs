@@ -7,7 +7,7 @@ use std::{
 
 use walkdir::WalkDir;
 
-use crate::{failure::Failure, input, output};
+use crate::{failure::Failure, input, kept::Kept, output, role::Role};
 
 /// One input and its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +158,15 @@ impl Plan {
             });
         }
         Ok(())
+    }
+
+    /// Whether no output is a file that is to stay as it is, or an input.
+    ///
+    /// # Errors
+    /// When one is.
+    pub(crate) fn check(&self, kept: Kept) -> Result<(), Failure> {
+        let kept = kept.with(Role::Input, self.items.iter().map(|item| item.input.as_path()));
+        self.items.iter().try_for_each(|item| kept.check(&item.output))
     }
 
     /// How many bytes the inputs have together, where that is known.

@@ -8,6 +8,8 @@ mod picture;
 mod table;
 mod trail;
 
+#[cfg(feature = "report")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use datakey_sim::{
@@ -23,7 +25,7 @@ use crate::{args::PlanArgs, demo::group, failure::Failure, print};
 /// Tells what was measured, and the plan where it is known how much there is to seal.
 pub(crate) fn run(args: &PlanArgs, json: bool) -> Result<(), Failure> {
     #[cfg(feature = "report")]
-    args.report.check()?;
+    args.report.check(read(args).iter().map(PathBuf::as_path))?;
     let measured = measured(args)?;
     let (mut values, mut lines) = (Map::new(), Vec::new());
     let rate = args
@@ -59,6 +61,17 @@ pub(crate) fn run(args: &PlanArgs, json: bool) -> Result<(), Failure> {
     print::result(json, &Value::Object(values), &lines.join("\n\n"))?;
     let pictured = planned.as_ref().map(|plan| (plan, played.as_ref()));
     report(args, json, pictured, measured.as_ref())
+}
+
+/// The files that the plan starts from, where there is a page that could be written over them.
+#[cfg(feature = "report")]
+fn read(args: &PlanArgs) -> Vec<PathBuf> {
+    if args.report.report.is_none() {
+        return Vec::new();
+    }
+    let exports = args.from_cloudtrail.iter().flat_map(walkdir::WalkDir::new);
+    let exports = exports.filter_map(Result::ok).map(walkdir::DirEntry::into_path);
+    exports.chain(args.from_metrics.iter().cloned()).collect()
 }
 
 /// Writes the page where one is wanted.

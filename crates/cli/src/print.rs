@@ -3,7 +3,7 @@ use std::io::{self, Write as _};
 
 use serde_json::Value;
 
-use crate::{failure::Failure, output, text};
+use crate::{failure::Failure, standard, text};
 
 /// Prints text or JSON on standard output, for which the command was run. A closed pipe is the reader's choice, not an error.
 pub(crate) fn result(json: bool, value: &Value, text: &str) -> Result<(), Failure> {
@@ -47,8 +47,8 @@ fn on_stdout(json: bool, value: &Value, text: &str) -> io::Result<()> {
 /// What is written to a standard output that was closed would be lost without a word.
 fn stdout() -> io::Result<io::StdoutLock<'static>> {
     let stdout = io::stdout();
-    if output::was_closed(&stdout) {
-        return Err(io::Error::new(io::ErrorKind::NotConnected, "it is closed"));
+    if standard::was_closed(&stdout) {
+        return Err(io::Error::new(io::ErrorKind::NotConnected, standard::CLOSED));
     }
     Ok(stdout.lock())
 }

@@ -21,9 +21,11 @@ use crate::{
     },
     failure::Failure,
     input::{self, Front, Input},
+    keys::Chosen,
     open::{self, Opening, Place},
     output::{How, Output, Secrecy},
     progress::Progress,
+    role::Role,
     seal::{self, SealChoice, Sealing},
     session::Session,
     span::Span,
@@ -143,6 +145,7 @@ fn seal(args: &RecordsSealing<'_>, session: &Session) -> Result<(), Failure> {
     };
     let format = seal::format(&choice, &session.settings)?;
     let place = seal::place_of(args.input, args.output)?;
+    stays(args.input, &place, args.key, args.binding, session)?;
     let how = How {
         replace: args.force,
         secrecy: Secrecy::Sealed,
@@ -171,6 +174,18 @@ fn seal(args: &RecordsSealing<'_>, session: &Session) -> Result<(), Failure> {
     drop(input);
     output.commit(&place)?;
     seal::report(&place, bytes, Some(records), session.json)
+}
+
+/// Whether the output takes the place of nothing that is read.
+fn stays(
+    input: &Path,
+    place: &Path,
+    key: &KeyArgs,
+    binding: &BindingArgs,
+    session: &Session,
+) -> Result<(), Failure> {
+    let kept = session.kept(&Chosen::of(key, &session.settings)?.keys, binding);
+    kept.with(Role::Input, [input]).check(place)
 }
 
 fn progress(input: &Path, json: bool) -> Progress {
@@ -279,6 +294,7 @@ impl Batch<'_> {
 /// Writes records of a batch.
 fn open(args: &RecordsOpening<'_>, session: &Session) -> Result<(), Failure> {
     let place = place_of(args)?;
+    stays(args.input, &place, args.key, &args.expected.binding, session)?;
     let reader = ReaderArgs::default();
     let opening = Opening::new(args.key, args.expected, &reader, session)?;
     let progress = progress(args.input, session.json);

@@ -50,6 +50,9 @@ pub(crate) fn run(args: &RewrapArgs, session: &Session) -> Result<(), Failure> {
     };
     let plan = Plan::without_outputs(&args.inputs, &is_own)?;
     let chosen = Chosen::of(&args.key, &session.settings)?;
+    let keys = chosen.keys.iter().chain(&args.to);
+    let kept = session.kept(keys, &args.expected.binding);
+    plan.items.iter().try_for_each(|item| kept.check(&item.input))?;
     let expected = if args.expected.danger_any_context {
         None
     } else {

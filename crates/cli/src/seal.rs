@@ -10,6 +10,7 @@ use crate::{
     each::{Each, is_done},
     failure::Failure,
     input,
+    keys::Chosen,
     output::{self, How, Secrecy},
     plan::{Item, Naming, Plan},
     print,
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &SealArgs, session: &Session) -> Result<(), Failure> {
         result: &|path| Ok(input::sealed_name(path, args.format)),
     };
     let plan = Plan::new(&args.inputs, args.output.output.as_deref(), &naming)?;
+    plan.check(session.kept(&Chosen::of(&args.key, &session.settings)?.keys, &args.binding))?;
     let how = How {
         replace: args.output.force,
         secrecy: Secrecy::Sealed,

@@ -4,7 +4,14 @@ use std::thread;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use crate::{args::ThreadArgs, print, settings::Settings};
+use crate::{
+    args::{BindingArgs, ThreadArgs},
+    kept::Kept,
+    key_uri::KeyUri,
+    print,
+    role::Role,
+    settings::Settings,
+};
 
 /// The most threads that are used without being asked for: a file system takes no more at a time.
 const MAX_THREADS: usize = 8;
@@ -27,6 +34,18 @@ impl Session {
             settings,
             json,
         }
+    }
+
+    /// What no output may take the place of: key files, the file of associated data, the configuration.
+    pub(crate) fn kept<'k>(&self, keys: impl IntoIterator<Item = &'k KeyUri>, binding: &BindingArgs) -> Kept {
+        let files = keys.into_iter().filter_map(|key| match key {
+            KeyUri::Local(path) => Some(path.as_path()),
+            KeyUri::Kms(_) | KeyUri::Branch(_) => None,
+        });
+        Kept::default()
+            .with(Role::Key, files)
+            .with(Role::AssociatedData, binding.aad_file.as_deref())
+            .with(Role::Configuration, self.settings.path.as_deref())
     }
 
     /// How many threads work on files.

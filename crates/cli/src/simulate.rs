@@ -51,7 +51,7 @@ fn report_can_be_written(args: &SimulateArgs) -> Result<(), Failure> {
             "--report takes one scenario: play each by itself, with a report of its own".to_owned(),
         ));
     }
-    args.report.check()
+    args.report.check(args.scenarios.iter().map(Path::new))
 }
 
 /// One simulation as it is, several in a list.

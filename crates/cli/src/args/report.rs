@@ -1,13 +1,15 @@
 //! Where a report goes.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::{
     failure::Failure,
+    kept::Kept,
     output::{self, How, Output},
     print,
     report::{self, Report},
+    role::Role,
     text,
 };
 
@@ -25,13 +27,17 @@ impl ReportArgs {
     /// Whether the report can be written, before what it tells of is begun.
     ///
     /// # Errors
-    /// As [`Output::check`]; standard output is taken by the figures.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
+    /// As [`Output::check`]; standard output is taken by the figures, and nothing takes the place of what was read for them.
+    pub(crate) fn check<'p>(&self, read: impl IntoIterator<Item = &'p Path>) -> Result<(), Failure> {
         match &self.report {
             Some(place) if output::is_stdout(place) => Err(Failure::Usage(
                 "--report names a file: the figures are on standard output".to_owned(),
             )),
-            Some(place) => Output::check(place, How::page(self.force)).map_err(of_report),
+            Some(place) => Kept::default()
+                .with(Role::Figures, read)
+                .check(place)
+                .and_then(|()| Output::check(place, How::page(self.force)))
+                .map_err(of_report),
             None => Ok(()),
         }
     }
@@ -59,6 +65,9 @@ fn of_report(failure: Failure) -> Failure {
         Failure::OutputExists { path } => Failure::ReportExists { path },
         Failure::OutputIsFolder { path } => {
             Failure::Usage(format!("{path:?} is a folder; name a file in it with --report"))
+        }
+        other @ Failure::OutputIsRead { .. } => {
+            Failure::Usage(format!("{other}; name another file with --report"))
         }
         other => other,
     }

@@ -12,6 +12,7 @@ mod ends;
 mod esdk;
 mod fake_kms;
 mod files;
+mod kept;
 mod keys;
 #[cfg(feature = "account")]
 mod kms;
@@ -28,6 +29,7 @@ mod settings;
 mod shell;
 mod simulate;
 mod snapshots;
+mod standard;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;

@@ -46,19 +46,6 @@ fn an_existing_output_is_kept_unless_told_otherwise() {
 }
 
 #[test]
-fn a_file_can_be_sealed_over_itself() {
-    let shell = Shell::with_key();
-    shell.write("text", "order");
-    shell
-        .run(["seal", "-k", "key", "text", "-o", "text", "-f"])
-        .ends(0);
-    shell
-        .run(["open", "-k", "key", "text", "-o", "text", "-f"])
-        .ends(0);
-    assert_eq!(shell.read("text"), b"order");
-}
-
-#[test]
 fn opened_files_are_their_owners_only_and_sealed_ones_as_the_umask_says() {
     let shell = Shell::with_key();
     shell.write("text", "order");
