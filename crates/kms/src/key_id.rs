@@ -407,6 +407,8 @@ mod tests {
             "arn:aws:kms:eu-central-1:111122223333:grant/a",
             "arn:aws:kms:eu-central-1:111122223333",
             "arn:aws:kms:EU:111122223333:key/a",
+            "arn:aws:kms:eu-central-1:111122223333:alias/",
+            "arn:aws:kms:eu-central-1:111122223333:alias/or ders",
         ] {
             assert_eq!(Arn::parse(text), None, "{text}");
         }

@@ -206,6 +206,10 @@ async fn credentials_that_cannot_be_loaded_are_an_outage() {
         (ErrorClass::Unauthenticated, None, false)
     );
     assert!(refused.to_string().contains("check credentials"), "{refused}");
+    let first: &dyn std::error::Error = &refused;
+    let chain = std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string);
+    let chain = chain.collect::<Vec<_>>().join(": ");
+    assert!(chain.contains("the credentials could not be loaded"), "{chain}");
     // Not remembered by an opener, and tried again where something tries again.
     let source = Source::of(&[going, nothing, nothing, going]);
     let message = seal(&Sealer::new(strict.provider_from(&Source::of(&[going])))).await;

@@ -10,6 +10,11 @@ use datakey_tests::pipeline::Loopback;
 
 fn refusal(error: &ProviderError) -> &Refusal {
     assert_eq!(error.class(), ErrorClass::InvalidRequest, "{error}");
+    assert!(!error.is_retryable() && !refusal_of(error).is_retryable());
+    refusal_of(error)
+}
+
+fn refusal_of(error: &ProviderError) -> &Refusal {
     error.source().unwrap().downcast_ref().unwrap()
 }
 

@@ -7,8 +7,8 @@ use datakey::{Aad, Opener, Sealer, several};
 use datakey_fake_kms::{FakeKms, Fault, FaultRule, KmsErrorCode, Latency, NewKey};
 use datakey_kms::KmsProvider;
 use datakey_provider::{
-    DataKey, DataKeyLength, EncryptionContext, ErrorClass, OpeningProvider, Rank, SealingProvider as _,
-    Several, WrappedKey, WrappedKeys,
+    DataKey, DataKeyLength, EncryptionContext, ErrorClass, NoTraffic, OpeningProvider, Rank,
+    SealingProvider as _, Several, WrappedKey, WrappedKeys,
 };
 use datakey_retry::{
     Guarded, Policy, Retry,
@@ -470,4 +470,26 @@ async fn one_attempt_timeout_is_enough_for_a_region_that_hangs_fails_or_is_slow(
         assert!(open(&retry, &wrapped).await.ct_eq(&data_key));
         assert_eq!(start.elapsed(), NEAR, "{way}: it is found again");
     }
+}
+
+/// What layers above ask before they call: how long a call may take, and what it counts against.
+#[tokio::test(start_paused = true)]
+async fn both_halves_say_how_long_a_call_takes_at_the_most_and_what_it_counts_against() {
+    let fake = FakeKms::builder().region("eu-central-1").build().unwrap();
+    let builder = provider_of(&fake)
+        .key(fake.create_key().unwrap())
+        .attempt_timeout(PATIENCE);
+    let provider = builder.build().unwrap();
+    let limit = provider.sealing_time_limit();
+    assert!(limit.is_some_and(|limit| limit >= PATIENCE), "{limit:?}");
+    assert_eq!(provider.opening_time_limit(), limit);
+    let made = provider
+        .generate_data_key(&context(), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
+    let wrapped = made.wrapped_keys().first();
+    let scope = provider.opening_scope(wrapped);
+    assert_eq!(scope.key, wrapped.key_id());
+    assert!(scope.quota.starts_with("eu-central-1"), "{}", scope.quota);
+    assert_eq!(provider.opening_scope_amid(wrapped, &NoTraffic), scope);
 }

@@ -25,6 +25,10 @@ async fn decrypt(kms: &KmsProvider) -> Result<(), ProviderError> {
         told_once(error);
         let failure = error.source().unwrap().downcast_ref::<KmsFailure>().unwrap();
         assert_eq!(failure.class(), error.class());
+        assert!(
+            failure.status().is_some() || failure.source().is_some(),
+            "{failure}"
+        );
     }
     opened.map(drop)
 }
