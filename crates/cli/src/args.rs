@@ -50,7 +50,8 @@ Exit codes:
   0    done
   1    the demo found an order lost, doubled or altered, or something unforeseen failed
   2    the command line or the configuration is wrong
-  3    the input is not a sealed message, is malformed or cut short, or lacks the record
+  3    the input is malformed or cut short, is no sealed message or not as --shape says, or lacks
+       the record
   4    the message is not authentic: altered or cut short, or another key or associated data
   5    the message's encryption context is not the expected one
   6    the key cannot be used: not found, denied, disabled, another key, or a bad key file

@@ -19,6 +19,7 @@ use crate::{
     keys::Chosen,
     open::{Opening, Place},
     output::{How, Output},
+    print,
     progress::Progress,
     pump::read_exact_at,
     role::Role,
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &CatArgs, session: &Session) -> Result<(), Failure> {
     let opening = Opening::new(&args.key, &args.expected, &args.reader, session)?;
     let threads = session.threads(&args.threads);
     let place = Path::new(STDOUT);
+    let (mut failed, mut first) = (0_u64, None);
     for input in &args.inputs {
         // A bar would be in the way of what is shown.
         let progress = Progress::new(Some(0), 1, true);
@@ -59,9 +61,29 @@ pub(crate) fn run(args: &CatArgs, session: &Session) -> Result<(), Failure> {
                 part.write(&progress, start)
             }
         };
-        done.map_err(|failure| failure.of(input))?;
+        match done.map_err(|failure| failure.of(input)) {
+            Ok(()) => {}
+            Err(failure) if args.inputs.len() == 1 || is_the_end(&failure) => return Err(failure),
+            Err(failure) => {
+                print::failure(&failure, session.json);
+                failed = failed.saturating_add(1);
+                first.get_or_insert(failure.exit_code());
+            }
+        }
     }
-    Ok(())
+    match first {
+        None => Ok(()),
+        Some(code) => Err(Failure::Some {
+            failed,
+            count: args.inputs.len() as u64,
+            code,
+        }),
+    }
+}
+
+/// Whether nothing more can be shown: the others would fail in the same way, or there is nowhere to write to.
+fn is_the_end(failure: &Failure) -> bool {
+    failure.is_of_all(false) || matches!(failure, Failure::Write { .. } | Failure::Closed)
 }
 
 /// A range of a message's plaintext.
@@ -132,7 +154,11 @@ impl Part<'_> {
     }
 
     fn range(&self, len: u64) -> Result<Range<u64>, Failure> {
+        let start = self.span.start;
         self.span.within(len).ok_or_else(|| {
+            if start > len {
+                return Failure::BeyondEnd { start, len };
+            }
             Failure::Open(OpenError::OutOfRange {
                 end: self.span.least_end(),
                 len,

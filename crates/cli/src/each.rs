@@ -1,5 +1,6 @@
 //! The same for each of several files, on several threads.
 use std::{
+    collections::HashSet,
     fs,
     path::Path,
     sync::{
@@ -54,6 +55,10 @@ struct State<T> {
     first: Option<(usize, u8)>,
     /// The failure of the only file.
     own: Option<Failure>,
+    /// What to do next, as far as it was said.
+    nexts: HashSet<&'static str>,
+    /// Whether a failure of all files was told.
+    is_over: bool,
 }
 
 impl Each<'_> {
@@ -67,7 +72,10 @@ impl Each<'_> {
             failed: 0,
             first: None,
             own: None,
+            nexts: HashSet::new(),
+            is_over: false,
         });
+        self.unread(&state);
         let stopped = AtomicBool::new(false);
         let one = |index: usize, item: &Item, threads| {
             let outcome = work(item, threads);
@@ -110,21 +118,44 @@ impl Each<'_> {
         self.conclude(state.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Tells which folders could not be read.
+    fn unread<T>(&self, state: &Mutex<State<T>>) {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        for failure in &self.plan.unread {
+            state.failed = state.failed.saturating_add(1);
+            let first = (usize::MAX, failure.exit_code());
+            state.first.get_or_insert(first);
+            self.tell(&mut state, failure);
+        }
+    }
+
+    fn tell<T>(&self, state: &mut State<T>, failure: &Failure) {
+        let with_next = failure.next().is_some_and(|next| state.nexts.insert(next));
+        self.progress
+            .aside(|| print::one_of_several(failure, self.json, with_next));
+    }
+
     fn failed<T>(&self, state: &mut State<T>, index: usize, failure: Failure) {
+        let is_of_all = failure.is_of_all(self.is_sealing);
+        if is_of_all && state.is_over {
+            return; // It was told of one, and this one is left as those that were not begun.
+        }
+        state.is_over |= is_of_all;
         state.failed = state.failed.saturating_add(1);
         if state.first.is_none_or(|(first, _)| index < first) {
             state.first = Some((index, failure.exit_code()));
         }
         if self.plan.is_many {
-            self.progress.aside(|| print::failure(&failure, self.json));
+            self.tell(state, &failure);
         } else {
             state.own = Some(failure);
         }
     }
 
     fn conclude<T>(&self, mut state: State<T>) -> Outcome<T> {
+        self.progress.finish();
         state.done.sort_by_key(|(index, _)| *index);
-        let count = self.plan.items.len() as u64;
+        let count = (self.plan.items.len() as u64).saturating_add(self.plan.unread.len() as u64);
         let left = count
             .saturating_sub(state.done.len() as u64)
             .saturating_sub(state.failed);

@@ -31,11 +31,17 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("the encryption context is not valid: {0}")]
     Context(#[from] ContextError),
+    /// What is to be sealed as records is none.
+    #[error("{0}")]
+    Unfit(String),
     #[error("{path:?} exists already")]
     OutputExists { path: PathBuf },
     #[cfg(feature = "report")]
     #[error("{path:?} exists already")]
     ReportExists { path: PathBuf },
+    #[cfg(feature = "tls")]
+    #[error("{path:?} exists already")]
+    AuthorityExists { path: PathBuf },
     #[error("{path:?} is a folder")]
     OutputIsFolder { path: PathBuf },
     #[cfg_attr(
@@ -44,8 +50,14 @@ pub(crate) enum Failure {
     )]
     #[error("{path:?} is a {what}, to which nothing is written")]
     OutputIsSpecial { path: PathBuf, what: &'static str },
-    #[error("{path:?} would be the output of two inputs, of which one is {input:?}")]
-    OutputTwice { path: PathBuf, input: PathBuf },
+    #[error("{path:?} would be the output of two inputs, {first:?} and {second:?}")]
+    OutputTwice {
+        path: PathBuf,
+        first: PathBuf,
+        second: PathBuf,
+    },
+    #[error("{path:?} is named twice")]
+    InputTwice { path: PathBuf },
     #[error(
         "{output} is the same file as {role} {input}, and would take its place",
         output = Named(output, "standard output"),
@@ -58,6 +70,8 @@ pub(crate) enum Failure {
     },
     #[error("{path:?} is older than the file that it was made of")]
     OutputIsOld { path: PathBuf },
+    #[error("the range starts at byte {start}, and the plaintext has {len}")]
+    BeyondEnd { start: u64, len: u64 },
     #[error("sealed bytes are not for a terminal")]
     Terminal,
     #[cfg_attr(not(unix), expect(dead_code, reason = "only there is it known"))]
@@ -69,6 +83,8 @@ pub(crate) enum Failure {
     Changed { path: PathBuf },
     #[error("{input} cannot be read: {source}", input = Named(path, "standard input"))]
     Read { path: PathBuf, source: io::Error },
+    #[error("the configuration {path:?} cannot be read: {source}")]
+    Configuration { path: PathBuf, source: io::Error },
     #[error("{output} cannot be written: {source}", output = Named(path, "standard output"))]
     Write { path: PathBuf, source: io::Error },
     #[error("all is done, but standard output, which was to tell it, cannot be written: {source}")]
@@ -113,9 +129,9 @@ pub(crate) enum Failure {
         failure: Box<Failure>,
     },
     /// Each has been told before.
-    #[error("{failed} of {count} files failed, the others are done")]
+    #[error("{}", some(*failed, *count))]
     Some { failed: u64, count: u64, code: u8 },
-    #[error("{left} of {count} files were not begun after that failure")]
+    #[error("{left} of {count} files are not done, as that failure is one of all of them")]
     Stopped { left: u64, count: u64, code: u8 },
     #[error("{what}: {source}")]
     Other {
@@ -162,7 +178,12 @@ impl Failure {
         match self {
             // That there is no data key is nothing about the file.
             Self::Seal(SealError::Keyring(_) | SealError::ShutDown) => self,
-            Self::Seal(_) | Self::Open(_) | Self::Wrap(_) | Self::Rewrap(_) | Self::Armor(_) => Self::Of {
+            Self::Seal(_)
+            | Self::Open(_)
+            | Self::BeyondEnd { .. }
+            | Self::Wrap(_)
+            | Self::Rewrap(_)
+            | Self::Armor(_) => Self::Of {
                 path: path.to_owned(),
                 failure: Box::new(self),
             },
@@ -205,6 +226,7 @@ impl Failure {
             Self::Usage(_)
             | Self::Context(_)
             | Self::OutputTwice { .. }
+            | Self::InputTwice { .. }
             | Self::OutputIsRead { .. }
             | Self::Terminal => 2,
             Self::OutputExists { .. }
@@ -214,12 +236,15 @@ impl Failure {
             | Self::Closed
             | Self::Changed { .. }
             | Self::Read { .. }
+            | Self::Configuration { .. }
             | Self::Write { .. }
             | Self::Untold { .. } => 8,
             #[cfg(feature = "report")]
             Self::ReportExists { .. } => 8,
+            #[cfg(feature = "tls")]
+            Self::AuthorityExists { .. } => 8,
             Self::ReaderGone => 141,
-            Self::Armor(_) => 3,
+            Self::Armor(_) | Self::Unfit(_) | Self::BeyondEnd { .. } => 3,
             Self::Simulation(error) => simulation_code(error),
             Self::KeyFile(error) => key_file_code(error),
             Self::Keys(LocalKeysError::Name(_) | LocalKeysError::Duplicate(_)) => 2,
@@ -246,16 +271,29 @@ impl Failure {
             Self::OutputExists { .. } => Some(
                 "choose another output with --output, replace it with --force, or pass over what is done with --resume",
             ),
-            Self::OutputIsOld { .. } => Some("replace it with --force"),
+            Self::OutputIsOld { .. } => {
+                Some("remove it and go on with --resume, or replace all with --force")
+            }
             #[cfg(feature = "report")]
             Self::ReportExists { .. } => Some("name another file with --report, or replace it with --force"),
+            #[cfg(feature = "tls")]
+            Self::AuthorityExists { .. } => {
+                Some("choose another file with --tls-ca, or replace it with --force")
+            }
             Self::OutputIsFolder { .. } => Some("name a file in it with --output"),
             Self::OutputIsRead { .. } => Some("choose another output with --output"),
+            Self::InputTwice { .. } => Some("name it once"),
             Self::OutputTwice { .. } => Some("write them into different folders"),
             Self::Terminal => {
                 Some("write text with --armor, name a file with --output, or send them through a pipe")
             }
+            Self::Configuration { .. } => {
+                Some("name another with --config, or none by setting DATAKEY_CONFIG to nothing")
+            }
             Self::Closed => Some("name a file with --output"),
+            Self::Read { source, .. } | Self::Write { source, .. } if is_of_descriptors(source) => {
+                Some("let the command open more files (`ulimit -n`)")
+            }
             Self::Changed { .. } => Some("try again when nobody writes to it"),
             Self::Armor(_) => Some("copy the text anew, from its first dash to its last"),
             Self::Open(OpenError::Context(_)) => {
@@ -271,6 +309,9 @@ impl Failure {
                 "`datakey simulate --print bulk-post` shows a scenario, and docs/simulate.md each of its fields",
             ),
             Self::Stopped { .. } => Some("mend it, and go on with --resume"),
+            // They are to be set, and no waiting helps.
+            #[cfg(feature = "account")]
+            Self::NoCredentials | Self::Credentials(_) => None,
             other if other.exit_code() == 7 => Some("try again later, or for longer with --timeout"),
             _ => None,
         }
@@ -320,6 +361,28 @@ impl Failure {
             7 => "key_service",
             _ => "file",
         }
+    }
+}
+
+/// Whether more files are open than this process may have.
+fn is_of_descriptors(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
+    }
+    #[cfg(not(unix))]
+    {
+        let _told_otherwise = error;
+        false
+    }
+}
+
+/// How many of several failed.
+fn some(failed: u64, count: u64) -> String {
+    match (failed, count) {
+        (1, 1) => "the only file failed".to_owned(),
+        (failed, count) if failed == count => format!("all {count} files failed"),
+        (failed, count) => format!("{failed} of {count} files failed, the others are done"),
     }
 }
 

@@ -65,6 +65,11 @@ fn one(path: &Path, json: bool) -> Result<(), Failure> {
 fn many(plan: &Plan, under: &[String], json: bool) -> Result<(), Failure> {
     let mut summary = Summary::new(under);
     let (mut failed, mut first) = (0_u64, None);
+    for failure in &plan.unread {
+        print::failure(failure, json);
+        failed = failed.saturating_add(1);
+        first.get_or_insert(failure.exit_code());
+    }
     for item in &plan.items {
         let added = header(&item.input)
             .and_then(|(sealed, _)| summary.add(&item.input, &sealed.header(), item.bytes));
@@ -81,7 +86,7 @@ fn many(plan: &Plan, under: &[String], json: bool) -> Result<(), Failure> {
         None => Ok(()),
         Some(code) => Err(Failure::Some {
             failed,
-            count: plan.items.len() as u64,
+            count: (plan.items.len() as u64).saturating_add(plan.unread.len() as u64),
             code,
         }),
     }

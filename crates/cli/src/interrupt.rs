@@ -3,7 +3,7 @@
 //! Most drafts have no name, and are gone with the process however it ends. This is for those that have one.
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process,
     sync::{Mutex, PoisonError},
@@ -14,9 +14,16 @@ use tokio::runtime::Handle;
 /// The named drafts of this process.
 static DRAFTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Takes note of a draft that is to go when the process is told to end.
-pub(crate) fn remember(draft: &Path) {
-    drafts(|drafts| drafts.insert(draft.to_owned()));
+/// Begins a draft that is to go when the process is told to end: none is begun when it is ending.
+///
+/// # Errors
+/// Those of beginning it.
+pub(crate) fn begin<T>(draft: &Path, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    drafts(|drafts| {
+        let made = make()?;
+        drafts.insert(draft.to_owned());
+        Ok(made)
+    })
 }
 
 /// The draft is no more, or has become the output.
@@ -26,6 +33,23 @@ pub(crate) fn forget(draft: &Path) {
 
 fn drafts<T>(with: impl FnOnce(&mut BTreeSet<PathBuf>) -> T) -> T {
     with(&mut DRAFTS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether there are as many descriptors left as listening takes, whose lack would end in a panic of the runtime.
+///
+/// # Errors
+/// When there are not.
+#[cfg(unix)]
+pub(crate) fn can_listen() -> io::Result<()> {
+    use std::os::unix::net::UnixStream;
+    let _held = (UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?);
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub(crate) const fn can_listen() -> io::Result<()> {
+    Ok(())
 }
 
 /// Removes the drafts and ends the process when a signal says so, with the exit code that shells give such an end.
@@ -55,14 +79,14 @@ pub(crate) fn clean_up_on_signal(runtime: &Handle) {
 /// the exit code that shells give such an end. A process that was started to ignore SIGHUP, as `nohup` does, goes on
 /// ignoring it.
 #[cfg(unix)]
-pub(crate) fn signal() -> std::io::Result<impl Future<Output = i32>> {
+pub(crate) fn signal() -> io::Result<impl Future<Output = i32>> {
     use rustix::process::Signal;
     raw::first_of(&[Signal::HUP, Signal::INT, Signal::TERM])
 }
 
 /// The same for each signal that ends a process by default and can be caught.
 #[cfg(unix)]
-fn any_signal() -> std::io::Result<impl Future<Output = i32>> {
+fn any_signal() -> io::Result<impl Future<Output = i32>> {
     use rustix::process::Signal;
     raw::first_of(&[
         Signal::HUP,
@@ -126,7 +150,7 @@ mod raw {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn signal() -> std::io::Result<impl Future<Output = i32>> {
+pub(crate) fn signal() -> io::Result<impl Future<Output = i32>> {
     Ok(async {
         match tokio::signal::ctrl_c().await {
             Ok(()) => 130,
@@ -137,6 +161,6 @@ pub(crate) fn signal() -> std::io::Result<impl Future<Output = i32>> {
 }
 
 #[cfg(not(unix))]
-fn any_signal() -> std::io::Result<impl Future<Output = i32>> {
+fn any_signal() -> io::Result<impl Future<Output = i32>> {
     signal()
 }

@@ -82,14 +82,14 @@ pub(crate) enum KeyUriError {
 }
 
 /// What could be the scheme of a kind of keys, and not the start of a file's name: there may be files with colons in their names, so
-/// that it must look like a kind.
+/// that it must look like a kind, or like a kind that is misspelt and no file.
 fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
-    let is_one = scheme.len() > 1
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    is_one.then_some(scheme)
+    let is_kind = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_like_one = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let is_one = scheme.bytes().all(is_kind)
+        || (scheme.bytes().all(is_like_one) && std::fs::symlink_metadata(text).is_err());
+    (is_one && scheme.len() > 1).then_some(scheme)
 }
 
 impl FromStr for KeyUri {

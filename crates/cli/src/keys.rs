@@ -56,9 +56,12 @@ impl Chosen {
         }
         if keys.is_empty() {
             let path = settings.path.as_ref();
-            let file = path.map_or_else(String::new, |path| format!(", or as `key` in {}", path.display()));
+            let places = path.map_or_else(
+                || "with --key or in DATAKEY_KEY".to_owned(),
+                |path| format!("with --key, in DATAKEY_KEY, or as `key` in {}", path.display()),
+            );
             return Err(Failure::Usage(format!(
-                "no key is named; say it with --key, in DATAKEY_KEY{file}. `datakey keygen FILE` makes a key file"
+                "no key is named; say it {places}. `datakey keygen FILE` makes a key file"
             )));
         }
         Ok(Self {

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
+    print::warn_in_json(cli.json);
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -69,8 +70,11 @@ fn main() -> ExitCode {
 fn refuse(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
         print::failure(&Failure::Usage(what_is_wrong(error)), true);
-    } else {
+    } else if error.use_stderr() {
         let _nobody_reads_it = error.print();
+    } else if let Err(failure) = print::help(error) {
+        print::failure(&failure, false);
+        return ExitCode::from(failure.exit_code());
     }
     // 2, or 0 for help.
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -87,9 +91,8 @@ fn what_is_wrong(error: &clap::Error) -> String {
 
 fn run(cli: &Cli) -> Result<(), Failure> {
     let runtime = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
+        interrupt::can_listen()
+            .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
             .map_err(|source| Failure::other("the runtime cannot be started", source))
     };
     // Whoever writes a file has what it began removed when a signal ends it.

@@ -1,7 +1,7 @@
 //! Which files a command works on, and where their results go.
 use std::{
-    collections::HashSet,
-    fs,
+    collections::HashMap,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) items: Vec<Item>,
     /// Whether several were asked for, or a folder: what is done is then told of all together.
     pub(crate) is_many: bool,
+    /// Why folders in folders could not be read.
+    pub(crate) unread: Vec<Failure>,
     /// What was in folders and is none of the command's: links, devices, and files by their names.
     pub(crate) passed_over: u64,
 }
@@ -40,7 +42,7 @@ impl Plan {
     /// Inputs that have no outputs.
     ///
     /// # Errors
-    /// When a folder cannot be read, or standard input is one of several inputs.
+    /// When standard input is one of several inputs.
     pub(crate) fn without_outputs(
         inputs: &[PathBuf],
         is_input: &dyn Fn(&Path) -> bool,
@@ -55,19 +57,24 @@ impl Plan {
     /// Inputs and their outputs: beside them, or where `output` says.
     ///
     /// # Errors
-    /// When a folder cannot be read, an output is nothing that such results can go to, or two inputs have the same.
+    /// When an output is nothing that such results can go to, or two inputs have the same.
     pub(crate) fn new(
         inputs: &[PathBuf],
         output: Option<&Path>,
         naming: &Naming<'_>,
     ) -> Result<Self, Failure> {
         let plan = Self::build(inputs, output, naming)?;
-        let mut seen = HashSet::new();
-        for item in &plan.items {
-            if !output::is_stdout(&item.output) && !seen.insert(&item.output) {
-                return Err(Failure::OutputTwice {
-                    path: item.output.clone(),
-                    input: item.input.clone(),
+        let mut seen: HashMap<&Path, &Path> = HashMap::new();
+        for Item { input, output, .. } in &plan.items {
+            if output::is_stdout(output) {
+                continue;
+            }
+            if let Some(first) = seen.insert(output, input) {
+                let (path, first, second) = (output.clone(), first.to_owned(), input.clone());
+                return Err(if first == second {
+                    Failure::InputTwice { path: second }
+                } else {
+                    Failure::OutputTwice { path, first, second }
                 });
             }
         }
@@ -133,11 +140,18 @@ impl Plan {
 
     fn walk(&mut self, folder: &Path, output: Option<&Path>, naming: &Naming<'_>) -> Result<(), Failure> {
         for entry in WalkDir::new(folder).follow_root_links(true).sort_by_file_name() {
-            let entry = entry.map_err(|error| {
-                let path = error.path().unwrap_or(folder).to_owned();
-                Failure::read(&path, error.into())
-            })?;
-            if entry.file_type().is_dir() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().unwrap_or(folder).to_owned();
+                    let source = error.into_io_error();
+                    let source = source.unwrap_or_else(|| io::Error::other("its links go in a circle"));
+                    self.unread.push(Failure::read(&path, source));
+                    continue;
+                }
+            };
+            // The folder itself may be named by a link.
+            if entry.file_type().is_dir() || entry.depth() == 0 {
                 continue;
             }
             if !entry.file_type().is_file() || is_draft(entry.path()) || !(naming.is_input)(entry.path()) {

@@ -1,7 +1,10 @@
 //! The only place that prints.
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{failure::Failure, standard, text};
 
@@ -59,16 +62,54 @@ pub(crate) fn note(json: bool, value: &Value, text: &str) {
     let _nobody_reads_it = writeln!(io::stderr().lock(), "{line}");
 }
 
+/// Whether warnings are JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Has warnings be JSON, for whoever asked for it.
+pub(crate) fn warn_in_json(json: bool) {
+    IS_JSON.store(json, Ordering::Relaxed);
+}
+
+/// Prints what is not as it should be and keeps nothing from being done.
+pub(crate) fn warning(text: &str) {
+    let value = json!({ "warning": { "message": text } });
+    note(
+        IS_JSON.load(Ordering::Relaxed),
+        &value,
+        &format!("warning: {}", text::tame(text)),
+    );
+}
+
 /// Prints why a command failed, or why one of several files did.
 pub(crate) fn failure(failure: &Failure, json: bool) {
+    one_of_several(failure, json, true);
+}
+
+/// The same, and what to do next only where it was not said of another.
+pub(crate) fn one_of_several(failure: &Failure, json: bool, with_next: bool) {
     if matches!(failure, Failure::ReaderGone) {
         return;
     }
     let mut said = format!("error: {}", text::tame(&failure.chain()));
-    if let Some(next) = failure.next() {
+    if let Some(next) = failure.next().filter(|_| with_next) {
         said = format!("{said}\n  next: {next}");
     }
     note(json, &failure.to_json(), &said);
+}
+
+/// Prints what was asked for with `--help` or `--version`.
+pub(crate) fn help(help: &clap::Error) -> Result<(), Failure> {
+    let written = stdout().and_then(|stdout| {
+        drop(stdout);
+        help.print()?;
+        io::stdout().flush()
+    });
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::write(std::path::Path::new("-"), error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints what is neither text nor JSON of a command, such as a script.

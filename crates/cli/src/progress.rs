@@ -44,6 +44,11 @@ impl Progress {
         }
     }
 
+    /// Takes the bar away, before the result is told.
+    pub(crate) fn finish(&self) {
+        self.0.bar.finish_and_clear();
+    }
+
     /// Runs what writes to the terminal without the bar in its way.
     pub(crate) fn aside<T>(&self, tell: impl FnOnce() -> T) -> T {
         self.0.bar.suspend(tell)
@@ -60,7 +65,7 @@ fn bar(bytes: Option<u64>) -> ProgressBar {
     let (target, template) = match bytes {
         Some(_) => (
             ProgressDrawTarget::stderr(),
-            "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+            "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
         ),
         None => (ProgressDrawTarget::hidden(), "{spinner} {bytes} {bytes_per_sec}"),
     };

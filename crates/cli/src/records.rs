@@ -173,6 +173,7 @@ fn seal(args: &RecordsSealing<'_>, session: &Session) -> Result<(), Failure> {
     let (bytes, records) = batch.finish()?;
     drop(input);
     output.commit(&place)?;
+    progress.finish();
     seal::report(&place, bytes, Some(records), session.json)
 }
 
@@ -243,7 +244,7 @@ impl Batch<'_> {
         self.sealer
             .push_record(record, &mut self.out)
             .map_err(|error| match error {
-                envelope::SealError::TooManyRecords => Failure::Usage(format!(
+                envelope::SealError::TooManyRecords => Failure::Unfit(format!(
                     "{} has more than {} records (from line {}), which is as many as a batch has; cut it, and seal the parts",
                     self.name(),
                     envelope::MAX_RECORDS,
@@ -287,7 +288,7 @@ impl Batch<'_> {
     }
 
     fn unfit(&self, unfit: &Unfit) -> Failure {
-        Failure::Usage(format!("{}, {unfit}", self.name()))
+        Failure::Unfit(format!("{}, {unfit}", self.name()))
     }
 }
 
@@ -299,12 +300,14 @@ fn open(args: &RecordsOpening<'_>, session: &Session) -> Result<(), Failure> {
     let opening = Opening::new(args.key, args.expected, &reader, session)?;
     let progress = progress(args.input, session.json);
     let how = How::plain(args.force);
+    let named = |failure: Failure| failure.of(args.input);
     let opened = if args.index.is_empty() {
         let ends = Place {
             input: args.input,
             output: &place,
         };
-        opening.file(&ends, 1, &progress, || Output::start(&place, how))?
+        let opened = opening.file(&ends, 1, &progress, || Output::start(&place, how));
+        opened.map_err(named)?
     } else {
         let picking = pick::Picking {
             opening: &opening,
@@ -313,8 +316,9 @@ fn open(args: &RecordsOpening<'_>, session: &Session) -> Result<(), Failure> {
             input: args.input,
             place: &place,
         };
-        picking.run(&progress, how)?
+        picking.run(&progress, how).map_err(named)?
     };
+    progress.finish();
     if opened.records.is_none() {
         let told = "the message holds bytes and no records; this is what was opened";
         session.note(told);

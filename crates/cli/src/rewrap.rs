@@ -44,6 +44,13 @@ pub(crate) fn run(args: &RewrapArgs, session: &Session) -> Result<(), Failure> {
             "rewrap replaces files, and standard input is none".to_owned(),
         ));
     }
+    let binding = &args.expected.binding;
+    if binding.aad.is_some() || binding.aad_file.is_some() {
+        return Err(Failure::Usage(
+            "rewrap opens no message, and checks no associated data: leave out --aad and --aad-file"
+                .to_owned(),
+        ));
+    }
     let is_own = |path: &Path| {
         path.extension()
             .is_some_and(|extension| extension == input::SUFFIX)
@@ -56,7 +63,10 @@ pub(crate) fn run(args: &RewrapArgs, session: &Session) -> Result<(), Failure> {
     let expected = if args.expected.danger_any_context {
         None
     } else {
-        Some(binding::context(&args.expected.binding, &session.settings)?)
+        Some(binding::expected_context(
+            &args.expected.binding,
+            &session.settings,
+        )?)
     };
     let from = session.runtime.block_on(chosen.wrappers())?;
     let to = session.runtime.block_on(chosen.with_keys(&args.to).wrappers())?;
@@ -111,8 +121,11 @@ impl Told {
         });
         let verb = if self.dry_run { "would wrap" } else { "wrapped" };
         let keys: Vec<_> = self.key_ids.iter().map(|key| text::tame(key)).collect();
-        let keys = keys.join(", ");
-        let mut told = format!("{verb} {} under {keys}", text::counted(self.now, "message"));
+        let mut told = format!("{verb} {}", text::counted(self.now, "message"));
+        // Of no message, it is not known how the keys are called in one.
+        if !keys.is_empty() {
+            told.push_str(&format!(" under {}", keys.join(", ")));
+        }
         told.push_str(&others(self.before, plan.passed_over).replace("there", "under it"));
         print::done(json, &value, &told)
     }

@@ -20,6 +20,32 @@ const MAX_THREADS: usize = 8;
 /// together.
 const FILES_AT_ONCE: usize = 32;
 
+/// How many descriptors are left to what is no file: standard streams, the runtime, connections.
+#[cfg(unix)]
+const OTHER_DESCRIPTORS: u64 = 24;
+
+/// How many a file takes that is worked on: its input, its output, and another for a moment.
+#[cfg(unix)]
+const DESCRIPTORS_OF_A_FILE: u64 = 3;
+
+/// How many files can be open at once.
+#[cfg(unix)]
+fn files_at_most() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let Some(most) = getrlimit(Resource::Nofile).current else {
+        return usize::MAX;
+    };
+    let files = most
+        .saturating_sub(OTHER_DESCRIPTORS)
+        .div_euclid(DESCRIPTORS_OF_A_FILE);
+    usize::try_from(files).unwrap_or(usize::MAX).max(1)
+}
+
+#[cfg(not(unix))]
+const fn files_at_most() -> usize {
+    usize::MAX
+}
+
 /// One run of the command.
 pub(crate) struct Session {
     pub(crate) runtime: Handle,
@@ -60,7 +86,7 @@ impl Session {
     /// How many small files are worked on at once.
     pub(crate) fn files_at_once(&self, args: &ThreadArgs) -> usize {
         let said = args.threads.or(self.settings.threads).map(usize::from);
-        said.unwrap_or(FILES_AT_ONCE)
+        said.unwrap_or(FILES_AT_ONCE).min(files_at_most())
     }
 
     /// Tells something on standard error that whoever reads JSON has by other means.

@@ -1,7 +1,11 @@
 //! What the command line leaves open: the environment, then the configuration file.
-use std::{collections::BTreeMap, env, ffi::OsString, fs, io, path::PathBuf};
+use std::{
+    collections::BTreeMap, env, ffi::OsString, fmt::Display, fs, io, ops::RangeInclusive, path::PathBuf,
+    str::FromStr,
+};
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::{args::SuiteArg, failure::Failure, key_uri::KeyUri};
 
@@ -26,14 +30,14 @@ struct File {
     key: Option<OneOrMore>,
     context: Option<BTreeMap<String, String>>,
     suite: Option<SuiteArg>,
-    threads: Option<u16>,
-    timeout: Option<u64>,
+    threads: Option<Spanned<i64>>,
+    timeout: Option<Spanned<i64>>,
     region: Option<String>,
     endpoint_url: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a key is a text, and several are a list of texts")]
 enum OneOrMore {
     One(String),
     More(Vec<String>),
@@ -109,38 +113,32 @@ impl Settings {
             })?);
         }
         if let Some(threads) = text("DATAKEY_THREADS")? {
-            self.threads = Some(number("DATAKEY_THREADS", &threads)?);
+            self.threads = Some(number("DATAKEY_THREADS", &threads, THREADS)?);
         }
         if let Some(timeout) = text("DATAKEY_TIMEOUT")? {
-            self.timeout = Some(number("DATAKEY_TIMEOUT", &timeout)?);
-        }
-        self.check()
-    }
-
-    fn check(&self) -> Result<(), Failure> {
-        if self.threads.is_some_and(|threads| !(1..=256).contains(&threads)) {
-            return Err(Failure::Usage(
-                "the number of threads in the environment or the configuration is not within 1 and 256"
-                    .to_owned(),
-            ));
-        }
-        if self
-            .timeout
-            .is_some_and(|seconds| !(1..=86_400).contains(&seconds))
-        {
-            return Err(Failure::Usage(
-                "the timeout in the environment or the configuration is not within 1 and 86400 seconds"
-                    .to_owned(),
-            ));
+            self.timeout = Some(number("DATAKEY_TIMEOUT", &timeout, SECONDS)?);
         }
         Ok(())
     }
 }
 
-fn number<N: std::str::FromStr>(name: &str, text: &str) -> Result<N, Failure> {
-    text.parse().map_err(|_no_number| {
+/// How many threads there may be.
+const THREADS: RangeInclusive<u16> = 1..=256;
+
+/// How many seconds may be waited.
+const SECONDS: RangeInclusive<u64> = 1..=86_400;
+
+/// A number in its range.
+fn number<N: Copy + Display + FromStr + PartialOrd>(
+    name: &str,
+    text: &str,
+    range: RangeInclusive<N>,
+) -> Result<N, Failure> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
         Failure::Usage(format!(
-            "{name} in the environment is not such a number: {text:?}"
+            "{name} is a number from {least} to {most}, and not {text:?}"
         ))
     })
 }
@@ -170,18 +168,42 @@ fn own_file(environment: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     Some(folder.join("datakey").join("config.toml"))
 }
 
+/// A number of the file, in its range.
+fn told<N: Copy + Display + FromStr + PartialOrd>(
+    origin: &str,
+    text: &str,
+    name: &str,
+    found: Option<Spanned<i64>>,
+    range: RangeInclusive<N>,
+) -> Result<Option<N>, Failure> {
+    let told = |found: Spanned<i64>| {
+        let line = line_of(text, found.span().start);
+        number(
+            &format!("{origin}, line {line}: {name}"),
+            &found.get_ref().to_string(),
+            range,
+        )
+    };
+    found.map(told).transpose()
+}
+
+/// The line of a place in a text, from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().split('\n').count()
+}
+
 fn read_file(path: &PathBuf, must_be: bool) -> Result<Settings, Failure> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if !must_be && error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
-        Err(error) => return Err(Failure::read(path, error)),
+        Err(source) => {
+            let path = path.clone();
+            return Err(Failure::Configuration { path, source });
+        }
     };
     let file: File = toml::from_str(&text).map_err(|error| {
         // Its own text shows the line, over several.
-        let line = error
-            .span()
-            .map(|span| text.get(..span.start).unwrap_or_default());
-        let line = line.map_or(1, |before| before.split('\n').count());
+        let line = error.span().map_or(1, |span| line_of(&text, span.start));
         Failure::Usage(format!(
             "the configuration {path:?}, line {line}: {}",
             error.message()
@@ -202,8 +224,8 @@ fn read_file(path: &PathBuf, must_be: bool) -> Result<Settings, Failure> {
         keys,
         context: file.context.map(|pairs| pairs.into_iter().collect()),
         suite: file.suite,
-        threads: file.threads,
-        timeout: file.timeout,
+        threads: told(&origin, &text, "threads", file.threads, THREADS)?,
+        timeout: told(&origin, &text, "timeout", file.timeout, SECONDS)?,
         region: file.region,
         endpoint_url: file.endpoint_url,
         path: None,
@@ -256,7 +278,8 @@ mod tests {
             ("threads = 1\nkeys = 'a'\n", "line 2"),
             ("suite = 'rot13'", "rot13"),
             ("key = 'aws-kms:orders'", "alias/NAME"),
-            ("threads = 0", "within 1 and 256"),
+            ("\nthreads = 0", "line 2: threads is a number from 1 to 256"),
+            ("key = 5", "a key is a text"),
             ("threads =", "line 1"),
         ] {
             let told = read(text, &[]).unwrap_err();

@@ -37,7 +37,7 @@ pub enum KeyringError {
     Provider(#[from] ProviderError),
     /// The provider recognises none of the message's wrapped keys; no call was made.
     #[error(
-        "none of the message's wrapped keys is under a key that this provider is configured with: {}",
+        "this provider is configured with none of the keys that the message is wrapped under: {}",
         key_ids.join(", ")
     )]
     NotRecognised {

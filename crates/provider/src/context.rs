@@ -260,7 +260,10 @@ pub enum ContextMismatch {
         key: Box<str>,
     },
     /// The reader expects a message without a context.
-    #[error("the message has an encryption context of {pairs} pairs; say which of them are expected")]
+    #[error(
+        "the message has an encryption context of {pairs} pair{}; say which are expected",
+        if *pairs == 1 { "" } else { "s" }
+    )]
     NothingExpected {
         /// How many pairs the message's context has.
         pairs: usize,

@@ -185,7 +185,7 @@ pub(crate) struct CatArgs {
     /// The sealed messages; `-`, the default, is standard input.
     #[arg(default_value = "-", value_name = "FILE")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// Only these bytes of the plaintext, from START up to and without END, counted from 0: START..END, START.. or ..END. Of a
+    /// Only these bytes of the plaintext, from START up to and without END, counted from 0: START..END, START.. or ..END, or N for one. Of a
     /// file of datakey's format no more is read than is needed, and the end, which proves its length.
     #[arg(long, value_name = "RANGE")]
     pub(crate) bytes: Option<Span>,

@@ -74,7 +74,7 @@ fn readable(draft: &NamedTempFile) -> std::io::Result<()> {
 }
 
 fn exists(path: &Path) -> Failure {
-    Failure::Usage(format!(
-        "--tls-ca: {path:?} exists already; choose another file, or replace it with --force"
-    ))
+    Failure::AuthorityExists {
+        path: path.to_owned(),
+    }
 }

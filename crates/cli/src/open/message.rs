@@ -72,7 +72,7 @@ impl Opening {
         let context = if expected.danger_any_context {
             None
         } else {
-            Some(binding::context(&expected.binding, &session.settings)?)
+            Some(binding::expected_context(&expected.binding, &session.settings)?)
         };
         let aad = binding::associated_data(&expected.binding)?;
         let chosen = Chosen::of(key, &session.settings)?;
@@ -178,7 +178,7 @@ impl Opening {
             if output.is_released_at_once() && header.suite().is_signed() {
                 return refused(
                     "the message is signed, and what goes to standard output would be out before its signature is verified; \
-                     name a file with --output",
+                     have `datakey open` write a file, with --output",
                 );
             }
         }

@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempPath;
 
-use crate::{failure::Failure, interrupt};
+use crate::{failure::Failure, interrupt, print};
 
 /// What a file's permissions are where none are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +50,6 @@ pub(crate) struct Draft {
 
 /// A name that is removed unless it becomes the output's.
 struct Named(Option<TempPath>);
-
-impl Named {
-    fn new(path: TempPath) -> Self {
-        interrupt::remember(&path);
-        Self(Some(path))
-    }
-}
 
 impl Drop for Named {
     fn drop(&mut self) {
@@ -135,8 +128,8 @@ impl Draft {
         }
     }
 
-    /// What could be read, written and executed by whom stays so. What a file may do beyond that, as with the set-user-ID bit, was
-    /// granted to what it held.
+    /// What could be read, written and executed by whom stays so, as does whose it is, where this process may give files away. What a
+    /// file may do beyond that, as with the set-user-ID bit, was granted to what it held.
     fn take_permissions(&self) -> io::Result<()> {
         let Ok(existing) = fs::metadata(&self.place) else {
             return Ok(());
@@ -144,11 +137,42 @@ impl Draft {
         #[cfg(unix)]
         let permissions = {
             use std::os::unix::fs::PermissionsExt as _;
-            Permissions::from_mode(existing.permissions().mode() & 0o777)
+            let mode = existing.permissions().mode() & 0o777;
+            Permissions::from_mode(self.take_owner(&existing, mode)?)
         };
         #[cfg(not(unix))]
         let permissions: Permissions = existing.permissions();
         self.file.set_permissions(permissions)
+    }
+
+    /// Gives the file to the owner and the group that the existing one has, and answers the mode that it may then have: another group
+    /// gets no more than everybody.
+    #[cfg(unix)]
+    fn take_owner(&self, existing: &fs::Metadata, mode: u32) -> io::Result<u32> {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        let own = self.file.metadata()?;
+        let (is_owners, is_groups) = (own.uid() == existing.uid(), own.gid() == existing.gid());
+        let group = is_groups || fchown(&self.file, None, Some(existing.gid())).is_ok();
+        let owner = is_owners || fchown(&self.file, Some(existing.uid()), None).is_ok();
+        if owner && group {
+            return Ok(mode);
+        }
+        let what = match (owner, group) {
+            (false, false) => "its owner and group",
+            (false, true) => "its owner",
+            _ => "its group",
+        };
+        print::warning(&format!(
+            "{:?} does not keep {what}, as this user may not give files to others",
+            self.place
+        ));
+        let everybodys = mode & 0o007;
+        let of_group = if group {
+            mode & 0o070
+        } else {
+            mode & (everybodys << 3)
+        };
+        Ok((mode & 0o700) | of_group | everybodys)
     }
 
     /// A link takes no other's place: where one is to be replaced, it is made beside it and renamed, the file being whole by then.
@@ -158,8 +182,7 @@ impl Draft {
             done => return done,
         }
         let beside = name().make_in(&self.folder, |path| {
-            interrupt::remember(path);
-            link(&self.file, path).inspect_err(|_| interrupt::forget(path))
+            interrupt::begin(path, || link(&self.file, path))
         })?;
         let known = beside.path().to_owned();
         let renamed = beside.into_temp_path().persist(&self.place);
@@ -169,26 +192,35 @@ impl Draft {
 }
 
 #[cfg(unix)]
-fn named(secrecy: Secrecy) -> tempfile::Builder<'static, 'static> {
-    let mut name = name();
-    name.permissions(std::os::unix::fs::PermissionsExt::from_mode(secrecy.mode()));
-    name
+fn options(secrecy: Secrecy) -> fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = fs::OpenOptions::new();
+    options.mode(secrecy.mode());
+    options
 }
 
 /// The folder says who may read it.
 #[cfg(not(unix))]
-fn named(_secrecy: Secrecy) -> tempfile::Builder<'static, 'static> {
-    name()
+fn options(_secrecy: Secrecy) -> fs::OpenOptions {
+    fs::OpenOptions::new()
 }
 
 fn with_name(folder: &Path, secrecy: Secrecy) -> io::Result<(File, Option<Named>)> {
     fs::metadata(folder)?;
-    let draft = named(secrecy)
-        .tempfile_in(folder)
-        // Without the draft's name, which means nothing to the reader.
-        .map_err(|source| io::Error::from(source.kind()))?;
+    let mut options = options(secrecy);
+    options.read(true).write(true).create_new(true);
+    let mut cause = None;
+    let draft = name().make_in(folder, |path| {
+        let begun = interrupt::begin(path, || options.open(path));
+        begun.inspect_err(|error| cause = error.raw_os_error())
+    });
+    // Without the draft's name, which means nothing to the reader.
+    let draft = draft.map_err(|error| {
+        let of_kind = || io::Error::from(error.kind());
+        cause.map_or_else(of_kind, io::Error::from_raw_os_error)
+    })?;
     let (file, path) = draft.into_parts();
-    Ok((file, Some(Named::new(path))))
+    Ok((file, Some(Named(Some(path)))))
 }
 
 /// Where a process sees its own open files, through which one without a name gets one.

@@ -108,10 +108,20 @@ impl Splitter {
             Ok(_) => Ok(true),
             Err(error) => Err(Unfit::NotJson {
                 line: self.line,
-                what: error.to_string(),
+                what: what(record, &error),
             }),
         }
     }
+}
+
+/// What is wrong with a line, without the number that it would have if it were all.
+fn what(record: &[u8], error: &serde_json::Error) -> String {
+    if record.starts_with(b"\xef\xbb\xbf") {
+        return "it begins with a byte order mark".to_owned();
+    }
+    let said = error.to_string();
+    let what = said.split(" at line ").next().unwrap_or(&said);
+    format!("{what}, at column {}", error.column())
 }
 
 enum RowEnd {

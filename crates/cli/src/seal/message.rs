@@ -119,9 +119,15 @@ impl Sealing {
         how: How,
         session: &Session,
     ) -> Result<Self, Failure> {
-        let context = binding::context(choice.binding, &session.settings)?;
+        let context = binding::context_for(&format, choice.binding, &session.settings)?;
         let aad = binding::associated_data(choice.binding)?;
         let chosen = Chosen::of(choice.key, &session.settings)?;
+        if chosen.keys.len() > envelope::MAX_WRAPPED_KEYS && choice.format == FormatArg::Datakey {
+            let (keys, most) = (chosen.keys.len(), envelope::MAX_WRAPPED_KEYS);
+            return Err(Failure::Usage(format!(
+                "{keys} keys are named, and a message has at most {most}"
+            )));
+        }
         let provider = session.runtime.block_on(chosen.provider())?;
         let sealer = Sealer::builder(provider)
             .format(format)

@@ -92,6 +92,35 @@ fn a_draft_with_a_name_goes_with_the_command_that_a_signal_ends() {
     assert_eq!(shell.names(), ["key", "out"]);
 }
 
+/// A thread that goes on while the others are told to end would begin another draft.
+#[test]
+fn no_draft_is_begun_while_a_signal_ends_a_run_of_many_files() {
+    let mut shell = Shell::with_key();
+    shell.set("DATAKEY_NAMED_DRAFTS", "1");
+    fs::create_dir(shell.path("in")).unwrap();
+    for number in 0..500 {
+        shell.write(&format!("in/{number}"), "order");
+    }
+    for round in 0..8 {
+        let out = format!("out{round}");
+        let script = "exec env --default-signal \"$0\" \"$@\"";
+        let line = ["seal", "-k", "key", "in", "-o", &out];
+        let mut child = shell.script(script, line).spawn().unwrap();
+        let entries = || fs::read_dir(shell.path(&out)).map_or(0, Iterator::count);
+        while entries() == 0 && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        if child.try_wait().unwrap().is_none() {
+            send(&child, Signal::TERM);
+        }
+        child.wait().unwrap();
+        for entry in fs::read_dir(shell.path(&out)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(!name.ends_with(".part"), "round {round}: {name}");
+        }
+    }
+}
+
 /// SIGXFSZ ends a process that writes beyond its limit, unless it listens.
 #[test]
 fn a_file_that_may_not_become_so_long_is_told_and_leaves_nothing() {

@@ -118,7 +118,7 @@ fn a_line_longer_than_a_record_is_refused_and_leaves_nothing() {
     text.insert(0, b'x');
     let refused = shell
         .run_with(&text, ["seal", "-k", "key", "--lines", "-o", "longer"])
-        .ends(2);
+        .ends(3);
     assert!(
         refused.stderr.contains("line 1: longer than"),
         "{}",

@@ -16,6 +16,7 @@ mod kept;
 mod keys;
 #[cfg(feature = "account")]
 mod kms;
+mod limits;
 mod many;
 mod output;
 mod parts;
@@ -33,3 +34,4 @@ mod standard;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;
+mod wording;

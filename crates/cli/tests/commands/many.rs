@@ -185,8 +185,19 @@ fn a_kms_that_is_gone_stops_a_run_at_once() {
     seal.extend(["orders", "--threads", "1"]);
     let stopped = kms.shell.run(seal).ends(7);
     assert!(
-        stopped.stderr.contains("19 of 20 files were not begun"),
+        stopped.stderr.contains("19 of 20 files are not done"),
         "{}",
         stopped.stderr
     );
+    // However many files wait for it at that moment.
+    let mut seal = kms.with("seal", &[key]);
+    seal.retain(|argument| *argument != "--json");
+    seal.push("orders");
+    let stopped = kms.shell.run(seal).ends(7);
+    assert!(
+        stopped.stderr.contains("19 of 20 files are not done"),
+        "{}",
+        stopped.stderr
+    );
+    assert_eq!(stopped.stderr.matches("error: ").count(), 2, "{}", stopped.stderr);
 }

@@ -62,7 +62,7 @@ fn what_is_unfit_for_its_shape_is_told_with_its_line_and_leaves_nothing() {
         ("c.jsonl", "{} {}\n", "not JSON"),
     ] {
         shell.write(name, text);
-        let refused = shell.run(["records", "seal", "-k", "key", name]).ends(2);
+        let refused = shell.run(["records", "seal", "-k", "key", name]).ends(3);
         assert!(
             refused.stderr.contains(part) && refused.stderr.contains(name),
             "{}",

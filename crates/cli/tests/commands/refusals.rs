@@ -95,7 +95,7 @@ fn more_after_the_end_leaves_nothing() {
 fn another_context_is_told() {
     let (shell, sealed) = sealed();
     for (context, part) in [
-        (&[][..], "say which of them are expected"),
+        (&[][..], "say which are expected"),
         (&["-c", "tenant=other"], "another value for \"tenant\""),
         (&["-c", "tenant=acme", "-c", "purpose=orders"], "no \"purpose\""),
     ] {

@@ -45,6 +45,45 @@ fn at_terminal(shell: &Shell, line: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), reader.join().unwrap(), said)
 }
 
+/// A terminal of the usual size shows a bar in one of its lines, and takes it away before it shows what came of the command.
+#[test]
+fn the_result_is_shown_after_the_bar_is_taken_away() {
+    let shell = Shell::with_key();
+    shell.write("text", vec![7; 17 << 20]);
+    for line in [
+        &["seal", "-k", "key", "text"][..],
+        &["verify", "-k", "key", "text.datakey"],
+        &["open", "-k", "key", "text.datakey", "-o", "opened"],
+    ] {
+        let (mut ours, theirs) = terminal();
+        let size = rustix::termios::Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        rustix::termios::tcsetwinsize(&theirs, size).unwrap();
+        let mut command = shell.command(line);
+        command
+            .env("TERM", "xterm")
+            .stderr(Stdio::from(theirs.try_clone().unwrap()))
+            .stdout(Stdio::from(theirs));
+        let mut child = command.spawn().unwrap();
+        // Its ends of the terminal.
+        drop(command);
+        let reader = std::thread::spawn(move || {
+            let mut shown = Vec::new();
+            let _closed = ours.read_to_end(&mut shown);
+            String::from_utf8_lossy(&shown).into_owned()
+        });
+        assert!(child.wait().unwrap().success());
+        let shown = reader.join().unwrap();
+        let (_, last) = shown.rsplit_once("17825792 bytes").unwrap();
+        assert!(!last.contains('\u{1b}'), "{line:?}: {shown:?}");
+        assert!(shown.contains("MiB"), "there was a bar: {shown:?}");
+    }
+}
+
 #[test]
 fn sealed_bytes_are_not_shown_and_text_is() {
     let shell = Shell::with_key();

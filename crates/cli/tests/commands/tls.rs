@@ -58,8 +58,9 @@ fn an_authority_is_not_replaced_unless_told_to() {
     let first = shell.read("ca.pem");
     assert_eq!(shell.names(), ["ca.pem"]);
     let line = [&["fake-kms", "--listen", "127.0.0.1:0"][..], &BY_AUTHORITY[..]].concat();
-    let (kind, message) = shell.run(line).ends(2).error();
-    assert!(kind == "usage" && message.contains("--force"), "{message}");
+    let refused = shell.run(line).ends(8);
+    assert_eq!(refused.error().0, "file");
+    assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
     assert_eq!(shell.read("ca.pem"), first);
     assert_eq!(emulator.end("-TERM"), 0);
     let forced = [&BY_AUTHORITY[..], &["--force"]].concat();
