@@ -308,6 +308,10 @@ impl Failure {
             Self::Simulation(datakey_sim::Error::Toml { .. }) => Some(
                 "`datakey simulate --print bulk-post` shows a scenario, and docs/simulate.md each of its fields",
             ),
+            Self::Open(OpenError::Esdk(esdk::OpenError::Policy { .. })) => Some(
+                "where it is known to be sealed so, open it with --commitment-policy require-encrypt-allow-decrypt",
+            ),
+            Self::Listen { .. } => Some("say another address with --listen; port 0 is a free one"),
             Self::Stopped { .. } => Some("mend it, and go on with --resume"),
             // They are to be set, and no waiting helps.
             #[cfg(feature = "account")]

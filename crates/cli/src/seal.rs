@@ -1,7 +1,10 @@
 //! `datakey seal`.
 mod message;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value, json};
 
@@ -49,7 +52,7 @@ pub(crate) fn run(args: &SealArgs, session: &Session) -> Result<(), Failure> {
     };
     if let ([only], false) = (plan.items.as_slice(), plan.is_many) {
         // Before any key service is asked.
-        message::check_ends(only, how, args.output.resume)?;
+        message::check_ends(only, how, args.output.resume && !is_empty(&only.output))?;
     }
     let each = Each {
         progress: Progress::new(plan.bytes(), plan.items.len() as u64, session.json),
@@ -61,7 +64,7 @@ pub(crate) fn run(args: &SealArgs, session: &Session) -> Result<(), Failure> {
     };
     let sealing = Sealing::new(&choice, format, how, session)?;
     let outcome = each.run(|item, threads| {
-        if args.output.resume && is_done(&item.input, &item.output)? {
+        if args.output.resume && !is_empty(&item.output) && is_done(&item.input, &item.output)? {
             return Ok(Sealed::Before);
         }
         let bytes = sealing.file(item, threads, &each.progress)?;
@@ -73,6 +76,11 @@ pub(crate) fn run(args: &SealArgs, session: &Session) -> Result<(), Failure> {
         one(&plan, sealed, session.json)?;
     }
     outcome.into_result()
+}
+
+/// Whether there is a file without a byte, which no message is.
+fn is_empty(place: &Path) -> bool {
+    fs::metadata(place).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
 }
 
 fn one(plan: &Plan, sealed: &Sealed, json: bool) -> Result<(), Failure> {

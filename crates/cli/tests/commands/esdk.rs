@@ -134,12 +134,13 @@ fn the_commitment_policy_and_the_limit_of_data_keys_are_options() {
         .with_suite(Suite::Aes256GcmHkdfSha256)
         .with_commitment_policy(CommitmentPolicy::ForbidEncryptAllowDecrypt);
     let sealed = sealed_with(&kms, old);
-    let (_, message) = kms
+    let refused = kms
         .shell
         .run_with(&sealed, kms.with("open", &[key]))
         .ends(2)
-        .error();
-    assert!(message.contains("REQUIRE_ENCRYPT_REQUIRE_DECRYPT"), "{message}");
+        .stderr;
+    assert!(refused.contains("REQUIRE_ENCRYPT_REQUIRE_DECRYPT"), "{refused}");
+    assert!(refused.contains("--commitment-policy"), "{refused}");
     let mut open = kms.with("open", &[key]);
     open.extend(["--commitment-policy", "require-encrypt-allow-decrypt"]);
     assert_eq!(kms.shell.run_with(&sealed, open).ends(0).stdout, b"order");

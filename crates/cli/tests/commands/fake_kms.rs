@@ -384,6 +384,11 @@ fn a_start_that_finds_its_address_taken_says_which_and_has_written_nothing() {
         let taken = shell.run(line).ends(1);
         let told = format!("{address} cannot be listened on: ");
         assert!(taken.stderr.contains(&told), "{}", taken.stderr);
+        assert!(
+            taken.stderr.contains("another address with --listen"),
+            "{}",
+            taken.stderr
+        );
         assert_eq!(files(&shell), before, "{state}");
     }
 }

@@ -129,6 +129,20 @@ fn what_was_changed_since_is_not_taken_for_done() {
 }
 
 #[test]
+fn a_file_without_a_byte_is_not_taken_for_what_was_sealed() {
+    let shell = Shell::with_key();
+    fs::create_dir(shell.path("in")).unwrap();
+    shell.write("in/one", "1");
+    shell.write("in/one.datakey", "");
+    for input in ["in", "in/one"] {
+        let stale = shell.run(["seal", "-k", "key", input, "--resume"]).ends(8);
+        assert!(stale.stderr.contains("exists already"), "{}", stale.stderr);
+    }
+    fs::remove_file(shell.path("in/one.datakey")).unwrap();
+    shell.run(["seal", "-k", "key", "in", "--resume"]).ends(0);
+}
+
+#[test]
 fn inputs_that_would_have_one_output_and_inputs_that_do_not_mix_are_refused() {
     let shell = Shell::with_key();
     for folder in ["a", "b", "out"] {
