@@ -5,7 +5,7 @@ mod measured;
 mod metrics;
 #[cfg(feature = "report")]
 mod picture;
-mod table;
+pub(crate) mod table;
 mod trail;
 
 #[cfg(feature = "report")]
@@ -160,6 +160,9 @@ fn bounds(args: &PlanArgs) -> Bounds {
 /// How long a plan is played.
 const PLAYED: Span = Span::from_secs(600);
 
+/// The share by which a prediction may be off.
+const ALLOWED: f64 = 0.1;
+
 /// More messages than these would take minutes to play.
 const MOST_PLAYED: f64 = 20_000_000.0;
 
@@ -181,16 +184,41 @@ fn beside(one: &Candidate, simulation: &Simulation) -> (Value, String) {
         return (Value::Null, String::new());
     };
     let predicted = one.prediction.calls_within(PLAYED.seconds());
+    let (sealing, opening) = (&outcome.sealing, &outcome.opening);
+    let lost = sealing.failed.saturating_add(opening.failed);
+    let counted = outcome.kms.answered as f64;
+    let off = predicted - counted;
+    // A count has a standard deviation of its own, of which two are allowed.
+    let is_near = off.abs() <= ALLOWED * counted + 2.0 * counted.sqrt();
     let value = json!({
         "seconds": PLAYED.seconds(), "predicted_calls": predicted, "answered_calls": outcome.kms.answered,
-        "throttled_calls": outcome.kms.throttled,
+        "throttled_calls": outcome.kms.throttled, "offered": sealing.offered, "sealed": sealing.done,
+        "given_up": lost, "is_as_predicted": is_near && lost == 0,
     });
-    let text = format!(
+    let mut text = format!(
         "Played for {PLAYED}, with the start of all hosts: KMS answered {} calls, where {} were predicted, and refused {}.",
         group(outcome.kms.answered),
         group(whole(predicted)),
         group(outcome.kms.throttled)
     );
+    if lost > 0 {
+        let of = sealing.offered.max(1) as f64;
+        let told = format!(
+            " That contradicts the plan: {} messages were given up, {:.1} percent of {}.",
+            group(lost),
+            lost as f64 / of * 100.0,
+            group(sealing.offered)
+        );
+        text.push_str(&told);
+    }
+    if !is_near {
+        let more = if off > 0.0 { "fewer" } else { "more" };
+        let told = format!(
+            " That is {:.0} percent {more} than predicted, and more than the 10 percent that a prediction is held to: go by what was played.",
+            off.abs() / predicted.max(1.0) * 100.0
+        );
+        text.push_str(&told);
+    }
     (value, text)
 }
 

@@ -69,9 +69,10 @@ pub enum Arrivals {
         #[serde(default = "day")]
         period: Span,
     },
-    /// At random, as often as was measured: so many posts of the whole fleet in each step, and none after the last.
+    /// As often as was measured: exactly so many posts of the whole fleet in each step, at random within it, and none after the last. They
+    /// are spread evenly over the hosts, and which of them have one more is drawn; hosts are there from the start.
     Trace {
-        /// Posts of the whole fleet in each step.
+        /// Posts of the whole fleet in each step. Of parts of a post a whole one comes in the step in which they add up to it.
         #[serde(default)]
         posts: Vec<f64>,
         /// A file with a number of posts in each line instead, relative to the scenario's; lines that begin with `#` are passed over.

@@ -12,12 +12,13 @@ use rand_distr::{Distribution as _, Exp1, Zipf};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    Arrivals, Part,
+    Arrivals, Part, Scenario,
     desk::{Admitted, Desk},
     material::SealingKey,
     reader::{Post, Readers},
     seeds::{Role, random},
     stack::{self, Refusal, Sealing},
+    trace::Turns,
     why::Why,
     world::{World, context},
 };
@@ -111,12 +112,9 @@ impl Host {
             random: random(scenario.seed, Role::Arrivals, number),
             at: starts.as_secs_f64(),
             begun: false,
+            turns: Turns::default(),
         };
-        while let Some(at) = clock.next(
-            &scenario.arrivals,
-            scenario.fleet.hosts,
-            scenario.duration.seconds(),
-        ) {
+        while let Some(at) = clock.next(scenario, self.number) {
             sleep_until(self.world.at(at)).await;
             self.post(&mut source);
         }
@@ -240,11 +238,22 @@ struct PostClock {
     /// Of the last one, in seconds after the start.
     at: f64,
     begun: bool,
+    /// Where they are those of a trace.
+    turns: Turns,
 }
 
 impl PostClock {
     /// When the next one comes, if one does before the end.
-    fn next(&mut self, arrivals: &Arrivals, hosts: u32, end: f64) -> Option<Duration> {
+    fn next(&mut self, scenario: &Scenario, number: u32) -> Option<Duration> {
+        let (arrivals, hosts) = (&scenario.arrivals, scenario.fleet.hosts);
+        let end = scenario.duration.seconds();
+        if let Arrivals::Trace { posts, step, .. } = arrivals {
+            let random = &mut self.random;
+            let at = self
+                .turns
+                .next((posts, *step), (number, hosts), scenario.seed, random)?;
+            return (at < end).then(|| Duration::try_from_secs_f64(at).ok()).flatten();
+        }
         let mut left: f64 = match arrivals {
             // Each host has a phase of its own.
             Arrivals::Steady { .. } if self.begun => 1.0,

@@ -88,6 +88,7 @@ mod span;
 mod stack;
 mod strategy;
 mod tally;
+mod trace;
 mod verdict;
 mod why;
 mod world;

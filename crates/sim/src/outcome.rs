@@ -40,8 +40,9 @@ pub struct Outcome {
     pub exposure: Exposure,
     /// What limited it, most often first; limits that were never met are left out.
     pub limits: Vec<Bound>,
-    /// The limit that decided: the quota, if KMS refused more than one call for each thousand that it answered; otherwise the one by which
-    /// most messages were given up; otherwise the one that ended the most data keys. `None` where nothing bound.
+    /// The limit that decided. Where messages were given up, the one by which most of them were: the quota, for those whose last answer was
+    /// a refusal, and for those that found no room where KMS refused much. Otherwise the quota, if KMS refused more than one call for each
+    /// thousand that it answered; otherwise the one that ended the most data keys. `None` where nothing bound.
     pub decided: Option<Limit>,
     /// How it went over time: one step after the other, all of the length of [`Scenario::step`], the last one cut short by the end.
     pub series: Vec<Step>,
@@ -291,6 +292,9 @@ pub struct Step {
     pub opened: u64,
     /// Messages given up, by either half.
     pub failed: u64,
+    /// Those of them that were given up while they were opened.
+    #[serde(default)]
+    pub opening_failed: u64,
     /// Messages that wait, in either half, at its end.
     pub waiting: u64,
     /// Data keys that hosts have to seal with, at its end.

@@ -1,5 +1,5 @@
 //! Plays one strategy from its start to its end.
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use datakey_provider::EncryptionContext;
 use tokio::{
@@ -8,12 +8,13 @@ use tokio::{
 };
 
 use crate::{
-    Bound, Cost, Error, KmsCalls, Limit, Outcome, Price, Scenario, Strategy,
+    Bound, Cost, Error, Flow, KmsCalls, Limit, Outcome, Price, Scenario, Strategy,
     host::Host,
     reader::Readers,
     series::{Series, kms_calls},
     stack::Refusal,
     tally::Tally,
+    why,
     world::{World, context, neighbour},
 };
 
@@ -140,12 +141,13 @@ fn outcome(
     tally.limits.add(Limit::Quota, kms.throttled);
     let limits = tally.limits.bounds();
     let played = scenario.duration.duration();
+    let (sealing, opening) = (tally.sealing.flow(played), tally.opening.flow(played));
     Outcome {
         strategy: strategy.name.clone(),
-        sealing: tally.sealing.flow(played),
-        opening: tally.opening.flow(played),
         cost: cost(&scenario.price, kms.answered, scenario.duration.seconds()),
-        decided: decided(&limits, &kms),
+        decided: decided([&sealing, &opening], &limits, &kms),
+        sealing,
+        opening,
         kms,
         exposure: tally.exposure(),
         limits,
@@ -170,11 +172,21 @@ fn cost(price: &Price, answered: u64, seconds: f64) -> Cost {
 }
 
 /// The limit that decided: see [`Outcome::decided`].
-fn decided(limits: &[Bound], kms: &KmsCalls) -> Option<Limit> {
-    let first =
-        |fits: &dyn Fn(Limit) -> bool| limits.iter().map(|bound| bound.limit).find(|limit| fits(*limit));
+fn decided(flows: [&Flow; 2], limits: &[Bound], kms: &KmsCalls) -> Option<Limit> {
     let refused_much = kms.throttled.saturating_mul(1_000) > kms.answered;
-    first(&|limit| limit == Limit::Quota && refused_much)
-        .or_else(|| first(&Limit::is_of_messages))
-        .or_else(|| first(&|limit| limit != Limit::Quota))
+    let mut lost: BTreeMap<Limit, u64> = BTreeMap::new();
+    for (kind, messages) in flows.iter().flat_map(|flow| &flow.errors) {
+        if let Some(limit) = why::lost_by(kind, refused_much) {
+            let count = lost.entry(limit).or_default();
+            *count = count.saturating_add(*messages);
+        }
+    }
+    if let Some((limit, _)) = lost.into_iter().max_by_key(|(_, messages)| *messages) {
+        return Some(limit);
+    }
+    if refused_much {
+        return Some(Limit::Quota);
+    }
+    let others = limits.iter().map(|bound| bound.limit);
+    others.into_iter().find(|limit| *limit != Limit::Quota)
 }

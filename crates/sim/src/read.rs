@@ -1,7 +1,7 @@
 //! Scenarios from text and from files.
 use std::path::Path;
 
-use crate::{Error, Scenario, Span, check, file::text_of};
+use crate::{Arrivals, Error, Scenario, Span, check, file::text_of};
 
 impl Scenario {
     /// Reads a scenario, and checks it.
@@ -29,7 +29,7 @@ impl Scenario {
     }
 
     fn parse(text: &str, file: Option<&Path>) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| {
+        let scenario: Self = toml::from_str(text).map_err(|error| {
             let begin = error.span().map_or(0, |span| span.start);
             let before = text.get(..begin).unwrap_or_default();
             Error::Toml {
@@ -37,7 +37,21 @@ impl Scenario {
                 line: before.split('\n').count(),
                 what: error.message().into(),
             }
-        })
+        })?;
+        // Once the file is read its posts stand beside its name.
+        if let Arrivals::Trace {
+            posts, file: Some(_), ..
+        } = &scenario.arrivals
+            && !posts.is_empty()
+        {
+            let allowed = "a trace with one of them";
+            return Err(Error::value(
+                "arrivals",
+                "a trace with both posts and file",
+                allowed,
+            ));
+        }
+        Ok(scenario)
     }
 
     /// Checks every value, as [`from_toml`](Self::from_toml) and [`run`](crate::run) do.

@@ -14,6 +14,7 @@ pub(crate) enum Role {
     BranchKeys = 8,
     TableRetry = 9,
     Service = 10,
+    Trace = 11,
 }
 
 /// A seed of its own for the `number`th of a role.

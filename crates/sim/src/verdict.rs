@@ -1,5 +1,5 @@
 //! What came of a strategy, in plain words.
-use crate::{Flow, Outcome};
+use crate::{Flow, Limit, Outcome};
 
 impl Outcome {
     /// Whether nothing was given up, and no more than one message in a thousand still waited at the end, by either half.
@@ -42,7 +42,11 @@ impl Outcome {
         let calls = self.kms.answered.saturating_add(self.kms.throttled);
         text = format!("{text}. {}", self.called(calls));
         if let Some(limit) = self.decided {
-            text = format!("{text} What decided: {}.", limit.as_str());
+            let outage = match limit {
+                Limit::Breaker => ", as KMS did not answer",
+                _ => "",
+            };
+            text = format!("{text} What decided: {}{outage}.", limit.as_str());
         }
         text
     }
@@ -74,7 +78,14 @@ const fn is_well(flow: &Flow) -> bool {
 fn half(flow: &Flow, done: &str) -> String {
     let mut parts = Vec::new();
     let share = |count: u64| 100.0 * count as f64 / flow.offered.max(1) as f64;
-    if is_well(flow) {
+    if is_well(flow) && flow.waiting > 0 {
+        parts.push(format!(
+            "{} of {} messages were {done}, {} still waited at the end",
+            grouped(flow.done),
+            grouped(flow.offered),
+            grouped(flow.waiting)
+        ));
+    } else if is_well(flow) {
         parts.push(format!("all {} messages were {done}", grouped(flow.offered)));
     } else {
         parts.push(format!(

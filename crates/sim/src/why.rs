@@ -7,6 +7,11 @@ use datakey_retry::{GaveUp, Reason};
 
 use crate::Limit;
 
+const FULL: &str = "backlog full";
+const LOAD_TIMEOUT: &str = "load timeout";
+const IN_FLIGHT: &str = "loads in flight";
+const QUEUED: &str = "loads waiting";
+
 /// Why a message was given up.
 #[derive(Debug)]
 pub(crate) struct Why {
@@ -20,7 +25,7 @@ impl Why {
     /// There was no room for it to wait.
     pub(crate) fn full() -> Self {
         Self {
-            kind: "backlog full".to_owned(),
+            kind: FULL.to_owned(),
             limit: Some(Limit::Backlog),
         }
     }
@@ -28,9 +33,9 @@ impl Why {
     pub(crate) fn of(error: &KeyringError) -> Self {
         let class = error.class().map_or("unknown", |class| class.as_str());
         let (ended, limit) = match error {
-            KeyringError::LoadTimeout { .. } => ("load timeout", Some(Limit::Deadline)),
-            KeyringError::Overloaded { .. } => ("loads in flight", Some(Limit::Loads)),
-            KeyringError::QueueFull { .. } => ("loads waiting", Some(Limit::Loads)),
+            KeyringError::LoadTimeout { .. } => (LOAD_TIMEOUT, Some(Limit::Deadline)),
+            KeyringError::Overloaded { .. } => (IN_FLIGHT, Some(Limit::Loads)),
+            KeyringError::QueueFull { .. } => (QUEUED, Some(Limit::Loads)),
             _ => match gave_up(error) {
                 Some(reason) => (reason.as_str(), limit_of(reason)),
                 None => ("", None),
@@ -42,6 +47,34 @@ impl Why {
             format!("{class}: {ended}")
         };
         Self { kind, limit }
+    }
+}
+
+/// The limit by which messages of this kind were lost. A refusal is the quota's doing, however it was given up; so is a queue that is full
+/// because of refusals.
+///
+/// It takes the words of [`Why::of`] apart, as [`Flow::errors`](crate::Flow::errors) has them: the class of the last failure, and what
+/// ended the call. What ended for no limit, such as a denial, was lost by none.
+pub(crate) fn lost_by(kind: &str, refused_much: bool) -> Option<Limit> {
+    if kind.starts_with("throttled") || (kind == FULL && refused_much) {
+        return Some(Limit::Quota);
+    }
+    if kind == FULL {
+        return Some(Limit::Backlog);
+    }
+    let (_, ended) = kind.split_once(": ")?;
+    match ended {
+        LOAD_TIMEOUT => Some(Limit::Deadline),
+        IN_FLIGHT | QUEUED => Some(Limit::Loads),
+        _ => [
+            Reason::Attempts,
+            Reason::Deadline,
+            Reason::Budget,
+            Reason::CircuitOpen,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == ended)
+        .and_then(limit_of),
     }
 }
 

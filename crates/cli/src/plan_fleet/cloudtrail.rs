@@ -25,7 +25,13 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Measured, Failure> {
                 continue;
             }
             let file = File::open(entry.path()).map_err(|error| Failure::read(entry.path(), error))?;
-            add(entry.path(), BufReader::new(file), &mut trail)?;
+            let mut source = BufReader::new(file);
+            // What is named by itself is taken for an export; in a folder there may be others.
+            if entry.depth() > 0 && !is_export(entry.path(), &mut source)? {
+                trail.pass_over();
+                continue;
+            }
+            add(entry.path(), source, &mut trail)?;
         }
     }
     if trail.calls() == 0 {
@@ -43,6 +49,13 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Measured, Failure> {
 
 /// What a file that is packed with gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Whether a file begins as an export does: packed, or with an object, or with nothing.
+fn is_export(path: &Path, source: &mut impl BufRead) -> Result<bool, Failure> {
+    let begins = source.fill_buf().map_err(|error| Failure::read(path, error))?;
+    let first = begins.iter().find(|byte| !byte.is_ascii_whitespace());
+    Ok(begins.starts_with(&GZIP) || matches!(first, None | Some(b'{')))
+}
 
 /// One value after the other: an export is one, a file of lines has one on each; packed or not.
 fn add(path: &Path, mut source: impl BufRead, trail: &mut Trail) -> Result<(), Failure> {

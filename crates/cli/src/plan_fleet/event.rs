@@ -9,6 +9,7 @@ use serde::{
 /// What is read of an event; all of it is text of unknown origin.
 #[derive(Debug, Default)]
 pub(super) struct Event {
+    pub(super) id: String,
     pub(super) source: String,
     pub(super) name: String,
     pub(super) time: String,
@@ -62,6 +63,7 @@ impl<'de> Visitor<'de> for Events<'_> {
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 "Records" => map.next_value_seed(List(&mut *self.0))?,
+                "eventID" => event.id = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "eventSource" => event.source = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "eventName" => event.name = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "eventTime" => event.time = map.next_value::<Option<_>>()?.unwrap_or_default(),

@@ -72,6 +72,10 @@ pub(super) fn read(paths: &[PathBuf], over: Option<Span>) -> Result<Measured, Fa
         let what = "the metrics have no datakey_keyring_hits or datakey_keyring_misses above zero".to_owned();
         return Err(Failure::Usage(what));
     }
+    if over.is_some_and(|over| over.is_zero()) {
+        let what = "--over is 0s, and has to be the time for which the metrics counted, such as 6h";
+        return Err(Failure::Usage(what.to_owned()));
+    }
     let seconds = over.map(Span::seconds).filter(|seconds| *seconds > 0.0);
     let rate = seconds.map(|seconds| sealing.requests() / seconds);
     Ok(Measured {

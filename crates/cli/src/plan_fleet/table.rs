@@ -72,19 +72,38 @@ fn rate(per_second: f64) -> String {
     }
 }
 
+/// Says so where the quota is the one of Regions that have none of their own.
+pub(crate) fn of_region(given: Option<u64>, region: &str) -> String {
+    let quota = datakey_sim::quota_of_region(region);
+    if given.is_some() || quota != OF_OTHERS {
+        return String::new();
+    }
+    format!(
+        " The quota of {quota} calls a second is that of other Regions, as {region} has none of its own in AWS's table."
+    )
+}
+
+/// What AWS gives an account in a Region that its table does not name.
+const OF_OTHERS: u64 = 10_000;
+
 /// What a rate does not say.
 fn remarks(plan: &Plan, one: &Candidate) -> String {
-    let (first, quota) = (one.prediction.first_second, plan.quota_per_second as f64);
-    let mut text = format!("Where all hosts start in the same second, they make {first:.0} calls in it");
-    if first + plan.bounds.others_per_second > quota {
-        let free = (quota - plan.bounds.others_per_second).max(1.0);
+    let mut text = String::new();
+    if let Some(start) = one.start {
         text = format!(
-            "{text}: retries spread them over {:.0} seconds.",
-            first / free + 1.0
+            "Where all hosts start in the same second, they make {:.0} calls",
+            start.calls
         );
-    } else {
-        text.push('.');
+        text = if start.seconds > 1.0 {
+            format!(
+                "{text} until the quota has caught up: retries spread them over {:.1} s, and a message waits up to {:.1} s.",
+                start.seconds, start.longest_wait_seconds
+            )
+        } else {
+            format!("{text} in it.")
+        };
     }
+    text.push_str(&of_region(plan.bounds.quota_per_second, &plan.bounds.region));
     if let Some(cache) = &one.part.cache {
         let hard = cache.hard_age;
         text = format!("{text} While KMS does not answer, a data key is used for up to {hard}.");

@@ -1,5 +1,5 @@
 //! What CloudTrail's events add up to.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -23,6 +23,11 @@ type Group = (String, String, String, String, String);
 pub(super) struct Trail {
     others: u64,
     undated: u64,
+    /// Files of folders that are no exports.
+    files: u64,
+    /// Events that were there before.
+    again: u64,
+    seen: HashSet<u128>,
     calls: u64,
     throttled: u64,
     failed: u64,
@@ -45,12 +50,30 @@ fn count(counts: &mut HashMap<String, u64>, name: &str) {
     *count = count.saturating_add(1);
 }
 
+/// Whether an event of this id was there before. Ids are UUIDs; one that is none is taken as new.
+fn is_again(seen: &mut HashSet<u128>, id: &str) -> bool {
+    let digits = id.replace('-', "");
+    match u128::from_str_radix(&digits, 16) {
+        Ok(number) if digits.len() == 32 => !seen.insert(number),
+        _ => false,
+    }
+}
+
 impl Trail {
+    /// A file of a folder is no export.
+    pub(super) const fn pass_over(&mut self) {
+        self.files = self.files.saturating_add(1);
+    }
+
     /// Takes an event in.
     pub(super) fn add(&mut self, event: &Event) {
         if event.source != "kms.amazonaws.com" {
             // An object that only wraps a list says nothing itself.
             self.others = self.others.saturating_add(u64::from(!event.source.is_empty()));
+            return;
+        }
+        if is_again(&mut self.seen, &event.id) {
+            self.again = self.again.saturating_add(1);
             return;
         }
         self.calls = self.calls.saturating_add(1);
@@ -148,7 +171,7 @@ impl Trail {
             .collect();
         json!({
             "kms_calls": self.calls, "throttled": self.throttled, "failed": self.failed, "other_events": self.others,
-            "undated": self.undated, "seconds": seconds, "peak_per_second": peak, "by_operation": self.operations,
+            "undated": self.undated, "repeated_events": self.again, "files_passed_over": self.files, "seconds": seconds, "peak_per_second": peak, "by_operation": self.operations,
             "by_key": most(&self.keys, usize::MAX), "by_principal": most(&self.principals, usize::MAX),
             "by_encryption_context": most(&self.contexts, usize::MAX), "cache": avoided,
             "not_judged": self.ungrouped,
@@ -164,11 +187,20 @@ impl Trail {
             self.failed,
             text::counted(seconds, "second"),
         )];
-        if self.others > 0 {
-            lines.push(format!(
-                "Passed over {}.",
-                text::counted(self.others, "event of other services")
-            ));
+        let passed_over = [
+            (self.others, "event", " of other services"),
+            (self.again, "event", " that were there before"),
+            (self.files, "file", " that are no exports"),
+        ];
+        for (count, what, which) in passed_over.into_iter().filter(|(count, ..)| *count > 0) {
+            let which = if count == 1 {
+                which
+                    .replace(" were ", " was ")
+                    .replace(" are no exports", " is no export")
+            } else {
+                which.to_owned()
+            };
+            lines.push(format!("Passed over {}{which}.", text::counted(count, what)));
         }
         let operations = self.operations.iter().map(|(name, count)| (name.clone(), *count));
         for (what, counts) in [

@@ -17,6 +17,9 @@ use super::{
 const ROW: i32 = 38;
 const BAR: (f64, f64) = (19.0, 28.0);
 
+/// How much lower the bar is, and the row higher, where the figure takes a line of its own below a long name.
+const SECOND_LINE: f64 = 16.0;
+
 /// What is not nothing is seen.
 const LEAST: f64 = 1.5;
 
@@ -25,14 +28,19 @@ const GAP: f64 = 12.0;
 
 /// Draws them, each below the other.
 pub(crate) fn draw(bars: &Bars, width: i32, label: &str) -> Result<String, NotDrawn> {
-    let rows = i32::try_from(bars.rows.len()).unwrap_or(i32::MAX);
     let longest = bars
         .rows
         .iter()
         .flat_map(|row| &row.lengths)
         .filter_map(|(_, length)| drawable(*length))
         .fold(0.0, f64::max);
-    canvas::draw(width, rows.saturating_mul(ROW).max(ROW), label, |sheet| {
+    let heights: Vec<f64> = bars
+        .rows
+        .iter()
+        .map(|row| height(row, f64::from(width)))
+        .collect();
+    let all = heights.iter().sum::<f64>().max(f64::from(ROW));
+    canvas::draw(width, whole(all), label, |sheet| {
         if bars.rows.is_empty() {
             let middle = (f64::from(width) / 2.0, f64::from(ROW) / 2.0);
             return canvas::write(
@@ -42,22 +50,41 @@ pub(crate) fn draw(bars: &Bars, width: i32, label: &str) -> Result<String, NotDr
                 text(Ink::Quiet, HPos::Center, VPos::Center),
             );
         }
-        for (index, bar) in (0..).zip(&bars.rows) {
-            row(
-                sheet,
-                bar,
-                f64::from(index) * f64::from(ROW),
-                f64::from(width),
-                longest,
-            )?;
+        let mut top = 0.0;
+        for (bar, height) in bars.rows.iter().zip(&heights) {
+            row(sheet, bar, (top, *height), f64::from(width), longest)?;
+            top += height;
         }
         Ok(())
     })
 }
 
-fn row(sheet: &Sheet<'_>, row: &Row, top: f64, width: f64, longest: f64) -> Result<(), NotDrawn> {
-    let told = canvas::fitted(&row.told, width * 0.7);
-    let name = canvas::fitted(&row.label, width - width_of(&told) - GAP);
+/// The height of a row: more where its name and its figure have no room beside each other.
+fn height(row: &Row, width: f64) -> f64 {
+    let [label, told] = [&row.label, &row.told].map(|text| canvas::legible(text));
+    let both = width_of(&label) + GAP + width_of(&told);
+    f64::from(ROW) + if both > width { SECOND_LINE } else { 0.0 }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the height of a picture, and a cast saturates"
+)]
+fn whole(height: f64) -> i32 {
+    height.ceil() as i32
+}
+
+fn row(
+    sheet: &Sheet<'_>,
+    row: &Row,
+    (top, height): (f64, f64),
+    width: f64,
+    longest: f64,
+) -> Result<(), NotDrawn> {
+    let lower = height - f64::from(ROW);
+    let told = canvas::fitted(&canvas::legible(&row.told), width);
+    let beside = if lower > 0.0 { 0.0 } else { width_of(&told) + GAP };
+    let name = canvas::fitted(&canvas::legible(&row.label), width - beside);
     canvas::write(
         sheet,
         &name,
@@ -67,9 +94,10 @@ fn row(sheet: &Sheet<'_>, row: &Row, top: f64, width: f64, longest: f64) -> Resu
     canvas::write(
         sheet,
         &told,
-        (width, top + 3.0),
+        (width, top + lower + 3.0),
         text(Ink::Text, HPos::Right, VPos::Top),
     )?;
+    let top = top + lower;
     bar(sheet, Ink::Grid, top, width)?;
     for (ink, length) in &row.lengths {
         match drawable(*length) {

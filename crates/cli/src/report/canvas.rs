@@ -82,6 +82,11 @@ pub(crate) fn text(ink: Ink, across: HPos, upright: VPos) -> TextStyle<'static> 
     }
 }
 
+/// Text of any origin as a drawing may have it: what acts on who reads it, or is no text of XML, is an escape that shows.
+pub(crate) fn legible(text: &str) -> String {
+    crate::text::tame(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}
+
 /// Writes text at a place in pixels of the page.
 pub(crate) fn write(
     sheet: &Sheet<'_>,

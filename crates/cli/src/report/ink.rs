@@ -22,10 +22,12 @@ pub(crate) enum Ink {
     Others,
     /// A second kind of what went well.
     Second,
+    /// The page itself, around a line that crosses areas.
+    Page,
 }
 
 impl Ink {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Text,
         Self::Quiet,
         Self::Grid,
@@ -35,6 +37,7 @@ impl Ink {
         Self::Failed,
         Self::Others,
         Self::Second,
+        Self::Page,
     ];
 
     /// The name of its colour in the style of the page.
@@ -49,6 +52,7 @@ impl Ink {
             Self::Failed => "failed",
             Self::Others => "others",
             Self::Second => "second",
+            Self::Page => "page",
         }
     }
 

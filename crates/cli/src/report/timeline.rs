@@ -165,10 +165,13 @@ fn line(timeline: &Timeline, layer: &Layer, chart: &mut Grid<'_>, top: f64) -> R
             _ => pieces.push(Vec::new()),
         }
     }
-    for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
-        chart
-            .draw_series([PathElement::new(piece, stroke(layer.ink, 2.0))])
-            .map_err(NotDrawn::of)?;
+    // What is beneath a line may be as light or dark as it is, and of the same colour to some eyes.
+    for (ink, width) in [(Ink::Page, 5.0), (layer.ink, 2.0)] {
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            chart
+                .draw_series([PathElement::new(piece.clone(), stroke(ink, width))])
+                .map_err(NotDrawn::of)?;
+        }
     }
     Ok(())
 }

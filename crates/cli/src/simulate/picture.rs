@@ -4,6 +4,7 @@ mod side_by_side;
 
 use datakey_sim::{Arrivals, Outcome, Scenario, Simulation};
 
+use crate::plan_fleet::table::of_region;
 use crate::report::{Block, Report as Page, Section, Table, Tone, dollars, seconds, share, whole};
 
 /// What a simulation came to.
@@ -155,7 +156,8 @@ fn played(simulation: &Simulation) -> Section {
         title: "What was played".to_owned(),
         lead: "A fleet under virtual time, with the retries, the keyring and the branch keys of datakey themselves, against the emulator's quota. \
                Each strategy has a KMS of its own and the same messages."
-            .to_owned(),
+            .to_owned()
+            + &super::table::not_played(&simulation.scenario),
         blocks: vec![Block::Facts(
             facts.map(|(name, value)| (name.to_owned(), value)).collect(),
         )],
@@ -194,9 +196,10 @@ fn fleet(simulation: &Simulation) -> Vec<(&'static str, String)> {
         (
             "KMS",
             format!(
-                "{} calls a second in {}",
+                "{} calls a second in {}.{}",
                 whole(simulation.quota_per_second),
-                scenario.kms.region
+                scenario.kms.region,
+                of_region(scenario.kms.quota_per_second, &scenario.kms.region)
             ),
         ),
         (

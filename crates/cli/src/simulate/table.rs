@@ -2,7 +2,11 @@
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use datakey_sim::{Outcome, Scenario, Simulation};
 
-use crate::{demo::group, text::tame};
+use crate::{
+    demo::group,
+    plan_fleet::table::of_region,
+    text::{counted, tame},
+};
 
 /// The sentence that the scenario teaches, what was played, the table, and what came of each strategy in words.
 pub(crate) fn text(simulation: &Simulation) -> String {
@@ -28,12 +32,35 @@ fn played(scenario: &Scenario, quota: u64) -> String {
         None => String::new(),
     };
     format!(
-        "{} of virtual time, seed {}: {} hosts{readers}, {} KMS calls a second.",
+        "{} of virtual time, seed {}: {} hosts{readers}, {} KMS calls a second.{}{}",
         scenario.duration,
         scenario.seed,
         group(scenario.fleet.hosts.into()),
         group(quota),
+        of_region(scenario.kms.quota_per_second, &scenario.kms.region),
+        not_played(scenario),
     )
+}
+
+/// Says what begins after the end.
+pub(super) fn not_played(scenario: &Scenario) -> String {
+    let late = |at: datakey_sim::Span| at >= scenario.duration;
+    let faults = scenario.faults.iter().filter(|fault| late(fault.from)).count();
+    let restarts = scenario
+        .restarts
+        .iter()
+        .filter(|restart| late(restart.at))
+        .count();
+    let counts = [(faults, "fault"), (restarts, "restart")].map(|(count, what)| (count as u64, what));
+    let told: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| counted(count, what))
+        .collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    format!(" Not played, as it ends before they begin: {}.", told.join(", "))
 }
 
 fn table(outcomes: &[Outcome], has_readers: bool) -> Table {

@@ -112,6 +112,69 @@ fn what_is_recommended_can_be_played() {
     );
 }
 
+/// Two thousand keys are asked for at once, of a quota that suffices for all that comes later.
+#[test]
+fn a_way_that_loses_records_at_its_start_is_not_one_that_holds() {
+    let shell = Shell::new();
+    let fleet = [
+        "--records-per-second",
+        "2000",
+        "--hosts",
+        "20",
+        "--contexts",
+        "100",
+    ];
+    let told = planned(&shell, &[&fleet[..], &["--quota", "10"]].concat());
+    let caching = &told["plan"]["candidates"][1];
+    let start = &caching["start"];
+    assert_eq!(
+        (&caching["way"], &start["holds"]),
+        (&json!("caching"), &json!(false))
+    );
+    let (calls, seconds) = (
+        start["calls"].as_f64().unwrap(),
+        start["seconds"].as_f64().unwrap(),
+    );
+    assert!(
+        (1_990.0..2_010.0).contains(&calls) && (190.0..=200.0).contains(&seconds),
+        "{start}"
+    );
+    let fails = caching["fails"][0].as_str().unwrap();
+    assert!(
+        fails.contains("its start does not hold") && fails.contains("the deadline of 1m"),
+        "{fails}"
+    );
+    let why = told["plan"]["why"].as_str().unwrap();
+    assert!(
+        why.contains("one after the other") && why.contains("a deadline of more than"),
+        "{why}"
+    );
+    let enough = planned(&shell, &[&fleet[..], &["--quota", "400", "--simulate"]].concat());
+    assert_eq!(enough["plan"]["candidates"][1]["start"]["holds"], true);
+    assert_eq!(
+        (
+            &enough["simulated"]["given_up"],
+            &enough["simulated"]["is_as_predicted"]
+        ),
+        (&json!(0), &json!(true))
+    );
+}
+
+#[test]
+fn a_region_that_has_no_quota_of_its_own_is_told() {
+    let shell = Shell::new();
+    let said = "10000 calls a second is that of other Regions, as mars-1 has none";
+    let text = |more: &[&str]| {
+        shell
+            .run([&["plan", "--records-per-second", "10"], more].concat())
+            .ends(0)
+            .text()
+    };
+    assert!(text(&["--region", "mars-1"]).contains(said));
+    assert!(!text(&["--region", "eu-central-1"]).contains("other Regions"));
+    assert!(!text(&["--region", "mars-1", "--quota", "50"]).contains("other Regions"));
+}
+
 #[test]
 fn what_cannot_be_is_refused_by_its_name() {
     let shell = Shell::new();
@@ -246,6 +309,50 @@ fn an_export_of_cloudtrail_says_what_the_calls_were_and_what_a_cache_would_avoid
     assert_eq!(both["cloudtrail"]["kms_calls"], 2 * 721);
 }
 
+#[test]
+fn what_is_no_export_in_a_folder_is_passed_over_and_an_event_counts_once() {
+    let shell = Shell::new();
+    let id = json!({ "eventID": "6f1d2c3b-0000-4000-8000-00000000000a" });
+    let others = json!({ "eventSource": "s3.amazonaws.com" });
+    let events = [
+        event(1, "Decrypt", "a", &id),
+        event(2, "GetObject", "a", &others),
+        event(3, "GetObject", "a", &others),
+    ];
+    std::fs::create_dir(shell.path("trail")).unwrap();
+    shell.write(
+        "trail/one.json",
+        json!({ "Records": events }).to_string().as_bytes(),
+    );
+    shell.write(
+        "trail/again.json",
+        json!({ "Records": events[..1] }).to_string().as_bytes(),
+    );
+    shell.write("trail/readme.txt", b"What is here.");
+    let told = planned(&shell, &["--from-cloudtrail", "trail"]);
+    let found = &told["cloudtrail"];
+    assert_eq!(
+        (
+            &found["kms_calls"],
+            &found["repeated_events"],
+            &found["files_passed_over"]
+        ),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    let text = shell.run(["plan", "--from-cloudtrail", "trail"]).ends(0).text();
+    for said in [
+        "Passed over 2 events of other services.",
+        "Passed over 1 event that was there before.",
+        "Passed over 1 file that is no export.",
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
+    // What is named by itself is meant.
+    shell
+        .run(["plan", "--from-cloudtrail", "trail/readme.txt"])
+        .ends(8);
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packing = GzEncoder::new(Vec::new(), Compression::default());
     packing.write_all(bytes).unwrap();
@@ -336,6 +443,10 @@ fn metrics_say_what_was_avoided_and_with_a_time_make_a_plan() {
         text.contains("60 waited: messages, which a higher limit of messages avoids"),
         "{text}"
     );
+    let run = shell
+        .run(["plan", "--from-metrics", "metrics.txt", "--over", "0s"])
+        .ends(2);
+    assert!(run.stderr.contains("--over is 0s"), "{}", run.stderr);
     shell.write("other.txt", b"up 1\n");
     let run = shell.run(["plan", "--from-metrics", "other.txt"]).ends(2);
     assert!(run.stderr.contains("datakey_keyring_hits"), "{}", run.stderr);

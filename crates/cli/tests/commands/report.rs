@@ -226,3 +226,54 @@ fn a_plan_without_a_rate_has_no_page() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(!place.exists(), "{said}");
 }
+
+/// Both readers and hosts give up while KMS fails now and then; a neighbour calls it too.
+const BOTH: &str = r#"
+name = "both"
+duration = "5m"
+step = "10s"
+fleet = { hosts = 3 }
+arrivals = { kind = "steady", posts_per_second = 5.0 }
+readers = { hosts = 2 }
+kms = { quota_per_second = 40 }
+neighbours = [{ calls_per_second = 5.0 }]
+faults = [{ kind = "errors", from = "1m", until = "2m", share = 0.5 }]
+strategies = [{ name = "alone", parts = [{ retry = { kind = "none" } }] }]
+"#;
+
+#[test]
+fn the_captions_of_charts_are_the_figures_of_the_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, place) = (folder.path().join("both.toml"), folder.path().join("page.html"));
+    fs::write(&scenario, BOTH).unwrap();
+    let output = datakey(&["simulate", scenario.to_str().unwrap(), "--json"], &place);
+    assert!(output.status.success(), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let outcome = &told["outcomes"][0];
+    let page = fs::read_to_string(&place).unwrap().replace(',', "");
+    let (sealing, opening) = (&outcome["sealing"], &outcome["opening"]);
+    assert!(
+        opening["failed"].as_u64().unwrap() > 0 && sealing["failed"].as_u64().unwrap() > 0,
+        "{outcome}"
+    );
+    let caption = format!(
+        "{} of {} sealed {} given up; {} of {} opened {} given up",
+        sealing["done"],
+        sealing["offered"],
+        sealing["failed"],
+        opening["done"],
+        opening["offered"],
+        opening["failed"]
+    );
+    assert!(page.contains(&caption), "{caption}");
+    let asked = outcome["series"].as_array().unwrap().iter().map(|step| {
+        let calls = ["kms_answered", "kms_throttled", "kms_failed"].map(|name| step[name].as_u64().unwrap());
+        calls.iter().sum::<u64>() as f64 / step["seconds"].as_f64().unwrap()
+    });
+    let peak = format!("peak {:.0} % of quota", asked.fold(0.0, f64::max) * 2.5);
+    assert!(page.replace('\u{a0}', " ").contains(&peak), "{peak}");
+    assert!(
+        page.contains("sealed up to 1 message each") && !page.contains("1 messages"),
+        "{caption}"
+    );
+}

@@ -268,3 +268,22 @@ fn a_reader_that_goes_away_is_no_failure_and_a_full_disk_is_one() {
         assert!(full.stderr.contains("No space left"), "{}", full.stderr);
     }
 }
+
+#[test]
+fn what_begins_after_the_end_and_a_region_without_a_quota_of_its_own_are_told() {
+    let shell = with_own();
+    let more = "kms = { region = 'mars-1' }\nrestarts = [{ at = '2m' }]\nfaults = [{ kind = 'dark', from = '1m', until = '2m' }]\nfleet";
+    shell.write("late.toml", OWN.replacen("fleet", more, 1));
+    let text = simulate(&shell, &["late.toml"]).ends(0).text();
+    for said in [
+        "Not played, as it ends before they begin: 1 fault, 1 restart.",
+        "10000 calls a second is that of other Regions, as mars-1 has none",
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
+    let text = simulate(&shell, &["own.toml"]).ends(0).text();
+    assert!(
+        !text.contains("Not played") && !text.contains("other Regions"),
+        "{text}"
+    );
+}

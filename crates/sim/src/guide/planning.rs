@@ -75,6 +75,33 @@
 //! # Ok::<(), datakey_sim::Error>(())
 //! ```
 //!
+//! Such a start may be longer than callers wait, though the quota suffices by far later. So a plan has a [`Start`](crate::plan::Start) for
+//! each way: the calls until the quota has caught up, how long that takes, and how much waits meanwhile. A way whose start outlasts
+//! the deadline of a call, or fills the room for messages that wait in a host, does not hold, and [`why`](crate::plan::Plan::why) says what
+//! would help:
+//!
+//! - Hosts that start one after the other, within the time that the start takes or longer. A rollout by waves is that.
+//! - Hosts that ask for their keys before messages come, as slowly as the quota has them.
+//! - A longer deadline, with room for what waits until then. It helps batch jobs, and no user who waits for a page.
+//! - A higher quota. By how much says the start of a plan with that quota.
+//! - Fewer keys to ask for. A host asks for each branch key once, whatever the number of contexts, so the start of
+//!   [`Way::BranchKeys`](crate::plan::Way::BranchKeys) is as many calls as there are hosts and branch keys.
+//!
+//! ```
+//! use datakey_sim::{Contexts, plan::{Bounds, Way, Workload, plan}};
+//!
+//! let contexts = Contexts { count: 100, ..Contexts::default() };
+//! let workload = Workload { records_per_second: 2_000.0, hosts: 20, contexts, ..Workload::default() };
+//! let way = |quota| {
+//!     let bounds = Bounds { quota_per_second: Some(quota), ..Bounds::default() };
+//!     Ok::<_, datakey_sim::Error>(plan(&workload, &bounds)?.recommended().map(|one| one.way))
+//! };
+//! // Once it runs, caching takes seven calls a second; its start needs more than ten.
+//! assert_eq!(way(10)?, Some(Way::BranchKeys));
+//! assert_eq!(way(400)?, Some(Way::Caching));
+//! # Ok::<(), datakey_sim::Error>(())
+//! ```
+//!
 //! # Nothing holds
 //!
 //! Then [`Plan::chosen`](crate::plan::Plan::chosen) is `None` and [`why`](crate::plan::Plan::why) says what has to give. It is not an

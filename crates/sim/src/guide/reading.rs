@@ -158,3 +158,13 @@
 //! A total hides when it happened. [`Outcome::series`](crate::Outcome::series) has a [`Step`](crate::Step) for each
 //! [`Scenario::step`](crate::Scenario::step): counts of what happened within it, and how many waited and how many keys there were at its
 //! end. The columns are what a service publishes too, so that a picture of one is laid beside that of the other.
+//!
+//! # What decided
+//!
+//! [`Outcome::decided`](crate::Outcome::decided) looks at what was lost first. Messages whose last answer was a refusal were lost by the
+//! quota, whether it was the attempts, the deadline or the budget that ended them; those that met an open breaker were lost by an outage,
+//! however much was refused in another hour. Where nothing was lost it asks whether KMS refused more than one call for each thousand that
+//! it answered: then the quota is what makes messages wait. What is left are the limits of data keys, which say why calls are made at all.
+//!
+//! What was lost by readers counts with what was lost by hosts. [`Step::opening_failed`](crate::Step::opening_failed) tells when it was,
+//! and [`Step::failed`](crate::Step::failed) has both.

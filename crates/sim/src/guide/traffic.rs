@@ -111,3 +111,7 @@
 //!
 //! Counts of *messages* are turned into posts by dividing them by the messages that come together. CloudTrail's counts are calls of KMS,
 //! not messages: they tell a load only where each message is a call.
+//!
+//! A trace is played to the last post, whatever the number of hosts and the seed are: it is a measurement and no rate. Where chance is
+//! wanted, as for many runs with seeds of their own, take [`Arrivals::Poisson`](crate::Arrivals::Poisson) or one of the others with the
+//! rate that was measured.

@@ -5,6 +5,7 @@ use super::{
     bounds::Bounds,
     predict::{Prediction, predict},
     settings::{branch_keys, caches},
+    start::{Start, start},
     workload::Workload,
 };
 use crate::{Error, Part};
@@ -68,6 +69,8 @@ pub struct Candidate {
     pub usd_per_month: f64,
     /// The share of the quota that stays free beside it and all others; below 0 where it does not suffice.
     pub headroom: f64,
+    /// The start of the fleet, all hosts at once; `None` where the quota does not suffice once it runs either.
+    pub start: Option<Start>,
     /// What it does not keep to, in plain words; empty where it holds.
     pub fails: Vec<String>,
 }
@@ -79,6 +82,11 @@ impl Candidate {
     #[must_use]
     pub const fn holds(&self) -> bool {
         self.fails.is_empty()
+    }
+
+    /// Whether it would hold, did not all hosts start without keys.
+    fn lacks_only_its_start(&self) -> bool {
+        self.fails.len() == 1 && self.start.is_some_and(|start| !start.holds)
     }
 }
 
@@ -171,7 +179,8 @@ fn candidate(way: Way, workload: &Workload, bounds: &Bounds) -> Result<Candidate
             ..Part::default()
         };
         let judged = judge(way, part, workload, bounds)?;
-        if judged.holds() {
+        // Other ages have the same start.
+        if judged.holds() || judged.lacks_only_its_start() {
             return Ok(judged);
         }
         last = Some(judged);
@@ -206,6 +215,10 @@ fn judge(way: Way, part: Part, workload: &Workload, bounds: &Bounds) -> Result<C
         });
     }
     fails.extend(useless(way, workload, bounds));
+    let start = start(workload, &part, &prediction, quota - bounds.others_per_second);
+    if let Some(told) = start.as_ref().and_then(|start| start.fails(&part)) {
+        fails.push(told);
+    }
     Ok(Candidate {
         way,
         part,
@@ -213,6 +226,7 @@ fn judge(way: Way, part: Part, workload: &Workload, bounds: &Bounds) -> Result<C
         usd_per_month: paid / 10_000.0 * bounds.price.usd_per_10_000_calls
             + f64::from(bounds.price.keys) * bounds.price.usd_per_key_month,
         headroom,
+        start,
         fails,
     })
 }
@@ -249,7 +263,16 @@ fn said(per_second: f64) -> String {
 fn why(candidates: &[Candidate], chosen: Option<usize>, bounds: &Bounds) -> String {
     let failed = candidates.iter().take(chosen.unwrap_or(candidates.len()));
     let reasons: Vec<String> = failed
-        .map(|one| format!("{}: {}.", one.way.as_str(), one.fails.join("; ")))
+        .map(|one| {
+            let said = format!("{}: {}.", one.way.as_str(), one.fails.join("; "));
+            match one
+                .start
+                .filter(|_| chosen.is_some() && one.lacks_only_its_start())
+            {
+                Some(start) => format!("{said} {}", start.helps(&one.part)),
+                None => said,
+            }
+        })
         .collect();
     let said = match chosen.and_then(|place| candidates.get(place)) {
         Some(one) => format!(
@@ -266,6 +289,14 @@ fn why(candidates: &[Candidate], chosen: Option<usize>, bounds: &Bounds) -> Stri
 
 /// What has to give where nothing holds.
 fn gives(candidates: &[Candidate], bounds: &Bounds) -> String {
+    let starts = candidates.iter().filter(|one| one.lacks_only_its_start());
+    let least = starts
+        .filter_map(|one| Some((one, one.start?)))
+        .min_by(|(_, a), (_, b)| a.seconds.total_cmp(&b.seconds));
+    if let Some((one, start)) = least {
+        let way = one.way.as_str();
+        return format!("The way \"{way}\" would once it runs. {}", start.helps(&one.part));
+    }
     let least = candidates
         .iter()
         .map(|one| one.prediction.calls_per_second())

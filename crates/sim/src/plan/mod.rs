@@ -6,11 +6,13 @@ mod renewals;
 mod settings;
 mod shares;
 mod snippet;
+mod start;
 mod workload;
 
 pub use self::{
     bounds::{Bounds, CUSTOM_KEY_STORE_QUOTA},
     choose::{Candidate, Plan, Way, plan},
     predict::{Prediction, predict},
+    start::Start,
     workload::Workload,
 };

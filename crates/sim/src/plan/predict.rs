@@ -127,7 +127,7 @@ fn asked(workload: &Workload, records: bool) -> Keys {
 }
 
 /// Batches a second at a host that have a record of this context.
-fn groups(workload: &Workload, share: &Share) -> f64 {
+pub(super) fn groups(workload: &Workload, share: &Share) -> f64 {
     let none = (1.0 - share.each)
         .max(0.0)
         .powi(i32::try_from(workload.batch).unwrap_or(i32::MAX));
@@ -135,14 +135,14 @@ fn groups(workload: &Workload, share: &Share) -> f64 {
 }
 
 /// After how many seconds a data key is replaced because of its use: when less than an eighth is left, or nothing of so few that an
-/// eighth is none.
+/// eighth is none. What comes while the next one is fetched finds this one, until nothing is left of it.
 fn used_up(limit: u64, per_second: f64) -> f64 {
     let reserve = limit / 8;
     let uses = limit
         .saturating_sub(reserve)
         .saturating_add(u64::from(reserve > 0));
     let refreshing = if reserve > 0 { CALL } else { 0.0 };
-    uses as f64 / per_second + refreshing
+    (uses as f64 / per_second + refreshing).min(limit as f64 / per_second)
 }
 
 /// Data keys that are kept.

@@ -156,6 +156,9 @@ fn a_trace_is_read_beside_its_scenario_and_a_bad_line_is_named() {
     fs::write(folder.path().join("posts.txt"), "# a second each\n10\n\n 2.5 \n").unwrap();
     let scenario = Scenario::load(&path).unwrap();
     assert!(matches!(&scenario.arrivals, Arrivals::Trace { posts, .. } if *posts == [10.0, 2.5]));
+    let both = text.replace("file =", "posts = [1.0], file =");
+    let said = Scenario::from_toml(&both).unwrap_err().to_string();
+    assert!(said.contains("both posts and file"), "{said}");
     for bad in ["many", "-1", "inf", "NaN"] {
         fs::write(folder.path().join("posts.txt"), format!("10\n{bad}\n")).unwrap();
         let said = Scenario::load(&path).unwrap_err().to_string();

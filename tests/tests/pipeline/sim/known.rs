@@ -37,6 +37,7 @@ fn messages_calls_money_and_steps_add_up() {
             sum(|step| step.failed),
             outcome.sealing.failed + outcome.opening.failed
         );
+        assert_eq!(sum(|step| step.opening_failed), outcome.opening.failed);
         let last = outcome.series.last().unwrap();
         assert_eq!(
             (outcome.series.len(), last.at_seconds, last.seconds),
@@ -222,9 +223,87 @@ fn bursts_and_traces_come_when_they_are_told_to() {
         "#,
     );
     let offered: Vec<u64> = trace[0].series.iter().map(|step| step.offered).collect();
-    assert!(
-        (900..1100).contains(&offered[0]) && (430..570).contains(&offered[2]),
-        "{offered:?}"
+    assert_eq!(offered, [1_000, 0, 500, 0, 0, 0]);
+}
+
+#[test]
+fn a_trace_offers_its_posts_to_the_last_one_whatever_hosts_and_seed_are() {
+    for hosts in [1, 3, 100] {
+        for seed in 1..4 {
+            let played = play(&format!(
+                r#"
+                seed = {seed}
+                duration = "5s"
+                step = "1s"
+                fleet = {{ hosts = {hosts} }}
+                arrivals = {{ kind = "trace", posts = [10, 20, 0.4, 0.4, 30.2] }}
+                strategies = [{{ name = "caching", parts = [{{ cache = {{}} }}] }}]
+                "#
+            ));
+            let offered: Vec<u64> = played[0].series.iter().map(|step| step.offered).collect();
+            assert_eq!(offered, [10, 20, 0, 1, 30], "{hosts} hosts, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn what_was_lost_decides_before_what_was_refused() {
+    let played = play(
+        r#"
+        duration = "10m"
+        fleet = { hosts = 4 }
+        arrivals = { kind = "steady", posts_per_second = 10.0 }
+        kms = { quota_per_second = 200 }
+        neighbours = [{ calls_per_second = 300.0, from = "1m", until = "90s" }]
+        faults = [{ kind = "dark", from = "3m", until = "5m" }]
+        strategies = [{ name = "alone", parts = [{}] }, { name = "none", parts = [{ retry = { kind = "none" } }] }]
+        "#,
     );
-    assert_eq!((offered[1], &offered[3..]), (0, &[0, 0, 0][..]));
+    let [alone, none] = &played[..] else { panic!() };
+    assert!(
+        alone.kms.throttled * 1_000 > alone.kms.answered,
+        "{:?}",
+        alone.kms
+    );
+    let outage = |outcome: &Outcome| {
+        let errors = outcome.sealing.errors.iter();
+        errors
+            .filter(|(kind, _)| kind.contains("circuit_open"))
+            .map(|(_, count)| *count)
+            .sum::<u64>()
+    };
+    assert!(
+        outage(alone) * 2 > alone.sealing.failed,
+        "{:?}",
+        alone.sealing.errors
+    );
+    assert_eq!(alone.decided, Some(Limit::Breaker), "{:?}", alone.limits);
+    assert!(
+        alone
+            .verdict()
+            .contains("the circuit breaker, as KMS did not answer"),
+        "{}",
+        alone.verdict()
+    );
+    assert_ne!(none.decided, Some(Limit::Breaker), "{:?}", none.limits);
+}
+
+#[test]
+fn a_message_that_still_waits_is_not_told_as_sealed() {
+    let played = play(
+        r#"
+        duration = "60s"
+        fleet = { hosts = 10 }
+        arrivals = { kind = "steady", posts_per_second = 10.0 }
+        kms = { quota_per_second = 1000, latency = { kind = "fixed", time = "5ms" } }
+        strategies = [{ name = "alone", parts = [{}] }]
+        "#,
+    );
+    let flow = &played[0].sealing;
+    assert!((1..5).contains(&flow.waiting) && flow.failed == 0, "{flow:?}");
+    let verdict = played[0].verdict();
+    assert!(
+        !verdict.contains("All") && verdict.contains(&format!("{} still waited", flow.waiting)),
+        "{verdict}"
+    );
 }

@@ -1,7 +1,7 @@
 //! What is predicted by arithmetic is what the simulation counts.
 use datakey_sim::{
     Arrivals, BranchKeys, Cache, Contexts, Fleet, Kms, Part, Price, Readers, Scenario, Span, Strategy,
-    plan::{Workload, predict},
+    plan::{Bounds, Way, Workload, plan, predict},
     run,
 };
 
@@ -218,4 +218,82 @@ fn what_batches_late_readers_and_branch_keys_take_is_predicted_over_a_grid() {
         }
     }
     assert_all_hold(&cases);
+}
+
+/// At many quotas, from far too little to enough: 2,000 keys of 20 hosts are asked for at once.
+#[test]
+fn a_cold_start_is_said_to_hold_where_its_play_loses_nothing() {
+    let mut told = Vec::new();
+    for (contexts, skew, quota) in [
+        (100, 0.0, 10),
+        (100, 0.0, 60),
+        (100, 0.0, 400),
+        (100, 1.0, 10),
+        (1, 0.0, 10),
+    ] {
+        let workload = Workload {
+            records_per_second: 2_000.0,
+            hosts: 20,
+            contexts: Contexts {
+                count: contexts,
+                skew,
+                one_per_message: false,
+            },
+            ..Workload::default()
+        };
+        let bounds = Bounds {
+            quota_per_second: Some(quota),
+            ..Bounds::default()
+        };
+        let planned = plan(&workload, &bounds).unwrap();
+        let caching = planned
+            .candidates
+            .iter()
+            .find(|one| one.way == Way::Caching)
+            .unwrap();
+        let start = caching.start.unwrap();
+        let mut played = scenario(&workload, caching.part.clone(), 120);
+        played.fleet = Fleet {
+            hosts: 20,
+            ..Fleet::default()
+        };
+        played.kms.quota_per_second = Some(quota);
+        let outcome = run(&played).unwrap().outcomes.remove(0);
+        let name = format!("{contexts} contexts, skew {skew}, quota {quota}");
+        println!(
+            "{name}: {start:?}, lost {}, {:?}",
+            outcome.sealing.failed, outcome.sealing.latency
+        );
+        assert_eq!(start.holds, outcome.sealing.failed == 0, "{name}: {start:?}");
+        assert_eq!(start.holds, caching.holds(), "{name}: {:?}", caching.fails);
+        told.push(start.holds);
+    }
+    assert!(told.contains(&true) && told.contains(&false));
+}
+
+#[test]
+fn a_data_key_is_predicted_to_seal_no_more_records_than_it_may() {
+    for limit in 1..=200 {
+        for rate in [3.0, 500.0, 90_000.0] {
+            let workload = Workload {
+                records_per_second: rate,
+                hosts: 5,
+                ..Workload::default()
+            };
+            let by_messages = predict(&workload, &cache(300, limit)).unwrap();
+            let mut part = cache(300, 1 << 24);
+            part.cache = part.cache.map(|cache| Cache {
+                bytes: limit * workload.record_bytes,
+                ..cache
+            });
+            let by_bytes = predict(&workload, &part).unwrap();
+            for told in [by_messages, by_bytes] {
+                let least = rate / limit as f64;
+                assert!(
+                    told.generate_data_key >= least * 0.999_999,
+                    "{limit} at {rate}: {told:?}"
+                );
+            }
+        }
+    }
 }

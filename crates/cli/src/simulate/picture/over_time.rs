@@ -129,8 +129,14 @@ pub(crate) fn calls(simulation: &Simulation) -> Section {
     }
 }
 
+/// The peak is that of what they asked, refused or not, in the step with the most.
 fn calls_note(outcome: &Outcome, quota: u64) -> String {
     let kms = &outcome.kms;
+    let asked = |step: &Step| {
+        let all = step.kms_answered.saturating_add(step.kms_throttled);
+        all.saturating_add(step.kms_failed) as f64 / step.seconds
+    };
+    let peak = outcome.series.iter().map(asked).fold(0.0, f64::max);
     let refused = match kms.throttled {
         0 => "none refused".to_owned(),
         calls => format!("{} refused", whole(calls)),
@@ -138,41 +144,55 @@ fn calls_note(outcome: &Outcome, quota: u64) -> String {
     format!(
         "{} answered, {refused}; peak {} of quota",
         whole(kms.answered),
-        share(kms.peak_per_second, quota as f64)
+        share(peak, quota as f64)
     )
 }
 
 /// What came, and what became of it; what waited, where anything did.
 pub(crate) fn messages(simulation: &Simulation) -> Vec<Section> {
-    let mut legend = vec![(Ink::Good, "sealed"), (Ink::Bad, "given up")];
+    let mut legend = vec![(Ink::Good, "sealed"), (Ink::Bad, "given up, not sealed")];
     legend.push((Ink::Text, "came (line)"));
     let has_readers = simulation.scenario.readers.is_some();
     if has_readers {
         legend.push((Ink::Second, "opened (line)"));
+    }
+    let opening_fails = all(simulation, |step| step.opening_failed > 0);
+    if opening_fails {
+        legend.push((Ink::Failed, "given up while opening (line)"));
     }
     let chart = |outcome: &Outcome| {
         let mut lines = vec![rate(Ink::Text, outcome, |step| step.offered)];
         if has_readers {
             lines.push(rate(Ink::Second, outcome, |step| step.opened));
         }
+        if opening_fails {
+            lines.push(rate(Ink::Failed, outcome, |step| step.opening_failed));
+        }
         let stacked = vec![
             rate(Ink::Good, outcome, |step| step.sealed),
-            rate(Ink::Bad, outcome, |step| step.failed),
+            rate(Ink::Bad, outcome, |step| {
+                step.failed.saturating_sub(step.opening_failed)
+            }),
         ];
         timeline("messages/s", outcome, stacked, lines)
     };
     let note = |outcome: &Outcome| {
         let (sealing, opening) = (&outcome.sealing, &outcome.opening);
-        let lost = sealing.failed.saturating_add(opening.failed);
-        let lost = match lost {
+        let lost = |messages| match messages {
             0 => "none given up".to_owned(),
             some => format!("{} given up", whole(some)),
         };
-        format!(
-            "{} of {} sealed, {lost}",
+        let sealed = format!(
+            "{} of {} sealed, {}",
             whole(sealing.done),
-            whole(sealing.offered)
-        )
+            whole(sealing.offered),
+            lost(sealing.failed)
+        );
+        if opening.offered == 0 {
+            return sealed;
+        }
+        let (done, came) = (whole(opening.done), whole(opening.offered));
+        format!("{sealed}; {done} of {came} opened, {}", lost(opening.failed))
     };
     let mut sections = vec![Section {
         title: "What came, and what was done with it".to_owned(),
@@ -217,10 +237,15 @@ pub(crate) fn keys(simulation: &Simulation) -> Section {
     };
     let note = |outcome: &Outcome| {
         let keys = outcome.exposure.data_keys;
+        let (data_keys, most) = (
+            if keys == 1 { "key" } else { "keys" },
+            outcome.exposure.max_messages,
+        );
+        let messages = if most == 1 { "message" } else { "messages" };
         format!(
-            "{} data keys sealed up to {} messages each",
+            "{} data {data_keys} sealed up to {} {messages} each",
             whole(keys),
-            whole(outcome.exposure.max_messages)
+            whole(most)
         )
     };
     Section {
