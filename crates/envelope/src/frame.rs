@@ -217,6 +217,9 @@ mod tests {
             let mut other = one;
             other[bit / 8] ^= 1 << (bit % 8);
             assert!(!equal(&one, &other), "bit {bit}");
+            // Differences of two words do not cancel each other.
+            other[(bit / 8 + 8) % 32] ^= 1 << (bit % 8);
+            assert!(!equal(&one, &other), "bit {bit}, twice");
         }
     }
 

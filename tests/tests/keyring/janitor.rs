@@ -214,3 +214,28 @@ async fn a_key_that_somebody_waited_for_and_never_took_is_wiped_when_it_is_too_o
         "for those who come back it is unwrapped anew"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_leaves_what_is_young_to_those_who_have_not_looked_yet() {
+    let provider = Scripted::default();
+    let (a, b) = (context("a"), context("b"));
+    let mut wrapped = Vec::new();
+    for context in [&a, &b] {
+        let made = provider.generate_data_key(context, DataKeyLength::Bytes32);
+        wrapped.push(made.await.unwrap().wrapped_keys().clone());
+    }
+    let opening = OpeningKeyring::builder()
+        .limits(OpeningLimits::default().with_ttl(Duration::from_secs(10)))
+        .build(provider.clone())
+        .unwrap();
+    opening.key(&a, &wrapped[0]).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    provider.takes(Duration::from_secs(1));
+    let mut waits = Box::pin(opening.key(&b, &wrapped[1]));
+    let nobody = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(waits.as_mut().poll(nobody).is_pending());
+    sleep(Duration::from_secs(7)).await;
+    assert_eq!(opening.stats().live, 1, "the other was swept");
+    assert!(waits.await.is_ok());
+    assert_eq!((opening.stats().superseded, provider.decrypted()), (0, 2));
+}
