@@ -29,6 +29,7 @@ fn digits(value: f64) -> String {
         _ if size >= 99.95 || size == size.round() => format!("{size:.0}"),
         _ if size >= 9.995 => format!("{size:.1}"),
         _ if size >= 0.01 => format!("{size:.2}"),
+        _ if size >= 0.001 => format!("{size:.4}"),
         _ => format!("{size:.0e}"),
     };
     let grouped = text.parse().map_or(text, whole);
@@ -88,6 +89,7 @@ mod tests {
         );
         let amounts = [
             0.0,
+            0.000_12,
             0.001_23,
             0.123,
             9.876,
@@ -104,7 +106,8 @@ mod tests {
             amounts.map(amount),
             [
                 "0",
-                "1e-3",
+                "1e-4",
+                "0.0012",
                 "0.12",
                 "9.88",
                 "12.3",
