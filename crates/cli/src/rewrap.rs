@@ -3,7 +3,7 @@ mod wrapping;
 
 use std::{
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use datakey::{
@@ -37,12 +37,20 @@ enum Rewrapped {
     Before,
 }
 
-/// Replaces each message by one with other wrapped keys, whole or not at all.
-pub(crate) fn run(args: &RewrapArgs, session: &Session) -> Result<(), Failure> {
+/// What is refused before anything is looked at.
+fn can_be_done(args: &RewrapArgs) -> Result<(), Failure> {
     if args.inputs.iter().any(|input| input == Path::new("-")) {
         return Err(Failure::Usage(
             "rewrap replaces files, and standard input is none".to_owned(),
         ));
+    }
+    // A pipe would be waited for, and could not be replaced.
+    let is_other =
+        |input: &&PathBuf| std::fs::metadata(input).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if let Some(other) = args.inputs.iter().find(is_other) {
+        return Err(Failure::Usage(format!(
+            "rewrap replaces files, and {other:?} is none"
+        )));
     }
     let binding = &args.expected.binding;
     if binding.aad.is_some() || binding.aad_file.is_some() {
@@ -51,6 +59,12 @@ pub(crate) fn run(args: &RewrapArgs, session: &Session) -> Result<(), Failure> {
                 .to_owned(),
         ));
     }
+    Ok(())
+}
+
+/// Replaces each message by one with other wrapped keys, whole or not at all.
+pub(crate) fn run(args: &RewrapArgs, session: &Session) -> Result<(), Failure> {
+    can_be_done(args)?;
     let is_own = |path: &Path| {
         path.extension()
             .is_some_and(|extension| extension == input::SUFFIX)

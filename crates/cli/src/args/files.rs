@@ -159,7 +159,9 @@ pub(crate) struct InspectArgs {
     pub(crate) under: Vec<String>,
 }
 
+// It opens no message, so that there is nothing to check associated data against.
 #[derive(Debug, Args)]
+#[command(mut_arg("aad", |arg| arg.hide(true)), mut_arg("aad_file", |arg| arg.hide(true)))]
 pub(crate) struct RewrapArgs {
     /// The sealed messages, of datakey's format; of a folder, each FILE.datakey in it. They are replaced, each at once.
     #[arg(required = true, value_name = "PATH")]

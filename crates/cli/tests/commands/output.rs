@@ -164,6 +164,17 @@ fn a_pipe_with_a_name_is_written_to() {
 }
 
 #[test]
+fn what_is_no_file_is_not_rewrapped_and_not_waited_for() {
+    let shell = Shell::with_key();
+    let made = Command::new("mkfifo").arg(shell.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let refused = shell
+        .run(["rewrap", "-k", "key", "--to", "local:key", "pipe"])
+        .ends(2);
+    assert!(refused.stderr.contains("\"pipe\" is none"), "{}", refused.stderr);
+}
+
+#[test]
 fn inputs_that_cannot_be_read_are_told_and_leave_nothing() {
     let shell = Shell::with_key();
     for line in [

@@ -96,7 +96,7 @@
 //!     let bounds = Bounds { quota_per_second: Some(quota), ..Bounds::default() };
 //!     Ok::<_, datakey_sim::Error>(plan(&workload, &bounds)?.recommended().map(|one| one.way))
 //! };
-//! // Once it runs, caching takes seven calls a second; its start needs more than ten.
+//! // Once it runs, caching takes less than three calls a second; its start needs more than ten.
 //! assert_eq!(way(10)?, Some(Way::BranchKeys));
 //! assert_eq!(way(400)?, Some(Way::Caching));
 //! # Ok::<(), datakey_sim::Error>(())
