@@ -1,6 +1,7 @@
 //! The vocabulary and the traits of providers, one idea a module.
 
 mod conformance;
+mod conformance_probes;
 mod context;
 mod local_key_file;
 mod local_keys;
