@@ -1,6 +1,7 @@
 //! Every test of the workspace, and one line at the end that says how many.
 //!
-//! Cargo runs one test binary after the other, and a processor rests while a test waits; here two run at once.
+//! Cargo runs one test binary after the other, and a processor rests while a test waits; here two run at once, and the examples of the
+//! documentation beside them.
 use std::{
     collections::VecDeque,
     io::{BufReader, Write as _},
@@ -12,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use cargo_metadata::{Artifact, Message, Metadata};
+use cargo_metadata::{Artifact, Message, Metadata, Package};
 
 use crate::cargo;
 
@@ -46,6 +47,8 @@ struct Count {
 struct Asked {
     cargo: Vec<String>,
     binaries: Vec<String>,
+    /// Those binaries that have tests, as nothing else was chosen.
+    all_units: bool,
     units: bool,
     docs: bool,
 }
@@ -58,6 +61,12 @@ struct Binary {
     bytes: u64,
 }
 
+/// What runs by itself, and a name for people.
+struct Job {
+    name: String,
+    command: Command,
+}
+
 /// One of them has run.
 struct Ran {
     output: Vec<u8>,
@@ -67,18 +76,20 @@ struct Ran {
 /// Runs every test; arguments before `--` go to cargo, those after it to each test binary.
 pub fn run(arguments: &[String]) -> Result<()> {
     let asked = Asked::read(arguments);
-    let mut count = Count::default();
-    let mut ended_badly = Vec::new();
+    let mut jobs = VecDeque::new();
+    let features = features(&cargo::metadata()?);
     if asked.units {
-        let (binaries, built) = build(&asked.cargo)?;
+        let (binaries, built) = build(&asked, &features)?;
         if !built.success() {
             bail!("the tests do not build ({built})");
         }
-        run_all(binaries, &asked.binaries, &mut count, &mut ended_badly)?;
+        jobs.extend(binaries.into_iter().map(|binary| binary.job(&asked.binaries)));
     }
     if asked.docs {
-        docs(&asked, &mut count, &mut ended_badly)?;
+        // One crate is built and run after the other: it takes long, and begins first.
+        jobs.push_front(docs(&asked, &features));
     }
+    let (count, ended_badly) = run_all(jobs)?;
     println!(
         "{} passed, {} failed, {} skipped",
         count.passed, count.failed, count.ignored
@@ -117,6 +128,7 @@ impl Asked {
         Self {
             cargo,
             binaries,
+            all_units: !only_docs && !targets,
             units: !only_docs,
             docs: only_docs || !targets,
         }
@@ -173,18 +185,45 @@ fn selection<'a>(typed: &'a [String], features: &'a str) -> Vec<&'a str> {
 
 /// The features of all packages but those that bring an engine, as cargo takes them.
 pub fn features(metadata: &Metadata) -> String {
+    features_without(metadata, &[])
+}
+
+/// These but those that turn on one of `absent`, each a package and a feature.
+pub fn features_without(metadata: &Metadata, absent: &[(&str, &str)]) -> String {
     let packages = metadata.workspace_packages();
     let features = packages.iter().flat_map(|package| {
-        let own = package.features.keys().filter(|name| !name.starts_with(ENGINE));
-        own.map(|name| format!("{}/{name}", package.name))
+        let own = package.features.keys().map(String::as_str);
+        let wanted =
+            own.filter(|name| !name.starts_with(ENGINE) && !turns_on(&packages, package, name, absent));
+        wanted.map(|name| format!("{}/{name}", package.name))
     });
     features.collect::<Vec<_>>().join(",")
 }
 
+/// Whether a feature is one of `absent`, or leads to one through what it turns on in turn.
+fn turns_on(packages: &[&Package], package: &Package, feature: &str, absent: &[(&str, &str)]) -> bool {
+    let leads = |entry: &String| match entry.split_once('/') {
+        None => !entry.starts_with("dep:") && turns_on(packages, package, entry, absent),
+        Some((dependency, feature)) => {
+            let name = dependency.trim_end_matches('?');
+            let found = packages.iter().find(|other| other.name.as_str() == name);
+            found.is_some_and(|other| turns_on(packages, other, feature, absent))
+        }
+    };
+    absent.contains(&(package.name.as_str(), feature))
+        || package
+            .features
+            .get(feature)
+            .is_some_and(|entries| entries.iter().any(leads))
+}
+
 /// Builds the test binaries and lists them, the largest first: what is large takes longest, and should not be the last to begin.
-fn build(typed: &[String]) -> Result<(Vec<Binary>, ExitStatus)> {
-    let features = features(&cargo::metadata()?);
-    let chosen = selection(typed, &features);
+fn build(asked: &Asked, features: &str) -> Result<(Vec<Binary>, ExitStatus)> {
+    let mut chosen = selection(&asked.cargo, features);
+    if asked.all_units {
+        // Without it the examples are built, which are run by a command of their own.
+        chosen.push("--tests");
+    }
     println!("$ cargo test --no-run {}", chosen.join(" "));
     let mut child = Command::new(cargo::program())
         .args(["test", "--no-run", "--message-format=json-render-diagnostics"])
@@ -230,92 +269,86 @@ fn binary(artifact: Artifact) -> Result<Option<Binary>> {
     }))
 }
 
-/// Runs the binaries, [`AT_ONCE`] at a time; the output of each is printed when it has ended.
-fn run_all(
-    binaries: Vec<Binary>,
-    arguments: &[String],
-    count: &mut Count,
-    ended_badly: &mut Vec<String>,
-) -> Result<()> {
+impl Binary {
+    /// As cargo runs it: in the folder of its package.
+    fn job(self, arguments: &[String]) -> Job {
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("CARGO_MANIFEST_DIR", &self.folder)
+            .env("CARGO", cargo::program());
+        Job {
+            name: self.name,
+            command,
+        }
+    }
+}
+
+/// The examples of the documentation, which cargo itself builds and runs.
+fn docs(asked: &Asked, features: &str) -> Job {
+    let mut command = Command::new(cargo::program());
+    command
+        .args(["test", "--doc", "--no-fail-fast"])
+        .args(selection(&asked.cargo, features));
+    if !asked.binaries.is_empty() {
+        command.arg("--").args(&asked.binaries);
+    }
+    Job {
+        name: "the examples of the documentation".into(),
+        command,
+    }
+}
+
+/// Runs them, [`AT_ONCE`] at a time; the output of each is printed when it has ended. Answers what was counted, and what ended badly.
+fn run_all(jobs: VecDeque<Job>) -> Result<(Count, Vec<String>)> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let left = Mutex::new(VecDeque::from(binaries));
-    let seen = Mutex::new((count, ended_badly));
+    let left = Mutex::new(jobs);
+    let seen = Mutex::new((Count::default(), Vec::new()));
     let work = || -> Result<()> {
         loop {
             let next = left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(binary) = next else { return Ok(()) };
-            let ran = run_one(&binary, arguments)?;
+            let Some(job) = next else { return Ok(()) };
+            let name = job.name.clone();
+            let ran = run_one(job)?;
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            println!("     Ran {}", binary.name);
+            println!("     Ran {name}");
             std::io::stdout().write_all(&ran.output)?;
             String::from_utf8_lossy(&ran.output)
                 .lines()
                 .for_each(|line| seen.0.add(line));
             if !ran.status.success() {
-                println!("{} ended badly: {}", binary.name, ran.status);
-                seen.1.push(binary.name);
+                println!("{name} ended badly: {}", ran.status);
+                seen.1.push(name);
             }
         }
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..AT_ONCE.min(processors)).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            worker
-                .join()
-                .map_err(|_| anyhow::anyhow!("a runner of tests panicked"))??;
-        }
-        Ok(())
-    })
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(ended) => ended,
+            Err(_panicked) => bail!("a runner of tests panicked"),
+        })
+    })?;
+    Ok(seen.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// As cargo runs it: in the folder of its package. Both outputs, in the order in which they came.
-fn run_one(binary: &Binary, arguments: &[String]) -> Result<Ran> {
+/// Both outputs, in the order in which they came.
+fn run_one(mut job: Job) -> Result<Ran> {
     let (mut ours, theirs) = std::io::pipe().context("no pipe can be made")?;
-    let mut command = Command::new(&binary.program);
-    command
-        .args(arguments)
-        .current_dir(&binary.folder)
-        .env("CARGO_MANIFEST_DIR", &binary.folder)
-        .env("CARGO", cargo::program())
+    job.command
         .stdin(Stdio::null())
         .stderr(theirs.try_clone().context("a pipe cannot be shared")?)
         .stdout(theirs);
-    let child = command.spawn();
+    let child = job.command.spawn();
+    let program = job.command.get_program().to_os_string();
     // It holds the writing end, which would keep the pipe open for ever.
-    drop(command);
-    let mut child = child.with_context(|| format!("{} cannot be started", binary.program.display()))?;
+    drop(job);
+    let mut child = child.with_context(|| format!("{} cannot be started", program.display()))?;
     let mut output = Vec::new();
     std::io::copy(&mut ours, &mut output).context("a test's output was lost")?;
     let status = child.wait().context("a test was lost")?;
     Ok(Ran { output, status })
-}
-
-/// The examples of the documentation, which cargo itself builds and runs.
-fn docs(asked: &Asked, count: &mut Count, ended_badly: &mut Vec<String>) -> Result<()> {
-    let features = features(&cargo::metadata()?);
-    let mut command = Command::new(cargo::program());
-    command
-        .args(["test", "--doc", "--no-fail-fast"])
-        .args(selection(&asked.cargo, &features));
-    if !asked.binaries.is_empty() {
-        command.arg("--").args(&asked.binaries);
-    }
-    println!(
-        "$ cargo test --doc --no-fail-fast {}",
-        selection(&asked.cargo, &features).join(" ")
-    );
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cargo cannot be started")?;
-    std::io::stdout().write_all(&output.stdout)?;
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .for_each(|line| count.add(line));
-    if !output.status.success() {
-        ended_badly.push("the documentation".into());
-    }
-    Ok(())
 }
 
 impl Count {
@@ -354,11 +387,12 @@ mod tests {
     #[test]
     fn what_is_typed_goes_to_cargo_and_filters_go_to_the_tests() {
         let all = asked(&[]);
-        assert_eq!((all.units, all.docs), (true, true));
+        assert_eq!((all.all_units, all.units, all.docs), (true, true, true));
         assert_eq!((all.cargo.len(), all.binaries.len()), (0, 0));
 
         let one = asked(&["-p", "datakey-tests", "--test", "retry", "quota", "--", "--exact"]);
         assert_eq!(one.cargo, ["-p", "datakey-tests", "--test", "retry"]);
+        assert_eq!((one.all_units, one.units, one.docs), (false, true, false));
         assert_eq!(one.binaries, ["--exact", "quota"]);
         assert_eq!((one.units, one.docs), (true, false));
 

@@ -138,7 +138,7 @@ fn what_data_key_caching_takes_is_predicted_over_a_grid() {
                 continue;
             }
             for (age, messages) in [(20, 1 << 24), (60, 50), (20, 7)] {
-                for readers in [0, 8] {
+                for readers in [0, 4] {
                     let workload = Workload {
                         records_per_second: rate,
                         hosts,
@@ -153,7 +153,7 @@ fn what_data_key_caching_takes_is_predicted_over_a_grid() {
                     let name = format!(
                         "hosts {hosts} rate {rate} contexts {count} skew {skew} age {age} messages {messages} readers {readers}"
                     );
-                    cases.push(compare(&name, &workload, &cache(age, messages), 240));
+                    cases.push(compare(&name, &workload, &cache(age, messages), 150));
                 }
             }
         }
@@ -211,7 +211,7 @@ fn what_batches_late_readers_and_branch_keys_take_is_predicted_over_a_grid() {
                 ] {
                     let name = format!("{name} batch {batch} contexts {count} readers {readers}");
                     // What is opened late is opened after the end too, unless that is far away.
-                    let seconds = if late == *workload { 900 } else { 300 };
+                    let seconds = if late == *workload { 600 } else { 150 };
                     cases.push(compare(&name, workload, part, seconds));
                 }
             }
