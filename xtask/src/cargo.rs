@@ -39,9 +39,9 @@ pub fn example(name: &str) -> PathBuf {
 }
 
 /// A binary of the workspace, built for debugging.
-pub fn binary(name: &str) -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    target.join("debug").join(name)
+pub fn binary(metadata: &Metadata, name: &str) -> PathBuf {
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    metadata.target_directory.join("debug").join(file).into()
 }
 
 /// Runs cargo to its end, its output shown as it comes.

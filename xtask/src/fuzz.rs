@@ -3,7 +3,7 @@ use std::{fs, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::cargo;
+use crate::{cargo, programs};
 
 const TARGETS: [&str; 9] = [
     "header_decode",
@@ -103,17 +103,7 @@ fn missing() -> Option<&'static str> {
 
 fn fuzz(targets: &[&str], seconds: &str) -> Result<()> {
     let seeds = format!("{WORK}/seeds");
-    cargo::cargo(&[
-        "run",
-        "--quiet",
-        "--all-features",
-        "-p",
-        "datakey-tests",
-        "--bin",
-        "envelope_vectors",
-        "seeds",
-        &seeds,
-    ])?;
+    programs::run("envelope_vectors", &["seeds", &seeds])?;
     for target in targets {
         let (corpus, artifacts) = (
             format!("{WORK}/corpus/{target}"),

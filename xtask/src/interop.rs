@@ -1,12 +1,12 @@
 //! Against what was written elsewhere: the message format in Python, KMS in its many clients.
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
     cargo, interop_branch_keys, interop_esdk,
     interop_kms::{self, Length},
-    python,
+    programs, python,
 };
 
 const VECTORS: &str = "tests/vectors/envelope";
@@ -68,6 +68,8 @@ fn second_reader() -> Result<()> {
             std::fs::remove_dir_all(folder).with_context(|| format!("{folder} cannot be emptied"))?;
         }
     }
+    let rust = programs::built("envelope_interop")?;
+    let rust = |arguments: &[&str]| cargo::run_to_end(Command::new(&rust).args(arguments));
     rust(&["write", &ours])?;
     python::call(&interpreter, &[SCRIPT, "check", &ours])?;
     python::call(&interpreter, &[SCRIPT, "write", &theirs])?;
@@ -81,21 +83,4 @@ pub fn ci_esdk(_: &[String]) -> Result<()> {
         return Ok(());
     }
     interop_esdk::run(interop_esdk::Length::Short)
-}
-
-fn rust(arguments: &[&str]) -> Result<()> {
-    program("envelope_interop", arguments)
-}
-
-fn program(name: &str, arguments: &[&str]) -> Result<()> {
-    let run = [
-        "run",
-        "--quiet",
-        "--all-features",
-        "-p",
-        "datakey-tests",
-        "--bin",
-        name,
-    ];
-    cargo::cargo(&[&run[..], arguments].concat())
 }

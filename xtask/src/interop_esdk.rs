@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     cargo,
     loopback::{call, isolated},
-    node, python,
+    node, programs, python,
 };
 
 const SCRIPTS: &str = "tests/interop/esdk";
@@ -73,7 +73,16 @@ pub fn run(length: Length) -> Result<()> {
 pub fn time() -> Result<()> {
     fs::create_dir_all(WORK).with_context(|| format!("{WORK} cannot be made"))?;
     let python = interpreter()?;
-    program(&["--release"], &["time", &python, ORDERS, WORK])
+    let run = [
+        "run",
+        "--quiet",
+        "--all-features",
+        "-p",
+        "datakey-tests",
+        "--release",
+    ];
+    let timed = ["--bin", "esdk_interop", "--", "time", &python, ORDERS, WORK];
+    cargo::run_to_end(isolated(&cargo::program()).args([&run[..], &timed].concat()))
 }
 
 fn interpreter() -> Result<String> {
@@ -139,11 +148,6 @@ fn exchange(of: &str, write: impl Fn(&str, &str) -> Result<()>) -> Result<()> {
 }
 
 fn ours(arguments: &[&str]) -> Result<()> {
-    program(&[], arguments)
-}
-
-fn program(flags: &[&str], arguments: &[&str]) -> Result<()> {
-    let run = ["run", "--quiet", "--all-features", "-p", "datakey-tests", "--bin"];
-    let command = [&run[..], &["esdk_interop"], flags, &["--"], arguments].concat();
-    cargo::run_to_end(isolated(&cargo::program()).args(command))
+    let program = programs::built("esdk_interop")?;
+    cargo::run_to_end(isolated(&program.to_string_lossy()).args(arguments))
 }

@@ -1,6 +1,7 @@
 //! The emulator against clients that were not written here, and this crate's client against a KMS that was not.
 use std::{
     io::{self, BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
 };
@@ -10,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{
     cargo,
     loopback::{DIRECT, call, isolated},
-    node, python,
+    node, programs, python,
 };
 
 const SCRIPTS: &str = "tests/interop/kms";
@@ -44,9 +45,9 @@ pub fn run(length: Length) -> Result<()> {
     let (folder, requirements, clients) = length.clients();
     let others = python::environment(&format!("{WORK}/{folder}"), &format!("{SCRIPTS}/{requirements}"))?;
     javascript()?;
-    cargo::cargo(&["build", "--quiet", "-p", "datakey-tests", "--bin", "kms_interop"])?;
+    let rust = programs::built("kms_interop")?;
     let authority = format!("{WORK}/authority.pem");
-    let (_emulator, plain, refusing, secure) = emulator(&authority)?;
+    let (_emulator, plain, refusing, secure) = emulator(&rust, &authority)?;
     let (_moto, moto) = moto()?;
     let script = |name: &str| format!("{SCRIPTS}/{name}");
     let result = |name: &str| format!("{WORK}/{name}.json");
@@ -91,8 +92,8 @@ pub fn run(length: Length) -> Result<()> {
     call(&others, &[&arguments[..], clients].concat())?;
     for (url, which) in [(&plain, "fake"), (&moto, "moto")] {
         println!("the provider's conformance suite, KmsProvider against {which}:");
-        let arguments = [&RUST[..], &["conformance", url, which]].concat();
-        cargo::cargo_with(&arguments, &DIRECT)?;
+        let mut suite = Command::new(&rust);
+        cargo::run_to_end(suite.args(["conformance", url, which]).envs(DIRECT))?;
     }
     call(&python, &[&script("report.py"), WORK])
 }
@@ -101,16 +102,6 @@ pub fn run(length: Length) -> Result<()> {
 pub fn missing() -> Option<&'static str> {
     python::missing().or_else(node::missing)
 }
-
-const RUST: [&str; 7] = [
-    "run",
-    "--quiet",
-    "-p",
-    "datakey-tests",
-    "--bin",
-    "kms_interop",
-    "--",
-];
 
 /// A virtual environment with the Python clients and moto; answers its interpreter.
 fn python() -> Result<String> {
@@ -136,9 +127,8 @@ impl Drop for Running {
 }
 
 /// Starts the emulator; answers where its endpoints are: the plain one, the refusing one, and that over TLS.
-fn emulator(authority: &str) -> Result<(Running, String, String, String)> {
-    let child = Command::new(cargo::program())
-        .args(RUST)
+fn emulator(program: &Path, authority: &str) -> Result<(Running, String, String, String)> {
+    let child = Command::new(program)
         .args(["serve", authority])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

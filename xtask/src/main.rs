@@ -26,6 +26,7 @@ mod no_std;
 mod node;
 mod operate;
 mod pages;
+mod programs;
 mod python;
 mod release;
 mod supply;
@@ -37,7 +38,7 @@ mod tools;
 mod uses;
 mod vectors;
 
-use std::{env, process::ExitCode};
+use std::{env, process::ExitCode, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -100,7 +101,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "features",
-        "each crate builds and tests alone with no, default and all features; ci tests the default ones and checks the others; --each checks each feature alone",
+        "each crate builds and tests alone with no, default and all features; ci checks them, and tests what does not take minutes; --each checks each feature alone",
         features::run,
     ),
     (
@@ -204,6 +205,7 @@ fn help() -> Result<()> {
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is the machine that is timed")]
 fn ci(_: &[String]) -> Result<()> {
     for (name, command) in [
         ("fmt", fmt as fn(&[String]) -> Result<()>),
@@ -230,7 +232,9 @@ fn ci(_: &[String]) -> Result<()> {
         ("test", tests_run::run),
     ] {
         println!("== {name}");
+        let begun = Instant::now();
         command(&[]).with_context(|| format!("`cargo xtask {name}` failed"))?;
+        println!("-- {name}: {} s", begun.elapsed().as_secs());
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod wait;
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{cargo, loopback};
+use crate::{cargo, loopback, programs};
 use places::{RULES, RULES_TEST, WORK};
 use prometheus::Prometheus;
 use running::Running;
@@ -45,7 +46,7 @@ pub fn run(_: &[String]) -> Result<()> {
 
 fn all(seconds: u64) -> Result<()> {
     fs::create_dir_all(WORK).with_context(|| format!("{WORK} cannot be made"))?;
-    cargo::cargo(&["build", "--quiet", "-p", "datakey-tests", "--bin", "metrics_demo"])?;
+    let program = programs::built("metrics_demo")?;
     let tools = prometheus::missing();
     if let Some(missing) = tools {
         println!("Prometheus and promtool are not asked: {missing}");
@@ -53,7 +54,7 @@ fn all(seconds: u64) -> Result<()> {
         promtool(&["check", "rules", RULES])?;
         promtool(&["test", "rules", RULES_TEST])?;
     }
-    let demo = Demo::start(seconds)?;
+    let demo = Demo::start(&program, seconds)?;
     let prometheus = match tools {
         None => Some(Prometheus::watching(&demo.address)?),
         Some(_) => None,
@@ -83,8 +84,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(seconds: u64) -> Result<Self> {
-        let program = cargo::binary("metrics_demo");
+    fn start(program: &Path, seconds: u64) -> Result<Self> {
         let child = loopback::isolated(&program.to_string_lossy())
             .arg(seconds.to_string())
             .stdin(Stdio::piped())

@@ -1,7 +1,7 @@
 //! The vectors of the message format: written anew, or compared with what the generator makes.
 use anyhow::{Result, bail};
 
-use crate::cargo;
+use crate::programs;
 
 /// Writes the vectors; with `--check`, fails on any difference and writes nothing.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -18,14 +18,5 @@ pub fn check(_: &[String]) -> Result<()> {
 }
 
 fn generator(what: &str) -> Result<()> {
-    cargo::cargo(&[
-        "run",
-        "--quiet",
-        "--all-features",
-        "-p",
-        "datakey-tests",
-        "--bin",
-        "envelope_vectors",
-        what,
-    ])
+    programs::run("envelope_vectors", &[what])
 }

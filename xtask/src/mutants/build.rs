@@ -88,10 +88,46 @@ fn wanted_const(said: &Diagnostic) -> Option<String> {
         return None;
     }
     let path = said.message.split('`').nth(1)?;
-    let name = path.rsplit("::").next()?;
-    Some(
-        name.chars()
-            .take_while(|&one| one == '_' || one.is_alphanumeric())
-            .collect(),
-    )
+    Some(last_name(path).to_owned())
+}
+
+/// The name of a function in its path, which may end with what its parameters are: `module::function::<u8>`.
+fn last_name(path: &str) -> &str {
+    let mut depth = 0_usize;
+    let mut plain = path;
+    for (place, letter) in path.char_indices().rev() {
+        match letter {
+            '>' => depth = depth.saturating_add(1),
+            '<' if depth > 0 => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    plain = path.get(..place).unwrap_or_default().trim_end_matches("::");
+                    break;
+                }
+            }
+            _ if depth == 0 => break,
+            _ => {}
+        }
+    }
+    plain.rsplit("::").next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_name;
+
+    #[test]
+    fn a_function_is_found_in_its_path_with_its_parameters_and_without() {
+        for path in [
+            "unused",
+            "unused::<C>",
+            "cipher::imp::unused::<Vec<Option<u8>>>",
+            "Suite::unused",
+            "Table::<u8>::unused",
+            "<Suite as Sized<u8>>::unused",
+        ] {
+            assert_eq!(last_name(path), "unused", "{path}");
+        }
+        assert_eq!(last_name(""), "");
+    }
 }
