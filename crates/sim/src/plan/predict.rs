@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    renewals::{Life, Renewals, within},
+    renewals::{Life, Renewals, refreshed, within},
     shares::{Share, shares},
     workload::Workload,
 };
@@ -215,7 +215,8 @@ fn opened(
     (seen, share): (f64, f64),
 ) -> (f64, f64) {
     let delay = workload.opened_within.seconds();
-    let kept = Life::new(cache.opening_age.seconds(), f64::INFINITY).samples();
+    let ages = cache.opening_age.seconds();
+    let kept = Life::new(ages, f64::INFINITY).samples().map(|due| (due, ages));
     let serves = life.samples();
     // The batch that asked for the key, and those that came while it was there.
     let others = (seen * made.cycle - 1.0).max(0.0) / life.mean_of_all();
@@ -231,8 +232,10 @@ fn opened(
         let each = serves
             .iter()
             .flat_map(|serves| kept.map(|kept| (serves * part, kept)));
-        let calls =
-            each.map(|(serves, kept)| meet(workload.readers, (others * serves, serves, delay), first, kept));
+        let calls = each.map(|(serves, kept)| {
+            let window = (others * serves, serves, delay);
+            meet(workload.readers, window, together, first, kept)
+        });
         calls.sum::<f64>() / 16.0
     };
     let each = mean(1.0);
@@ -241,13 +244,21 @@ fn opened(
     (each, made.at_start.max(0.0) * (2.0 * partly - each) - waits)
 }
 
-/// Calls of all readers for a data key under which came so many batches within some seconds, each opened within a delay.
-/// `first` is how likely the first batch waits for the key, and how many records it has.
-fn meet(readers: u32, (batches, serves, delay): (f64, f64, f64), first: (f64, f64), kept: f64) -> f64 {
+/// Calls of all readers for a data key under which came so many batches within some seconds, each opened within a delay, and each of so
+/// many records. `first` is how likely the first batch waits for the key, and how many records it has. Of the ages of what a reader keeps,
+/// one is that from which it is refreshed if it is in use, and one that at which it goes.
+fn meet(
+    readers: u32,
+    (batches, serves, delay): (f64, f64, f64),
+    together: f64,
+    first: (f64, f64),
+    (due, gone): (f64, f64),
+) -> f64 {
     let readers = f64::from(readers);
     let (long, short) = (serves.max(delay).max(1e-9), serves.min(delay));
     let rate = batches / readers / long;
     let window = serves + delay - 2.0 * short * ramp(rate * short);
+    let kept = refreshed(rate * together, due, gone);
     let at_once = 1.0 + within(rate, window - kept, kept);
     let (waits, records) = first;
     let spread = within(rate + records / long, window, kept).max(1.0);

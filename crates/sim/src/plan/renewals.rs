@@ -114,6 +114,15 @@ pub(super) fn within(uses_per_second: f64, window: f64, life: f64) -> f64 {
     calls
 }
 
+/// A reader's key that was used as often as this is refreshed from the age at which it is due; others go at the end of theirs.
+const IN_USE: u32 = 8;
+
+/// The age at which a reader asks for a key anew that is used so many times a second, where it is due at an age and gone at another.
+pub(super) fn refreshed(uses_per_second: f64, due: f64, gone: f64) -> f64 {
+    let uses = uses_per_second * f64::midpoint(due, gone);
+    gone - (gone - due) * at_least(IN_USE.saturating_sub(1), uses)
+}
+
 /// The chance that a Poisson variable is at least `count`.
 fn at_least(count: u32, mean: f64) -> f64 {
     let (mut term, mut below) = ((-mean).exp(), 0.0);
