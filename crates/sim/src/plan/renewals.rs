@@ -118,6 +118,9 @@ pub(super) fn within(uses_per_second: f64, window: f64, life: f64) -> f64 {
 const IN_USE: u32 = 8;
 
 /// The age at which a reader asks for a key anew that is used so many times a second, where it is due at an age and gone at another.
+///
+/// Between the two it is refreshed behind a use, if it was in use; else the first use after its end waits for the call. Uses are counted up
+/// to the middle of them, as those come evenly in between.
 pub(super) fn refreshed(uses_per_second: f64, due: f64, gone: f64) -> f64 {
     let uses = uses_per_second * f64::midpoint(due, gone);
     gone - (gone - due) * at_least(IN_USE.saturating_sub(1), uses)
