@@ -7,7 +7,7 @@ use std::{env, hint::black_box, io::Read as _};
 
 use datakey::{OpenReader, SealedHeader, local::LocalKeys};
 use datakey_envelope::{Aad, Header, Message, OpeningKey, Params, Salt, SealingKey, Suite};
-use datakey_provider::{DataKey, DataKeyLength, EncryptionContext};
+use datakey_provider::{DataKey, DataKeyLength, EncryptionContext, WrappedKey};
 use datakey_tests::{
     envelope::{SALT, short_wrapped},
     memory::{MASK, Needle, Search},
@@ -24,6 +24,7 @@ fn main() {
     steps(suite, &mut search);
     say("all dropped", &mut search);
     batch(&mut search);
+    other_format(&mut search);
 }
 
 fn needle(pair: &[String]) -> Needle {
@@ -131,6 +132,31 @@ fn batch(search: &mut Search) {
     records.iter_mut().for_each(|record| record.fill(0));
     black_box(&records);
     say("records wiped", search);
+}
+
+/// A stream of the AWS Encryption SDK's format, of which less came than fills a frame.
+fn other_format(search: &mut Search) {
+    let data_key = DataKey::init(DataKeyLength::Bytes32, |own| {
+        with_bytes(search, "data key", |key| own.copy_from_slice(key))
+    });
+    let arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let wrapped = WrappedKey::new(arn, b"opaque".to_vec()).unwrap().into();
+    let params = datakey_esdk::Params::new().with_suite(datakey_esdk::Suite::Aes256GcmHkdfSha512CommitKey);
+    let context = EncryptionContext::empty();
+    let sealing = datakey_esdk::SealingKey::new(&data_key, &wrapped, &context, None, &params).unwrap();
+    let mut sealed = Vec::new();
+    let mut sealer = sealing.stream_sealer(&mut sealed).unwrap();
+    // What waits moves as it grows.
+    with_bytes(search, "plaintext", |plain| {
+        for portion in plain.chunks(7).cycle().take(90) {
+            sealer.push(portion, &mut sealed).unwrap();
+        }
+    });
+    say("a part of a frame held", search);
+    drop(sealer);
+    say("the part of a frame dropped", search);
+    drop((sealing, data_key));
+    say("all of the other format dropped", search);
 }
 
 /// Opens a message with a forged tag: the cipher has written the plaintext by the time it finds out.

@@ -1,7 +1,7 @@
 //! What is printed for people: names, lengths and places, and never a key, plaintext or a message id.
 use datakey_esdk::{
-    CommitmentPolicy, Fault, FormatError, Header, MessageId, OpenParams, Params, RawRsaPublicKey, RsaPadding,
-    SigningKey, Suite,
+    CommitmentPolicy, Fault, FormatError, Header, MessageId, OpenParams, Params, PublicKeyProblem, RawAesKey,
+    RawRsaPublicKey, RsaPadding, SigningKey, Suite,
 };
 use datakey_tests::esdk::{Pair, context};
 
@@ -69,6 +69,31 @@ fn each_fault_is_told_in_words_of_its_own() {
         let error = FormatError::Malformed { fault }.to_string();
         assert!(error.contains(fault.as_str()), "{error}");
     }
+}
+
+#[test]
+fn a_sealing_key_says_what_it_seals_with_and_a_wrapping_key_its_names_only() {
+    let params = Params::new().with_suite(Suite::Aes256GcmHkdfSha512CommitKey);
+    let pair = Pair::new(&params, &context(&[])).unwrap();
+    assert_eq!(pair.sealing.params(), &params);
+    assert_ne!(pair.sealing.params(), &Params::new());
+    let key = format!("{:?}", RawAesKey::new("shop", "2026", &[0xA5; 32]).unwrap());
+    assert_eq!(key, "RawAesKey { namespace: \"shop\", name: \"2026\", .. }");
+}
+
+#[test]
+fn what_is_wrong_with_a_public_key_is_told_in_words_of_its_own() {
+    let all = [
+        PublicKeyProblem::Missing,
+        PublicKeyProblem::Unexpected,
+        PublicKeyProblem::Malformed,
+    ];
+    let words: std::collections::BTreeSet<_> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(words.len(), all.len());
+    assert!(
+        words.iter().all(|words| words.split(' ').count() >= 3),
+        "{words:?}"
+    );
 }
 
 #[test]

@@ -124,6 +124,8 @@ fn what_has_no_place_is_refused_before_anything_is_sealed() {
     assert_eq!(key(&one, &own, &wrapped()), Err(over));
     let local = WrappedKey::new("local:dev", b"opaque".to_vec()).unwrap().into();
     assert_eq!(key(&params, &own, &local), Err(LimitError::KeyId));
+    let longest = WrappedKey::new("esdk:shop", vec![0; 65_535 + 2]).unwrap().into();
+    assert_eq!(key(&params, &own, &longest), Ok(()));
     let long = WrappedKey::new("esdk:shop", vec![0; 65_536 + 2]).unwrap().into();
     assert_eq!(key(&params, &own, &long), Err(LimitError::DataKeyPart(65_536)));
     let required = params.clone().with_required_context_keys(["zone"]);
