@@ -16,7 +16,7 @@ use aws_sdk_kms::{
 };
 use aws_smithy_async::time::{SystemTimeSource, TimeSource};
 use datakey::{Aad, Opener, Sealer};
-use datakey_fake_kms::{FakeKms, FakeKmsServer, Principal};
+use datakey_fake_kms::{FakeKms, FakeKmsServer, FaultRule, KmsErrorCode, Principal};
 use datakey_kms::{CREDENTIALS_TIMEOUT, KmsProvider};
 use datakey_provider::{DataKeyLength, ErrorClass, OpeningProvider as _, ProviderError, SealingProvider};
 use datakey_retry::{Policy, Retry, defaults::ATTEMPT_TIMEOUT};
@@ -177,6 +177,27 @@ async fn a_refused_session_says_nothing_of_the_key_and_the_next_call_has_another
     assert!(refused.was_sent());
     generates(&kms).await.unwrap();
     assert_eq!(source.asked(), 2);
+}
+
+#[tokio::test]
+async fn credentials_are_kept_whatever_else_kms_refuses() {
+    let strict = Strict::start().await;
+    let source = Source::of(&[going]);
+    let kms = strict.provider_from(&source);
+    generates(&kms).await.unwrap();
+    for code in [
+        KmsErrorCode::Throttling,
+        KmsErrorCode::AccessDenied,
+        KmsErrorCode::Disabled,
+        KmsErrorCode::Internal,
+    ] {
+        strict.fake.inject(FaultRule::new(code).times(1));
+        let refused = generates(&kms).await.unwrap_err();
+        assert_ne!(refused.class(), ErrorClass::Unauthenticated, "{refused:?}");
+        assert!(refused.code().is_some(), "{refused:?}");
+        generates(&kms).await.unwrap();
+        assert_eq!(source.asked(), 1, "{refused:?}");
+    }
 }
 
 /// A source that has nothing better is not asked again with each call.
