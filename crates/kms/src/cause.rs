@@ -156,6 +156,23 @@ mod tests {
     }
 
     #[test]
+    fn sixteen_numbers_are_kept_and_more_are_not_whatever_stands_between_them() {
+        for between in [" ", ", ", " of many words and no number, "] {
+            let listed = |count: usize| vec!["7"; count].join(between);
+            assert_eq!(withhold(&listed(MAX_NUMBERS)), listed(MAX_NUMBERS), "{between:?}");
+            assert!(
+                withhold(&listed(MAX_NUMBERS.saturating_add(1))).ends_with("withheld"),
+                "{between:?}"
+            );
+        }
+        // Few numbers of many digits each.
+        assert_eq!(
+            withhold("1234567890 12345678901234567890"),
+            "1234567890 12345678901234567890"
+        );
+    }
+
+    #[test]
     fn what_could_be_a_key_is_not() {
         let mut secret = [101_u8; 32];
         for at in 1..secret.len() {
