@@ -56,6 +56,23 @@ fn what_is_wrong_with_a_request_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_not_kept_is_not_said_to_be_forgotten_and_both_halves_pace_as_the_opening_one() {
+    let stack = Stack::new().await;
+    let keys = stack.keys();
+    assert!(!keys.sealing().invalidate(&stack.id));
+    let made = keys
+        .generate_data_key(&context("acme"), DataKeyLength::Bytes32)
+        .await
+        .unwrap();
+    assert!(keys.sealing().invalidate(&stack.id));
+    assert!(!keys.sealing().invalidate(&stack.id));
+    let wrapped = made.wrapped_keys().first();
+    let scope = keys.opening().opening_scope(wrapped);
+    assert!(!scope.key.is_empty(), "{scope:?}");
+    assert_eq!(keys.opening_scope(wrapped), scope);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_load_takes_no_longer_than_store_and_kms_may_be_tried() {
     let stack = Stack::new().await;
     let within = |seconds| Policy::default().with_deadline(Duration::from_secs(seconds));

@@ -11,6 +11,9 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Where a command that is built to tell which of its lines run writes that; without it, into the folder that tests look at.
+const COVERAGE: &str = "LLVM_PROFILE_FILE";
+
 /// A folder of its own, and an environment without a home, AWS settings or a terminal.
 pub(crate) struct Shell {
     folder: TempDir,
@@ -139,6 +142,7 @@ impl Shell {
         command
             .current_dir(self.folder.path())
             .env_clear()
+            .envs(std::env::var_os(COVERAGE).map(|file| (COVERAGE, file)))
             .envs(self.environment.iter().cloned())
             .env("HOME", self.folder.path())
             .stdin(Stdio::null())
