@@ -33,6 +33,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
         "--quiet",
         "--json",
         "--summary-only",
+        // Tests kill processes at any moment, and some amid writing their profile.
+        "--failure-mode",
+        "all",
     ])?;
     let report: Value = serde_json::from_str(&report).context("cargo-llvm-cov printed no JSON")?;
     println!("| crate | lines | run by tests |\n|---|---|---|");
